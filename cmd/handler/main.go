@@ -1,0 +1,39 @@
+// Command handler is the deployed program: the deletion handler as an AWS Lambda function.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/handler"
+	"dds-backup-delete/internal/host"
+)
+
+func main() {
+	log := lambdacontext.NewLogger()
+	if err := run(context.Background(), log); err != nil {
+		log.Error("cannot start", "error", err.Error())
+		os.Exit(1)
+	}
+}
+
+// run reads the configuration, wires the handler and serves until the process ends.
+func run(ctx context.Context, log *slog.Logger) error {
+	c, err := config.Load()
+	if err != nil {
+		return err
+	}
+	h, err := handler.New(c, log, os.Stdout)
+	if err != nil {
+		return err
+	}
+	host.Lambda(ctx, h.Handle, func() {
+		log.Info("SIGTERM: closing")
+		h.Close()
+	})
+	return nil
+}

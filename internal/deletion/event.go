@@ -1,0 +1,100 @@
+package deletion
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+)
+
+// TypePrefix begins the CloudEvents type of every outcome event. No event of such a type is
+// ever a request.
+const TypePrefix = "dds.backup.deletion."
+
+// Event is an outcome as it is published: a CloudEvent 1.0 in JSON.
+//
+// Its bytes follow from the outcome alone (there is no time in them), so that a repeat of an
+// outcome is the same event to the last byte.
+type Event struct {
+	// ID, Type, Source, Subject and TraceParent are the CloudEvents attributes.
+	ID, Type, Source, Subject, TraceParent string
+	// JSON is the whole event in structured mode.
+	JSON []byte
+}
+
+// Data is the data of an outcome event, and the result that a caller gets.
+type Data struct {
+	RequestID string     `json:"request_id"`
+	ProjectID string     `json:"project_id"`
+	BackupID  string     `json:"backup_id,omitempty"`
+	JobID     string     `json:"job_id,omitempty"`
+	Status    Status     `json:"status"`
+	Error     *DataError `json:"error,omitempty"`
+}
+
+// DataError is why an outcome is not accepted.
+type DataError struct {
+	Class        Class  `json:"class"`
+	Code         string `json:"code,omitempty"`
+	Message      string `json:"message"`
+	HTTPStatus   int    `json:"http_status,omitempty"`
+	DDSRequestID string `json:"dds_request_id,omitempty"`
+}
+
+// Data returns the outcome as its event and its caller see it.
+func (o *Outcome) Data() Data {
+	d := Data{
+		RequestID: o.Request.ID,
+		ProjectID: o.Request.ProjectID,
+		BackupID:  o.Request.BackupID,
+		JobID:     o.JobID,
+		Status:    o.Status,
+	}
+	if o.Err != nil {
+		d.Error = &DataError{
+			Class:        o.Err.Class,
+			Code:         o.Err.Code,
+			Message:      o.Err.Message,
+			HTTPStatus:   o.Err.HTTPStatus,
+			DDSRequestID: o.Err.DDSRequestID,
+		}
+	}
+	return d
+}
+
+// newEvent returns the event of an outcome that is not [Retry].
+func newEvent(o *Outcome, region string) (Event, error) {
+	data := o.Data()
+	e := Event{
+		ID:          eventID(o),
+		Type:        TypePrefix + string(o.Status) + ".v1",
+		Source:      "urn:huaweicloud:dds:" + region + ":" + data.ProjectID,
+		Subject:     data.BackupID,
+		TraceParent: o.Request.TraceParent,
+	}
+	var err error
+	e.JSON, err = json.Marshal(struct {
+		SpecVersion     string `json:"specversion"`
+		ID              string `json:"id"`
+		Source          string `json:"source"`
+		Type            string `json:"type"`
+		Subject         string `json:"subject,omitempty"`
+		DataContentType string `json:"datacontenttype"`
+		TraceParent     string `json:"traceparent,omitempty"`
+		Data            Data   `json:"data"`
+	}{"1.0", e.ID, e.Source, e.Type, e.Subject, "application/json", e.TraceParent, data})
+	return e, err
+}
+
+// eventID derives the id of an outcome's event from what the outcome is final for.
+// Accepted and unconfirmed are final for the backup: whoever asks again gets the same event.
+// Not found and rejected are final for one request only (asking again, after a wrong
+// region or key was mended, asks DDS again), so two requests must not share an id.
+func eventID(o *Outcome) string {
+	parts := []string{o.Request.ProjectID, o.Request.BackupID, string(o.Status)}
+	if o.Status != Accepted && o.Status != Unconfirmed {
+		parts = append(parts, string(o.Request.Source), o.Request.ID)
+	}
+	digest := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(digest[:16])
+}

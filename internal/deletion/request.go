@@ -1,0 +1,74 @@
+// Package deletion is the heart: a [Request] becomes an [Outcome], and the outcome an
+// [Event] for whoever waits for it. It knows no source's JSON and no AWS.
+package deletion
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// Source names where a payload came from.
+type Source string
+
+// Request asks for the deletion of one backup.
+type Request struct {
+	// ID is what the source calls the request: the message id of a queue, the request id of
+	// an API or of an invocation. A repeat of the same request has the same id.
+	ID string
+	// Source is where the request came from.
+	Source Source
+	// ProjectID is the project of the backup; empty for the configured one.
+	ProjectID string
+	// BackupID is the backup to delete.
+	BackupID string
+	// TraceParent is the W3C trace context to carry on; empty where the source gave none.
+	TraceParent string
+	// Err says why this part of a payload is no request that can be worked; nil where it is
+	// one. Such a request ends as rejected without a call to DDS.
+	Err *Error
+}
+
+// validate completes the request with the configured project and returns why it cannot be
+// worked, or nil. An id that cannot be one is taken out: nobody downstream gets to see it.
+func (r *Request) validate(projectID string) *Error {
+	if r.ProjectID == "" {
+		r.ProjectID = projectID
+	}
+	projectErr, backupErr := checkID("project_id", r.ProjectID), checkID("backup_id", r.BackupID)
+	if projectErr != nil {
+		r.ProjectID = projectID
+	} else if r.ProjectID != projectID {
+		projectErr = invalid("project_id: the request names another project than the configured one")
+	}
+	if backupErr != nil {
+		r.BackupID = ""
+	}
+	return cmp.Or(r.Err, projectErr, backupErr)
+}
+
+// maxID bounds, in bytes, a backup or project id. Those of DDS have 36 and 32.
+const maxID = 64
+
+// checkID says what is wrong with the id in the named field, without repeating the id. An id
+// becomes a path segment of a destructive call, so what it may hold is narrow.
+func checkID(field, id string) *Error {
+	const want = `want 1 to 64 letters, digits, "-" or "_"`
+	switch {
+	case id == "":
+		return invalid("%s: empty; %s", field, want)
+	case len(id) > maxID:
+		return invalid("%s: %d bytes long; %s", field, len(id), want)
+	}
+	for i, c := range id {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return invalid("%s: character %U at byte %d of %d; %s", field, c, i, len(id), want)
+		}
+	}
+	return nil
+}
+
+func invalid(format string, args ...any) *Error {
+	return &Error{Class: ClassInvalid, Message: fmt.Sprintf(format, args...)}
+}

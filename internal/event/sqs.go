@@ -1,0 +1,118 @@
+package event
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"dds-backup-delete/internal/deletion"
+)
+
+// SourceSQS is a batch of an Amazon SQS queue.
+const SourceSQS deletion.Source = "sqs"
+
+const sqsEventSource = "aws:sqs"
+
+// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+var sqsShape = shape{
+	source: SourceSQS,
+	fits: func(members object) error {
+		records, err := sqsRecords(members)
+		if err != nil || len(records) == 0 {
+			return err // an empty batch asks for nothing, whoever sent it
+		}
+		first, err := parseObject(records[0])
+		if err != nil {
+			return fmt.Errorf("Records[0] is %w", err)
+		}
+		if err := want(first, "eventSource", sqsEventSource); err != nil {
+			return fmt.Errorf("Records[0].%w", err)
+		}
+		return nil
+	},
+	decode: decodeSQS,
+}
+
+func sqsRecords(members object) ([]json.RawMessage, error) {
+	value, ok := members.get("Records")
+	if !ok {
+		return nil, fmt.Errorf("Records: %w", errNoMember)
+	}
+	var records []json.RawMessage
+	if kind(value) != "array" {
+		return nil, fmt.Errorf("Records is a JSON %s, want an array", kind(value))
+	}
+	return records, json.Unmarshal(value, &records)
+}
+
+// decodeSQS reads one request from each message. A message without an id could be neither
+// acknowledged nor given back, so it fails the batch before any work is done.
+func decodeSQS(_ []byte, members object, _ string) (*Batch, error) {
+	records, err := sqsRecords(members)
+	if err != nil {
+		return nil, err
+	}
+	batch := &Batch{Requests: make([]deletion.Request, len(records)), reply: replySQS}
+	for i, text := range records {
+		record, err := parseObject(text)
+		if err != nil {
+			return nil, fmt.Errorf("Records[%d] is %w", i, err)
+		}
+		id, _ := record.text("messageId")
+		if id == "" {
+			return nil, fmt.Errorf("Records[%d].messageId: missing or empty", i)
+		}
+		batch.Requests[i] = requestOfMessage(record)
+		batch.Requests[i].ID = id
+	}
+	return batch, nil
+}
+
+// requestOfMessage reads the request of one message.
+func requestOfMessage(record object) deletion.Request {
+	if err := want(record, "eventSource", sqsEventSource); err != nil {
+		return refused(err.Error())
+	}
+	body, ok := record.text("body")
+	if !ok {
+		return refused("body: missing or no string")
+	}
+	r := parseRequest([]byte(body))
+	r.TraceParent = messageTraceParent(record)
+	return r
+}
+
+// messageTraceParent returns the trace context that a message carries as an attribute.
+func messageTraceParent(record object) string {
+	value, ok := record.get("messageAttributes")
+	if !ok {
+		return ""
+	}
+	var attributes map[string]struct {
+		StringValue string `json:"stringValue"`
+	}
+	if err := json.Unmarshal(value, &attributes); err != nil {
+		return ""
+	}
+	return traceParent(attributes["traceparent"].StringValue)
+}
+
+// replySQS gives back the messages that need another try; all others are deleted from the queue.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+func replySQS(outcomes []deletion.Outcome) ([]byte, error) {
+	// Never null: an empty list says plainly that all went well.
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	for i := range outcomes {
+		if outcomes[i].Status == deletion.Retry {
+			response.BatchItemFailures = append(response.BatchItemFailures,
+				events.SQSBatchItemFailure{ItemIdentifier: outcomes[i].Request.ID})
+		}
+	}
+	reply, err := json.Marshal(response)
+	if err != nil {
+		return nil, errors.Join(errors.New("the reply could not be written"), err)
+	}
+	return reply, nil
+}

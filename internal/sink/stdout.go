@@ -1,0 +1,32 @@
+// Package sink publishes outcome events. It knows nothing of where their requests came from.
+package sink
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"dds-backup-delete/internal/deletion"
+)
+
+// Stdout writes each event as a line of JSON. What reads the lines is somebody else's
+// business, so nothing delivers them for certain.
+type Stdout struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// NewStdout returns a sink that writes to w.
+func NewStdout(w io.Writer) *Stdout { return &Stdout{w: w} }
+
+// Publish implements [deletion.Sink].
+func (s *Stdout) Publish(_ context.Context, events []deletion.Event) []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	errs := make([]error, len(events))
+	for i, e := range events {
+		line := make([]byte, 0, len(e.JSON)+1)
+		_, errs[i] = s.w.Write(append(append(line, e.JSON...), '\n'))
+	}
+	return errs
+}
