@@ -70,7 +70,8 @@ func (c *Config) read() []error {
 		if err := envconfig.Process("", one.Interface()); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %d characters that are no %s",
 				name, len(os.Getenv(name)), wanted(fields.Field(i).Type.Kind())))
-			continue
+			_ = os.Unsetenv(name)
+			_ = envconfig.Process("", one.Interface()) // the default, so that this is its only fault
 		}
 		values.Field(i).Set(one.Elem().Field(0))
 	}

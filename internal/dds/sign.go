@@ -19,7 +19,7 @@ const (
 	headerAuthorization = "Authorization"
 	headerDate          = "X-Sdk-Date"
 	headerProjectID     = "X-Project-Id"
-	headerSecurityToken = "X-Security-Token" //nolint:gosec // the name of a header
+	headerSecurityToken = "X-Security-Token"
 	emptyBodySHA256     = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
@@ -79,7 +79,8 @@ func sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
 	canonical = append(canonical, bodySHA256...)
 
 	digest := sha256.Sum256(canonical)
-	toSign := append(canonical[:0], algorithm...)
+	toSign := canonical[:0]
+	toSign = append(toSign, algorithm...)
 	toSign = append(toSign, '\n')
 	toSign = append(toSign, r.Header.Get(headerDate)...)
 	toSign = append(toSign, '\n')
@@ -88,7 +89,8 @@ func sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
 	mac := hmac.New(sha256.New, []byte(c.SecretKey.Reveal()))
 	mac.Write(toSign)
 
-	value := append(toSign[:0], algorithm+" Access="...)
+	value := toSign[:0]
+	value = append(value, algorithm+" Access="...)
 	value = append(value, c.AccessKey.Reveal()...)
 	value = append(value, ", SignedHeaders="...)
 	value = append(value, names...)

@@ -13,13 +13,13 @@ const SourceDirect deletion.Source = "direct"
 var directShape = shape{
 	source: SourceDirect,
 	fits: func(members object) error {
+		if why := foreign(members); why != "" {
+			return errors.New(why)
+		}
 		_, ours := members.get("backup_id")
 		_, page := members.get("backups_id")
 		if !ours && !page {
 			return errors.New("no member backup_id")
-		}
-		if why := foreign(members); why != "" {
-			return errors.New(why)
 		}
 		return nil
 	},

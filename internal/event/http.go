@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
@@ -63,11 +64,11 @@ func route(r *httpRequest) (deletion.Request, *httpReply) {
 	case len(segments) == 1 && segments[0] == "deletions":
 		allow = http.MethodPost
 	default:
-		return request, failure(r.id, http.StatusNotFound,
-			"want DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id} or POST /deletions")
+		return request, failure(problem{Status: http.StatusNotFound, RequestID: r.id,
+			Detail: "want DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id} or POST /deletions"})
 	}
 	if r.method != allow {
-		reply := failure(r.id, http.StatusMethodNotAllowed, "want "+allow)
+		reply := failure(problem{Status: http.StatusMethodNotAllowed, RequestID: r.id, Detail: "want " + allow})
 		reply.header["Allow"] = allow
 		return request, reply
 	}
@@ -84,13 +85,17 @@ func route(r *httpRequest) (deletion.Request, *httpReply) {
 // requestOfBody reads the request in the body of a POST.
 func requestOfBody(r *httpRequest) (deletion.Request, *httpReply) {
 	if media, _, err := mime.ParseMediaType(r.contentType); err != nil || media != "application/json" {
-		reply := failure(r.id, http.StatusUnsupportedMediaType, "want Content-Type: application/json")
+		reply := failure(problem{
+			Status: http.StatusUnsupportedMediaType, RequestID: r.id, Detail: "want Content-Type: application/json",
+		})
 		reply.header["Accept"] = "application/json"
 		return deletion.Request{}, reply
 	}
 	if len(r.body) > maxHTTPBody {
-		return deletion.Request{}, failure(r.id, http.StatusRequestEntityTooLarge,
-			"the body has "+strconv.Itoa(len(r.body))+" bytes, want "+strconv.Itoa(maxHTTPBody)+" at most")
+		return deletion.Request{}, failure(problem{
+			Status: http.StatusRequestEntityTooLarge, RequestID: r.id,
+			Detail: fmt.Sprintf("the body has %d bytes, want %d at most", len(r.body), maxHTTPBody),
+		})
 	}
 	if r.bodyErr != "" {
 		return refused(r.bodyErr), nil
@@ -116,24 +121,29 @@ func answer(o *deletion.Outcome) *httpReply {
 			body:   o.Data(),
 		}
 	}
-	reply := failure(o.Request.ID, policyOf(o.Err.Class).status, o.Err.Message)
-	p := reply.body.(*problem)
-	p.Class, p.Code, p.DDSRequestID = o.Err.Class, o.Err.Code, o.Err.DDSRequestID
-	p.BackupID, p.JobID = o.Request.BackupID, o.JobID
+	reply := failure(problem{
+		Status:       policyOf(o.Err.Class).status,
+		Detail:       o.Err.Message,
+		Class:        o.Err.Class,
+		Code:         o.Err.Code,
+		RequestID:    o.Request.ID,
+		BackupID:     o.Request.BackupID,
+		JobID:        o.JobID,
+		DDSRequestID: o.Err.DDSRequestID,
+	})
 	if wait := o.Err.RetryAfter; wait > 0 {
 		reply.header["Retry-After"] = strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 	}
 	return reply
 }
 
-// failure returns an error reply.
-func failure(requestID string, status int, detail string) *httpReply {
+// failure returns the reply that tells a problem.
+func failure(p problem) *httpReply {
+	p.Title = http.StatusText(p.Status)
 	return &httpReply{
-		status: status,
+		status: p.Status,
 		header: map[string]string{"Content-Type": "application/problem+json"},
-		body: &problem{
-			Title: http.StatusText(status), Status: status, Detail: detail, RequestID: requestID,
-		},
+		body:   p,
 	}
 }
 

@@ -25,7 +25,7 @@ var httpAPIShape = shape{
 		value, _ := members.get("requestContext")
 		requestContext, err := parseObject(value)
 		if err != nil {
-			return fmt.Errorf("requestContext is no object")
+			return errors.New("requestContext is no object")
 		}
 		if _, ok := requestContext.get("http"); !ok {
 			return errors.New("requestContext.http: no such member")

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -28,10 +29,11 @@ func requestOf(members object) deletion.Request {
 		return refused(err.Error())
 	}
 	if value, given := members.get("project_id"); given {
-		ok := false
-		if r.ProjectID, ok = members.text("project_id"); !ok || r.ProjectID == "" {
+		id, _ := members.text("project_id")
+		if id == "" {
 			return refused("project_id: a JSON " + kind(value) + ", want a string that is not empty")
 		}
+		r.ProjectID = id
 	}
 	return r
 }
@@ -41,16 +43,16 @@ func requestOf(members object) deletion.Request {
 // outcome events first of all, must never be taken for a request.
 func foreign(members object) string {
 	if eventType, ok := members.text("type"); ok && strings.HasPrefix(eventType, deletion.TypePrefix) {
-		return "the body is an event of type " + shorten(eventType) + ", want a request"
+		return "it is an event of type " + shorten(eventType) + ", want a request"
 	}
 	for _, mark := range []string{"specversion", "detail-type", "TopicArn", "Records", "requestContext"} {
 		if _, ok := members.get(mark); ok {
-			return fmt.Sprintf("the body is an envelope (it has %q), want a plain request", mark)
+			return fmt.Sprintf("it is an envelope (it has %q), want a plain request", mark)
 		}
 	}
 	for _, mark := range []string{"job_id", "status"} {
 		if _, ok := members.get(mark); ok {
-			return fmt.Sprintf("the body is the data of an outcome (it has %q), want a request", mark)
+			return fmt.Sprintf("it is the data of an outcome (it has %q), want a request", mark)
 		}
 	}
 	return ""
@@ -63,11 +65,11 @@ func backupID(members object) (string, error) {
 	name, value := "backup_id", ours
 	switch {
 	case isOurs && isPage:
-		return "", fmt.Errorf("backup_id and backups_id: both given, want one")
+		return "", errors.New("backup_id and backups_id: both given, want one")
 	case isPage:
 		name, value = "backups_id", page
 	case !isOurs:
-		return "", fmt.Errorf("backup_id: missing, want the id of a backup")
+		return "", errors.New("backup_id: missing, want the id of a backup")
 	}
 	id, ok := members.text(name)
 	if !ok {

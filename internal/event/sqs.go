@@ -25,10 +25,10 @@ var sqsShape = shape{
 		}
 		first, err := parseObject(records[0])
 		if err != nil {
-			return fmt.Errorf("Records[0] is %w", err)
+			return fmt.Errorf("record 0 is %w", err)
 		}
 		if err := want(first, "eventSource", sqsEventSource); err != nil {
-			return fmt.Errorf("Records[0].%w", err)
+			return fmt.Errorf("record 0: %w", err)
 		}
 		return nil
 	},
@@ -38,11 +38,11 @@ var sqsShape = shape{
 func sqsRecords(members object) ([]json.RawMessage, error) {
 	value, ok := members.get("Records")
 	if !ok {
-		return nil, fmt.Errorf("Records: %w", errNoMember)
+		return nil, fmt.Errorf("the member Records: %w", errNoMember)
 	}
 	var records []json.RawMessage
 	if kind(value) != "array" {
-		return nil, fmt.Errorf("Records is a JSON %s, want an array", kind(value))
+		return nil, fmt.Errorf("the member Records is a JSON %s, want an array", kind(value))
 	}
 	return records, json.Unmarshal(value, &records)
 }
@@ -58,11 +58,11 @@ func decodeSQS(_ []byte, members object, _ string) (*Batch, error) {
 	for i, text := range records {
 		record, err := parseObject(text)
 		if err != nil {
-			return nil, fmt.Errorf("Records[%d] is %w", i, err)
+			return nil, fmt.Errorf("record %d is %w", i, err)
 		}
 		id, _ := record.text("messageId")
 		if id == "" {
-			return nil, fmt.Errorf("Records[%d].messageId: missing or empty", i)
+			return nil, fmt.Errorf("record %d: messageId: missing or empty", i)
 		}
 		batch.Requests[i] = requestOfMessage(record)
 		batch.Requests[i].ID = id

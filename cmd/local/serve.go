@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/handler"
+	"dds-backup-delete/internal/host"
+)
+
+// runServer serves the HTTP API against a simulated DDS until ctx ends.
+func runServer(ctx context.Context, address string, out io.Writer) error {
+	if strings.HasPrefix(address, ":") {
+		address = "127.0.0.1" + address // it has no authentication: nobody else needs to reach it
+	}
+	simulated := newSimulated()
+	defer simulated.Close()
+	h, err := handler.New(simulatedConfig(simulated), slog.New(slog.DiscardHandler), out)
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	url := "http://" + listener.Addr().String()
+	backups := ddstest.SampleBackups()
+	fmt.Fprintf(out, `The HTTP API against a simulated DDS in %s with %d backups, at %s
+Try:
+
+  curl -i -X DELETE %s/backups/%s
+  curl -i %s/deletions -H 'Content-Type: application/json' -d '{"backup_id":"%s"}'
+
+The events that go out:
+`, ddstest.Region, len(backups), url, url, backups[0].ID, url, backups[1].ID)
+
+	server := &http.Server{Handler: host.HTTP(h.Handle), ReadHeaderTimeout: 5 * time.Second}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		stopped <- server.Shutdown(grace)
+	}()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}

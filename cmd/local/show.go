@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/handler"
+)
+
+// invocationID stands for the id that Lambda gives an invocation.
+const invocationID = "local-invocation"
+
+// timeout is that of the deployed function.
+const timeout = 30 * time.Second
+
+// show sends payloads through the pipeline and tells at a glance what became of them.
+type show struct {
+	handler *handler.Handler
+	sink    string
+	out     io.Writer
+	events  bytes.Buffer          // what the stdout sink wrote
+	log     bytes.Buffer          // what the pipeline logged
+	calls   func() []ddstest.Call // what the simulated DDS answered; nil for a real one
+}
+
+func newShow(c *config.Config, out io.Writer) (*show, error) {
+	s := &show{out: out, sink: c.OutcomeSink}
+	var err error
+	s.handler, err = handler.New(c, slog.New(slog.NewJSONHandler(&s.log, nil)), &s.events)
+	return s, err
+}
+
+// all shows each sample in turn.
+func (s *show) all(ctx context.Context, samples []sample) {
+	for _, sample := range samples {
+		s.one(ctx, sample)
+	}
+}
+
+// one shows what comes of one sample.
+func (s *show) one(ctx context.Context, in sample) {
+	fmt.Fprintf(s.out, "\n%s\n", in.name)
+	s.lines("came in", cameIn(in.payload))
+	before := 0
+	if s.calls != nil {
+		before = len(s.calls())
+	}
+	s.events.Reset()
+	s.log.Reset()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	reply, err := s.handler.Handle(ctx, invocationID, in.payload)
+	if s.calls != nil {
+		s.lines("DDS did", answered(s.calls()[before:]))
+	} else {
+		s.lines("DDS did", logged(s.log.Bytes()))
+	}
+	if s.sink == config.StdoutSink {
+		s.lines("went out", wentOut(s.events.Bytes()))
+	} else {
+		s.lines("went out", []string{"to " + s.sink})
+	}
+	s.lines("got back", []string{gotBack(reply, err)})
+}
+
+// lines writes the lines of one topic; none is told as "nothing".
+func (s *show) lines(topic string, lines []string) {
+	if len(lines) == 0 {
+		lines = []string{"nothing"}
+	}
+	for _, line := range lines {
+		fmt.Fprintf(s.out, "  %-9s %s\n", topic, line)
+		topic = ""
+	}
+}
+
+// cameIn tells the requests of a payload.
+func cameIn(payload []byte) []string {
+	batch, err := event.Decode(payload, invocationID)
+	if err != nil {
+		return []string{"no request"}
+	}
+	var lines []string
+	for _, r := range batch.Requests {
+		line := fmt.Sprintf("%s %s: delete backup %q", batch.Source, r.ID, r.BackupID)
+		if r.Err != nil {
+			line = fmt.Sprintf("%s %s: no request: %s", batch.Source, r.ID, r.Err.Message)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// answered tells what the simulated DDS did.
+func answered(calls []ddstest.Call) []string {
+	var lines []string
+	for _, c := range calls {
+		line := fmt.Sprintf("%s %s: %d", c.Method, c.Path, c.Status)
+		for _, more := range []string{c.Code, c.JobID, c.Fault} {
+			if more != "" {
+				line += " " + more
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// logged tells what a real DDS did, as far as the log knows.
+func logged(log []byte) []string {
+	var lines []string
+	for line := range bytes.Lines(log) {
+		var entry struct {
+			Msg      string `json:"msg"`
+			BackupID string `json:"backup_id"`
+			Status   string `json:"status"`
+			JobID    string `json:"job_id"`
+			Code     string `json:"code"`
+			Error    string `json:"error"`
+		}
+		if err := json.Unmarshal(line, &entry); err != nil || entry.Msg != "outcome" {
+			continue
+		}
+		fields := []string{"backup", entry.BackupID + ":", entry.Status, entry.JobID, entry.Code, entry.Error}
+		lines = append(lines, strings.Join(strings.Fields(strings.Join(fields, " ")), " "))
+	}
+	return lines
+}
+
+// wentOut tells the events that the stdout sink wrote.
+func wentOut(written []byte) []string {
+	var lines []string
+	for line := range bytes.Lines(written) {
+		var e struct {
+			ID, Type string
+			Data     deletion.Data
+		}
+		if err := json.Unmarshal(line, &e); err != nil {
+			lines = append(lines, string(line))
+			continue
+		}
+		text := e.Type + " id " + e.ID
+		switch {
+		case e.Data.JobID != "":
+			text += " job_id " + e.Data.JobID
+		case e.Data.Error != nil:
+			text += ": " + strings.TrimSpace(e.Data.Error.Code+" "+e.Data.Error.Message)
+		}
+		lines = append(lines, text)
+	}
+	return lines
+}
+
+// gotBack tells the reply to the source.
+func gotBack(reply []byte, err error) string {
+	var failure *event.FunctionError
+	if errors.As(err, &failure) {
+		return fmt.Sprintf("error %s: %s", failure.Type, failure.Message)
+	}
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	var http events.APIGatewayV2HTTPResponse
+	if json.Unmarshal(reply, &http) == nil && http.StatusCode != 0 {
+		return fmt.Sprintf("HTTP %d %s", http.StatusCode, http.Body)
+	}
+	return string(reply)
+}

@@ -1,0 +1,297 @@
+package event_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/event"
+)
+
+const (
+	backup  = "8d9586c40b33449a815518d4635a2cd9br02"
+	project = "0549b4a43100d4f32f51c01c2fe4acdb"
+	trace   = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+)
+
+// marshal returns v in JSON: payloads are built from the library's own types.
+func marshal(tb testing.TB, v any) []byte {
+	tb.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text
+}
+
+func sqs(bodies ...string) events.SQSEvent {
+	batch := events.SQSEvent{Records: []events.SQSMessage{}}
+	for i, body := range bodies {
+		batch.Records = append(batch.Records, events.SQSMessage{
+			MessageId: fmt.Sprintf("message-%d", i), Body: body, EventSource: "aws:sqs",
+			EventSourceARN: "arn:aws:sqs:eu-central-1:123456789012:requests",
+		})
+	}
+	return batch
+}
+
+func httpAPI(method, path, body string) events.APIGatewayV2HTTPRequest {
+	r := events.APIGatewayV2HTTPRequest{
+		Version: "2.0", RawPath: path, Body: body,
+		Headers: map[string]string{"content-type": "application/json"},
+	}
+	r.RequestContext.RequestID = "api-request"
+	r.RequestContext.Stage = "$default"
+	r.RequestContext.HTTP.Method = method
+	return r
+}
+
+// decodeOne decodes a payload of one request.
+func decodeOne(t *testing.T, payload []byte) (*event.Batch, deletion.Request) {
+	t.Helper()
+	batch, err := event.Decode(payload, "invocation")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(batch.Requests) != 1 {
+		t.Fatalf("%d requests, want one", len(batch.Requests))
+	}
+	return batch, batch.Requests[0]
+}
+
+func TestDecode(t *testing.T) {
+	withTrace := sqs(`{"backup_id":"` + backup + `"}`)
+	withTrace.Records[0].MessageAttributes = map[string]events.SQSMessageAttribute{
+		"traceparent": {StringValue: ptr(trace), DataType: "String"},
+	}
+	staged := httpAPI("DELETE", "/prod/backups/"+backup+"/", "")
+	staged.RequestContext.Stage = "prod"
+	staged.Headers = map[string]string{"Traceparent": trace}
+	encoded := httpAPI("POST", "/deletions", base64.StdEncoding.EncodeToString([]byte(`{"backup_id":"`+backup+`"}`)))
+	encoded.IsBase64Encoded = true
+	unnamed := httpAPI("DELETE", "/backups/"+backup, "")
+	unnamed.RequestContext.RequestID = ""
+
+	for name, tc := range map[string]struct {
+		payload []byte
+		want    deletion.Request
+	}{
+		"direct":                  {[]byte(`{"backup_id":"` + backup + `"}`), deletion.Request{ID: "invocation", Source: "direct", BackupID: backup}},
+		"direct, DDS's spelling":  {[]byte(`{"backups_id":"` + backup + `"}`), deletion.Request{ID: "invocation", Source: "direct", BackupID: backup}},
+		"direct with a project":   {[]byte(" {\n\"project_id\":\"" + project + `","backup_id":"` + backup + "\"}\n"), deletion.Request{ID: "invocation", Source: "direct", BackupID: backup, ProjectID: project}},
+		"direct, more members":    {[]byte(`{"x":[1,{"backup_id":"no"}],"backup_id":"` + backup + `","y":-1.5e3}`), deletion.Request{ID: "invocation", Source: "direct", BackupID: backup}},
+		"direct, escaped":         {[]byte(`{"backup\u005fid":"\u0038d9586c40b33449a815518d4635a2cd9br02"}`), deletion.Request{ID: "invocation", Source: "direct", BackupID: backup}},
+		"sqs":                     {marshal(t, sqs(`{"backup_id":"`+backup+`"}`)), deletion.Request{ID: "message-0", Source: "sqs", BackupID: backup}},
+		"sqs with a trace":        {marshal(t, withTrace), deletion.Request{ID: "message-0", Source: "sqs", BackupID: backup, TraceParent: trace}},
+		"http":                    {marshal(t, httpAPI("DELETE", "/backups/"+backup, "")), deletion.Request{ID: "api-request", Source: "apigateway-http", BackupID: backup}},
+		"http, DDS's path":        {marshal(t, httpAPI("DELETE", "/v3/"+project+"/backups/"+backup, "")), deletion.Request{ID: "api-request", Source: "apigateway-http", ProjectID: project, BackupID: backup}},
+		"http, stage and slash":   {marshal(t, staged), deletion.Request{ID: "api-request", Source: "apigateway-http", BackupID: backup, TraceParent: trace}},
+		"http, body":              {marshal(t, httpAPI("POST", "/deletions", `{"backup_id":"`+backup+`"}`)), deletion.Request{ID: "api-request", Source: "apigateway-http", BackupID: backup}},
+		"http, base64 body":       {marshal(t, encoded), deletion.Request{ID: "api-request", Source: "apigateway-http", BackupID: backup}},
+		"http without request id": {marshal(t, unnamed), deletion.Request{ID: "invocation", Source: "apigateway-http", BackupID: backup}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			batch, got := decodeOne(t, tc.payload)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("request (-want +got):\n%s", diff)
+			}
+			if batch.Source != tc.want.Source {
+				t.Errorf("source %s, want %s", batch.Source, tc.want.Source)
+			}
+		})
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// outcomeEvent is an event as this program publishes it.
+const outcomeEvent = `{"specversion":"1.0","id":"0a25","source":"urn:huaweicloud:dds:cn-north-4:` + project + `",` +
+	`"type":"dds.backup.deletion.accepted.v1","subject":"` + backup + `","datacontenttype":"application/json","data":` + outcomeData + `}`
+
+const outcomeData = `{"request_id":"message-1","project_id":"` + project + `","backup_id":"` + backup + `","job_id":"3711e2ad","status":"accepted"}`
+
+// badBodies are bodies that were addressed to us and are no request, and what is said of them.
+var badBodies = map[string]struct{ body, says string }{
+	"malformed":            {`{"backup_id": "`, "malformed JSON at byte 15 of 15"},
+	"nothing":              {``, "malformed JSON"},
+	"two values":           {`{"backup_id":"a"} {"backup_id":"b"}`, "malformed JSON"},
+	"base64":               {`eyJiYWNrdXBfaWQiOiJhIn0=`, "malformed JSON"},
+	"an array":             {`["a"]`, "a JSON array, want a JSON object"},
+	"a string":             {`"a"`, "a JSON string"},
+	"no id":                {`{"id":"a"}`, "backup_id: missing"},
+	"another case":         {`{"Backup_ID":"a"}`, "backup_id: missing"},
+	"id a number":          {`{"backup_id":5}`, "backup_id: a JSON number, want a string"},
+	"id null":              {`{"backups_id":null}`, "backups_id: a JSON null, want a string"},
+	"id a list":            {`{"backup_id":["a","b"]}`, "backup_id: a JSON array, want a string"},
+	"both spellings":       {`{"backup_id":"a","backups_id":"b"}`, "both given"},
+	"an id twice":          {`{"backup_id":"a","backup_id":"b"}`, `"backup_id" comes twice`},
+	"project a number":     {`{"backup_id":"a","project_id":5}`, "project_id: a JSON number"},
+	"project empty":        {`{"backup_id":"a","project_id":""}`, "project_id: a JSON string, want a string that is not empty"},
+	"our outcome":          {outcomeEvent, "an event of type dds.backup.deletion.accepted.v1"},
+	"our outcome's data":   {outcomeData, "the data of an outcome"},
+	"an SNS notification":  {`{"Type":"Notification","TopicArn":"arn","Message":"{}","backup_id":"a"}`, "an envelope"},
+	"an EventBridge event": {`{"detail-type":"x","detail":{"backup_id":"a"},"backup_id":"a"}`, "an envelope"},
+	"a foreign CloudEvent": {`{"specversion":"1.0","type":"com.example","data":{},"backup_id":"a"}`, "an envelope"},
+}
+
+func TestBadBodies(t *testing.T) {
+	for name, tc := range badBodies {
+		t.Run("sqs, "+name, func(t *testing.T) {
+			payload := marshal(t, sqs(`{"backup_id":"first"}`, tc.body, `{"backup_id":"last"}`))
+			batch, err := event.Decode(payload, "invocation")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := batch.Requests; got[0].Err != nil || got[0].BackupID != "first" || got[2].Err != nil || got[2].BackupID != "last" {
+				t.Errorf("a bad record harmed another: %+v", got)
+			}
+			checkRefused(t, batch.Requests[1], "message-1", tc.says)
+		})
+		t.Run("http, "+name, func(t *testing.T) {
+			_, got := decodeOne(t, marshal(t, httpAPI("POST", "/deletions", tc.body)))
+			checkRefused(t, got, "api-request", tc.says)
+		})
+	}
+}
+
+func checkRefused(t *testing.T, r deletion.Request, id, says string) {
+	t.Helper()
+	if r.Err == nil || r.Err.Class != deletion.ClassInvalid || !strings.Contains(r.Err.Message, says) {
+		t.Errorf("error %+v, want one that says %q", r.Err, says)
+	}
+	if r.ID != id || r.BackupID != "" {
+		t.Errorf("request %q for backup %q, want %q for none", r.ID, r.BackupID, id)
+	}
+}
+
+func TestBodiesThatAreNoText(t *testing.T) {
+	latin1 := httpAPI("POST", "/deletions", base64.StdEncoding.EncodeToString([]byte("{\"backup_id\":\"\xe4\"}")))
+	latin1.IsBase64Encoded = true
+	_, got := decodeOne(t, marshal(t, latin1))
+	checkRefused(t, got, "api-request", "not UTF-8")
+
+	broken := httpAPI("POST", "/deletions", "{not base64}")
+	broken.IsBase64Encoded = true
+	_, got = decodeOne(t, marshal(t, broken))
+	checkRefused(t, got, "api-request", "12 characters that are not base64")
+}
+
+func TestEmptyBatch(t *testing.T) {
+	batch, err := event.Decode([]byte(`{"Records":[]}`), "invocation")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := batch.Reply(nil)
+	if err != nil || len(batch.Requests) != 0 || string(reply) != `{"batchItemFailures":[]}` {
+		t.Errorf("%d requests, reply %s, error %v", len(batch.Requests), reply, err)
+	}
+}
+
+func TestUnknownPayloads(t *testing.T) {
+	nameless := sqs(`{"backup_id":"a"}`, `{"backup_id":"b"}`)
+	nameless.Records[1].MessageId = ""
+	for name, tc := range map[string]struct {
+		payload string
+		says    []string
+	}{
+		"not JSON":  {`backup_id=a`, []string{"malformed JSON at byte 1 of 11"}},
+		"nothing":   {``, []string{"malformed JSON"}},
+		"not UTF-8": {"{\"backup_id\":\"\xff\"}", []string{"not UTF-8"}},
+		"an array":  {`[]`, []string{"a JSON array, want a JSON object"}},
+		"nothing in it": {`{}`, []string{
+			"sqs: the member Records: no such member", "apigateway-http: version: no such member", "direct: no member backup_id",
+		}},
+		"S3":                 {`{"Records":[{"eventSource":"aws:s3","s3":{"object":{"key":"k"}}}]}`, []string{`sqs: record 0: eventSource is "aws:s3", want "aws:sqs"`}},
+		"SNS":                {`{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"{\"backup_id\":\"a\"}"}}]}`, []string{"sqs: record 0: eventSource: no such member"}},
+		"REST API":           {`{"version":"1.0","httpMethod":"DELETE","path":"/backups/a"}`, []string{`apigateway-http: version is "1.0", want "2.0"`}},
+		"our outcome":        {outcomeEvent, []string{"direct: it is an event of type dds.backup.deletion.accepted.v1"}},
+		"outcome's data":     {outcomeData, []string{"direct: it is the data of an outcome"}},
+		"on a bus":           {`{"detail-type":"dds.backup.deletion.accepted.v1","source":"dds-backup-delete","detail":` + outcomeEvent + `}`, []string{"direct: it is an envelope"}},
+		"Records no list":    {`{"Records":5,"backup_id":"a"}`, []string{"sqs: the member Records is a JSON number, want an array", "direct: it is an envelope"}},
+		"a record no object": {`{"Records":["a"]}`, []string{"sqs: record 0 is a JSON string"}},
+		"no message id":      {string(marshal(t, nameless)), []string{"sqs: record 1: messageId: missing or empty"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := event.Decode([]byte(tc.payload), "invocation")
+			var failure *event.FunctionError
+			if !errors.As(err, &failure) || failure.Type != "DDS.Invalid" {
+				t.Fatalf("error %v, want a FunctionError of type DDS.Invalid", err)
+			}
+			for _, says := range tc.says {
+				if !strings.Contains(err.Error(), says) {
+					t.Errorf("error %q does not say %q", err, says)
+				}
+			}
+		})
+	}
+}
+
+// What a payload says must reach the message only where it is harmless and short.
+func TestErrorsStayShort(t *testing.T) {
+	payload := fmt.Sprintf(`{"version":%q,"type":"dds.backup.deletion.%s","Records":[{"eventSource":%q}]}`,
+		strings.Repeat("v", 5000), strings.Repeat("t", 5000), strings.Repeat("s", 5000))
+	_, err := event.Decode([]byte(payload), "invocation")
+	if err == nil || len(err.Error()) > 1000 {
+		t.Errorf("an error of %d bytes", len(err.Error()))
+	}
+}
+
+func TestManyMembers(t *testing.T) {
+	var members []string
+	for i := range 10_000 {
+		members = append(members, fmt.Sprintf(`"m%d":0`, i))
+	}
+	_, err := event.Decode([]byte("{"+strings.Join(members, ",")+"}"), "invocation")
+	if err == nil || !strings.Contains(err.Error(), "more than 256 members") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	files, err := filepath.Glob("../../events/*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no sample events: %v", err)
+	}
+	for _, name := range files {
+		payload, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(payload)
+	}
+	for _, tc := range badBodies {
+		f.Add([]byte(tc.body))
+		f.Add(marshal(f, sqs(tc.body)))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		batch, err := event.Decode(payload, "invocation")
+		if err != nil {
+			return
+		}
+		outcomes := make([]deletion.Outcome, len(batch.Requests))
+		for i, r := range batch.Requests {
+			if r.ID == "" || r.Source == "" {
+				t.Errorf("request %d has no id or source", i)
+			}
+			if r.Err != nil && r.BackupID != "" {
+				t.Errorf("request %d is refused and names a backup", i)
+			}
+			outcomes[i] = deletion.Outcome{
+				Request: r, Status: deletion.Retry, Err: &deletion.Error{Class: deletion.ClassUnavailable},
+			}
+		}
+		reply, err := batch.Reply(outcomes)
+		if err == nil && !json.Valid(reply) {
+			t.Errorf("reply %q is not JSON", reply)
+		}
+	})
+}

@@ -1,0 +1,78 @@
+package host
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// maxPayload bounds, in bytes, the body of an HTTP request, as Lambda's own limit does.
+const maxPayload = 6 << 20
+
+// HTTP serves h to any HTTP client: each request becomes the payload that an API Gateway
+// HTTP API would make of it, and the reply is unpacked again.
+func HTTP(h Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
+		if err != nil {
+			status := http.StatusBadRequest
+			if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+				status = http.StatusRequestEntityTooLarge
+			}
+			http.Error(w, http.StatusText(status), status)
+			return
+		}
+		id := rand.Text()
+		payload, err := json.Marshal(httpAPIRequest(r, id, body))
+		if err != nil {
+			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+			return
+		}
+		var reply events.APIGatewayV2HTTPResponse
+		text, err := h(r.Context(), id, payload)
+		if err == nil {
+			err = json.Unmarshal(text, &reply)
+		}
+		if err != nil {
+			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+			return
+		}
+		for name, value := range reply.Headers {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(reply.StatusCode)
+		_, _ = io.WriteString(w, reply.Body) // the client may be gone
+	})
+}
+
+// httpAPIRequest returns the payload, format 2.0, of a request. Its body travels in base64:
+// JSON could not carry every byte of it.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+func httpAPIRequest(r *http.Request, id string, body []byte) events.APIGatewayV2HTTPRequest {
+	headers := make(map[string]string, len(r.Header))
+	for name, values := range r.Header {
+		headers[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	return events.APIGatewayV2HTTPRequest{
+		Version:        "2.0",
+		RouteKey:       "$default",
+		RawPath:        r.URL.EscapedPath(),
+		RawQueryString: r.URL.RawQuery,
+		Headers:        headers,
+		RequestContext: events.APIGatewayV2HTTPRequestContext{
+			RequestID: id,
+			Stage:     "$default",
+			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{
+				Method: r.Method, Path: r.URL.Path, Protocol: r.Proto, SourceIP: r.RemoteAddr, UserAgent: r.UserAgent(),
+			},
+		},
+		Body:            base64.StdEncoding.EncodeToString(body),
+		IsBase64Encoded: true,
+	}
+}
