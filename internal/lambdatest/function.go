@@ -1,0 +1,221 @@
+package lambdatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Function is a started binary with the API that it talks to: one execution
+// environment. All methods are safe for concurrent use.
+type Function struct {
+	options Options
+	arn     string
+	server  *httptest.Server
+	cmd     *exec.Cmd
+	stdout  output
+	stderr  output
+
+	queue      chan *call    // unbuffered: what nobody asked for stays with Invoke
+	ready      chan struct{} // closed when the process first asks for an event
+	initFailed chan struct{} // closed when it reports an init error
+	exited     chan struct{} // closed when it has ended
+	closeOnce  func() error
+
+	mu         sync.Mutex
+	calls      map[string]*call // queued and running, by request id
+	extensions map[string]struct{}
+	started    time.Time
+	init       time.Duration
+	initError  []byte
+	ended      *os.ProcessState
+}
+
+func newFunction(o Options) *Function {
+	f := &Function{
+		options:    o,
+		queue:      make(chan *call),
+		ready:      make(chan struct{}),
+		initFailed: make(chan struct{}),
+		exited:     make(chan struct{}),
+		calls:      make(map[string]*call),
+		extensions: make(map[string]struct{}),
+	}
+	f.closeOnce = sync.OnceValue(f.shutdown)
+	return f
+}
+
+// Start starts the binary and waits until it asks for its first event. The
+// error is an *InitError when the process ends or reports an init error before,
+// or takes too long; that of ctx; or that of starting the process. None of them
+// leaves a process behind.
+//
+// The ctx is for Start only; the function lives until it is closed.
+func Start(ctx context.Context, o Options) (*Function, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("lambdatest: start: %w", err)
+	}
+	f := newFunction(o)
+	f.server = httptest.NewServer(f.routes())
+	if err := f.start(ctx); err != nil {
+		f.server.Close()
+		return nil, fmt.Errorf("lambdatest: start: %w", err)
+	}
+	if err := f.awaitReady(ctx); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func (f *Function) start(ctx context.Context) error {
+	env := f.options.environment(f.server.Listener.Addr().String())
+	f.arn = fmt.Sprintf("arn:aws:lambda:%s:123456789012:function:%s",
+		lookup(env, "AWS_REGION"), lookup(env, "AWS_LAMBDA_FUNCTION_NAME"))
+
+	//nolint:gosec // running the given binary is the purpose
+	f.cmd = exec.CommandContext(context.WithoutCancel(ctx), f.options.Binary)
+	f.cmd.Dir = filepath.Dir(f.options.Binary)
+	f.cmd.Env = env
+	f.cmd.Stdout = &f.stdout
+	f.cmd.Stderr = &f.stderr
+	f.cmd.WaitDelay = time.Second // for children that keep the pipes open
+
+	f.mu.Lock() // the process may ask before Start returns
+	defer f.mu.Unlock()
+	f.started = time.Now()
+	if err := f.cmd.Start(); err != nil {
+		return err
+	}
+	go f.wait()
+	return nil
+}
+
+// wait settles what the process left when it ends.
+func (f *Function) wait() {
+	_ = f.cmd.Wait() // how it ended is in the state
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = f.cmd.ProcessState
+	f.abort()
+	close(f.exited)
+}
+
+func (f *Function) awaitReady(ctx context.Context) error {
+	timer := time.NewTimer(f.options.InitTimeout)
+	defer timer.Stop()
+	cause := errInitExited
+	select {
+	case <-f.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.exited:
+	case <-timer.C:
+		cause = ErrInitTimeout
+	case <-f.initFailed:
+		f.awaitExit(killAfter, ctx.Done()) // for its own exit code and last words
+	}
+	if err := f.Kill(); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.initError != nil {
+		cause = errInitReported
+	}
+	return &InitError{
+		ExitCode: f.ended.ExitCode(),
+		Body:     f.initError,
+		Stdout:   f.stdout.String(),
+		Stderr:   f.stderr.String(),
+		Err:      cause,
+	}
+}
+
+func (f *Function) markReady() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !isClosed(f.ready) {
+		f.init = time.Since(f.started)
+		close(f.ready)
+	}
+}
+
+// markInitFailed reports false when init is over.
+func (f *Function) markInitFailed(body []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if isClosed(f.ready) || isClosed(f.initFailed) {
+		return false
+	}
+	f.initError = body
+	close(f.initFailed)
+	return true
+}
+
+// exitError describes the end of the process. f.mu is held.
+func (f *Function) exitError() *ExitError {
+	return &ExitError{State: f.ended, Stderr: f.stderr.String()}
+}
+
+// Stdout returns what the process has printed on its standard output so far.
+// While the process lives, its last lines may still be on their way: those of
+// an invocation needn't be there yet when Invoke returns. After the end, all is.
+func (f *Function) Stdout() string { return f.stdout.String() }
+
+// Stderr returns what the process has printed on its standard error so far, as
+// Stdout does.
+func (f *Function) Stderr() string { return f.stderr.String() }
+
+// Pid returns the process id.
+func (f *Function) Pid() int { return f.cmd.Process.Pid }
+
+// State returns how the process ended; nil while it lives.
+func (f *Function) State() *os.ProcessState {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ended
+}
+
+// InitDuration returns the time from starting the process until it asked for
+// its first event.
+func (f *Function) InitDuration() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.init
+}
+
+// SIGTERMEnabled reports whether the process has registered an extension. Only
+// then Lambda sends SIGTERM before SIGKILL.
+func (f *Function) SIGTERMEnabled() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.extensions) > 0
+}
+
+// Close kills the process, if it lives, and closes the API. Calling it again
+// returns the same error.
+func (f *Function) Close() error { return f.closeOnce() }
+
+func (f *Function) shutdown() error {
+	err := f.Kill()
+	f.server.CloseClientConnections()
+	f.server.Close()
+	return err
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
