@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
@@ -12,6 +13,9 @@ import (
 	"dds-backup-delete/internal/handler"
 	"dds-backup-delete/internal/host"
 )
+
+// startTime bounds what is asked of others at start; Lambda gives up after ten seconds.
+const startTime = 8 * time.Second
 
 func main() {
 	log := lambdacontext.NewLogger()
@@ -27,7 +31,9 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	h, err := handler.New(c, log, os.Stdout)
+	starting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	h, err := handler.New(starting, c, log, os.Stdout)
 	if err != nil {
 		return err
 	}

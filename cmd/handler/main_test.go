@@ -93,6 +93,14 @@ func (w *world) invoke(t *testing.T, payload []byte) lambdatest.Result {
 	return result
 }
 
+// end ends the function, after which its log is complete.
+func (w *world) end(t *testing.T) {
+	t.Helper()
+	if err := w.function.Kill(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // events returns the types and subjects of the events on the bus, sorted.
 func (w *world) events(t *testing.T) []string {
 	t.Helper()
@@ -140,7 +148,7 @@ var samples = map[string]struct {
 		},
 		reply: `{"batchItemFailures":[{"itemIdentifier":"@@LAST@@"}]}`,
 	},
-	"sqs-own-outcome.json": {events: []string{"rejected "}, reply: `{"batchItemFailures":[]}`},
+	"sqs-own-outcome.json": {reply: `{"batchItemFailures":[]}`}, // no event: it would go round and round
 	"direct.json": {
 		deleted: []string{"2f0c1d7e9a4b4c1f8e55d0a3b6c7e801br02"},
 		events:  []string{"accepted 2f0c1d7e9a4b4c1f8e55d0a3b6c7e801br02"},
@@ -284,6 +292,7 @@ func TestLogLines(t *testing.T) {
 	w := start(t, nil)
 	backup := ddstest.SampleBackups()[0].ID
 	w.invoke(t, []byte(`{"backup_id":"`+backup+`"}`))
+	w.end(t)
 	job := w.dds.Jobs()[0].ID
 	want := map[string]bool{"job started": false, "outcome": false}
 	for line := range strings.Lines(w.function.Stdout()) {
@@ -310,6 +319,7 @@ func TestLogLines(t *testing.T) {
 func TestStdoutSink(t *testing.T) {
 	w := start(t, nil, "OUTCOME_SINK=stdout", "ALLOW_STDOUT=true")
 	w.invoke(t, []byte(`{"backup_id":"`+ddstest.SampleBackups()[0].ID+`"}`))
+	w.end(t)
 	if !strings.Contains(w.function.Stdout(), `{"specversion":"1.0","id":"`) {
 		t.Error("no event on the standard output")
 	}

@@ -9,6 +9,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -21,6 +22,7 @@ import (
 	"syscall"
 
 	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/event"
 )
@@ -74,7 +76,7 @@ func runSamples(ctx context.Context, files []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	show, err := newShow(simulatedConfig(simulated), out)
+	show, err := newShow(ctx, simulatedConfig(simulated), out)
 	if err != nil {
 		return err
 	}
@@ -93,7 +95,7 @@ func runReal(ctx context.Context, files []string, yes bool, in io.Reader, out io
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "About to delete FOR REAL, at %s, in project %s:\n", c.Endpoint, c.ProjectID)
+	fmt.Fprintf(out, "About to delete FOR REAL, at %s, in project %s:\n", c.Endpoints[c.Region], cmp.Or(c.ProjectID, "of that region"))
 	for _, sample := range samples {
 		batch, err := event.Decode(sample.payload, invocationID)
 		if err != nil {
@@ -112,7 +114,7 @@ func runReal(ctx context.Context, files []string, yes bool, in io.Reader, out io
 			return errors.New("nothing was deleted")
 		}
 	}
-	show, err := newShow(c, out)
+	show, err := newShow(ctx, c, out)
 	if err != nil {
 		return err
 	}
@@ -148,11 +150,10 @@ func newSimulated() *ddstest.Server {
 // simulatedConfig is the configuration for a simulated DDS.
 func simulatedConfig(server *ddstest.Server) *config.Config {
 	return &config.Config{
-		AccessKey:   ddstest.AccessKey,
-		SecretKey:   ddstest.SecretKey,
+		Credentials: dds.Credentials{AccessKey: ddstest.AccessKey, SecretKey: ddstest.SecretKey},
 		ProjectID:   ddstest.ProjectID,
 		Region:      ddstest.Region,
-		Endpoint:    server.URL(),
+		Endpoints:   map[string]string{ddstest.Region: server.URL()},
 		Concurrency: 32,
 		OutcomeSink: config.StdoutSink,
 	}

@@ -23,7 +23,7 @@ func runServer(ctx context.Context, address string, out io.Writer) error {
 	}
 	simulated := newSimulated()
 	defer simulated.Close()
-	h, err := handler.New(simulatedConfig(simulated), slog.New(slog.DiscardHandler), out)
+	h, err := handler.New(ctx, simulatedConfig(simulated), slog.New(slog.DiscardHandler), out)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,10 +38,10 @@ type show struct {
 	calls   func() []ddstest.Call // what the simulated DDS answered; nil for a real one
 }
 
-func newShow(c *config.Config, out io.Writer) (*show, error) {
+func newShow(ctx context.Context, c *config.Config, out io.Writer) (*show, error) {
 	s := &show{out: out, sink: c.OutcomeSink}
 	var err error
-	s.handler, err = handler.New(c, slog.New(slog.NewJSONHandler(&s.log, nil)), &s.events)
+	s.handler, err = handler.New(ctx, c, slog.New(slog.NewJSONHandler(&s.log, nil)), &s.events)
 	return s, err
 }
 
@@ -95,26 +97,35 @@ func cameIn(payload []byte) []string {
 	}
 	var lines []string
 	for _, r := range batch.Requests {
-		line := fmt.Sprintf("%s %s: delete backup %q", batch.Source, r.ID, r.BackupID)
+		line := fmt.Sprintf("%s  delete backup %s", batch.Source, printable(r.BackupID))
 		if r.Err != nil {
-			line = fmt.Sprintf("%s %s: no request: %s", batch.Source, r.ID, r.Err.Message)
+			line = fmt.Sprintf("%s  no request: %s", batch.Source, r.Err.Message)
 		}
 		lines = append(lines, line)
 	}
+	for range batch.Echoes {
+		lines = append(lines, fmt.Sprintf("%s  an outcome event of ours", batch.Source))
+	}
 	return lines
+}
+
+// printable quotes an id that is none.
+func printable(id string) string {
+	if quoted := strconv.Quote(id); quoted != `"`+id+`"` || strings.ContainsAny(id, " /") || id == "" {
+		return quoted
+	}
+	return id
 }
 
 // answered tells what the simulated DDS did.
 func answered(calls []ddstest.Call) []string {
 	var lines []string
 	for _, c := range calls {
-		line := fmt.Sprintf("%s %s: %d", c.Method, c.Path, c.Status)
-		for _, more := range []string{c.Code, c.JobID, c.Fault} {
-			if more != "" {
-				line += " " + more
-			}
+		line := fmt.Sprintf("%s …/%s  %d %s", c.Method, path.Base(c.Path), c.Status, c.Code)
+		if c.JobID != "" {
+			line += "job " + c.JobID
 		}
-		lines = append(lines, line)
+		lines = append(lines, strings.TrimSpace(line))
 	}
 	return lines
 }
@@ -145,19 +156,19 @@ func wentOut(written []byte) []string {
 	var lines []string
 	for line := range bytes.Lines(written) {
 		var e struct {
-			ID, Type string
-			Data     deletion.Data
+			Type string
+			Data deletion.Data
 		}
 		if err := json.Unmarshal(line, &e); err != nil {
 			lines = append(lines, string(line))
 			continue
 		}
-		text := e.Type + " id " + e.ID
+		text := e.Type + "  "
 		switch {
 		case e.Data.JobID != "":
-			text += " job_id " + e.Data.JobID
+			text += "job " + e.Data.JobID
 		case e.Data.Error != nil:
-			text += ": " + strings.TrimSpace(e.Data.Error.Code+" "+e.Data.Error.Message)
+			text += strings.TrimSpace(e.Data.Error.Code + " " + e.Data.Error.Message)
 		}
 		lines = append(lines, text)
 	}

@@ -5,8 +5,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"reflect"
 	"regexp"
@@ -14,30 +12,69 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 
+	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/secret"
 )
 
-// Config is the configuration. The README's table says what each variable means.
+// Config is the configuration. The README's table says what each variable means. What has no
+// envconfig name is worked out by [Load] from what has one.
 type Config struct {
-	AccessKey     secret.String `envconfig:"HUAWEICLOUD_SDK_AK"`
-	SecretKey     secret.String `envconfig:"HUAWEICLOUD_SDK_SK"`
-	SecurityToken secret.String `envconfig:"HUAWEICLOUD_SDK_SECURITY_TOKEN"`
-	ProjectID     string        `envconfig:"HUAWEICLOUD_SDK_PROJECT_ID"`
+	// Credentials are those of the first family that has any; zero with a SecretARN.
+	Credentials dds.Credentials
+	// ProjectID is the default project; empty where it is to be looked up at IAM.
+	ProjectID string
+	// Region is the default region; may be empty with an Endpoint.
+	Region string
+	// Endpoints are the addresses of DDS by region: the default region and the allowed ones.
+	Endpoints map[string]string
+	// IAMEndpoint is the address of IAM.
+	IAMEndpoint string
 
-	Region      string `envconfig:"DDS_REGION"`
-	Endpoint    string `envconfig:"DDS_ENDPOINT"` // after Load, never empty
-	Concurrency int    `envconfig:"DDS_CONCURRENCY" default:"32"`
+	AccessKey       secret.String `envconfig:"HUAWEICLOUD_SDK_AK"`
+	SecretKey       secret.String `envconfig:"HUAWEICLOUD_SDK_SK"`
+	SecurityToken   secret.String `envconfig:"HUAWEICLOUD_SDK_SECURITY_TOKEN"`
+	HWAccessKey     secret.String `envconfig:"HW_ACCESS_KEY"`
+	HWSecretKey     secret.String `envconfig:"HW_SECRET_KEY"`
+	HWSecurityToken secret.String `envconfig:"HW_SECURITY_TOKEN"`
+	OSAccessKey     secret.String `envconfig:"OS_ACCESS_KEY"`
+	OSSecretKey     secret.String `envconfig:"OS_SECRET_KEY"`
+	OSSecurityToken secret.String `envconfig:"OS_SECURITY_TOKEN"`
+	HWAuthToken     secret.String `envconfig:"HW_AUTH_TOKEN"`
+	OSAuthToken     secret.String `envconfig:"OS_AUTH_TOKEN"`
+	SecretARN       string        `envconfig:"HUAWEICLOUD_SECRET_ARN"`
+
+	SDKProjectID string `envconfig:"HUAWEICLOUD_SDK_PROJECT_ID"`
+	HWProjectID  string `envconfig:"HW_PROJECT_ID"`
+	OSProjectID  string `envconfig:"OS_PROJECT_ID"`
+	OSTenantID   string `envconfig:"OS_TENANT_ID"`
+
+	DDSRegion      string   `envconfig:"DDS_REGION"`
+	HWRegion       string   `envconfig:"HW_REGION_NAME"`
+	OSRegion       string   `envconfig:"OS_REGION_NAME"`
+	Endpoint       string   `envconfig:"DDS_ENDPOINT"`
+	Cloud          string   `envconfig:"HW_CLOUD"`
+	SDKIAMEndpoint string   `envconfig:"HUAWEICLOUD_SDK_IAM_ENDPOINT"`
+	HWAuthURL      string   `envconfig:"HW_AUTH_URL"`
+	OSAuthURL      string   `envconfig:"OS_AUTH_URL"`
+	Regions        []string `envconfig:"ALLOWED_REGIONS"`
+	Projects       []string `envconfig:"ALLOWED_PROJECTS"`
+
+	Concurrency   int     `envconfig:"DDS_CONCURRENCY" default:"32"`
+	Rate          float64 `envconfig:"DDS_RATE"`
+	RequireManual bool    `envconfig:"REQUIRE_MANUAL"`
+	DryRun        bool    `envconfig:"DRY_RUN"`
 
 	OutcomeSink string `envconfig:"OUTCOME_SINK" default:"stdout"`
 	AllowStdout bool   `envconfig:"ALLOW_STDOUT"`
 
 	// What AWS Lambda sets, or an AWS SDK reads.
-	LambdaRuntimeAPI       string        `envconfig:"AWS_LAMBDA_RUNTIME_API"`
-	AWSAccessKeyID         string        `envconfig:"AWS_ACCESS_KEY_ID"`
-	AWSSecretAccessKey     secret.String `envconfig:"AWS_SECRET_ACCESS_KEY"`
-	AWSSessionToken        secret.String `envconfig:"AWS_SESSION_TOKEN"`
-	AWSEndpointURL         string        `envconfig:"AWS_ENDPOINT_URL"`
-	AWSEndpointEventBridge string        `envconfig:"AWS_ENDPOINT_URL_EVENTBRIDGE"`
+	LambdaRuntimeAPI          string        `envconfig:"AWS_LAMBDA_RUNTIME_API"`
+	AWSAccessKeyID            string        `envconfig:"AWS_ACCESS_KEY_ID"`
+	AWSSecretAccessKey        secret.String `envconfig:"AWS_SECRET_ACCESS_KEY"`
+	AWSSessionToken           secret.String `envconfig:"AWS_SESSION_TOKEN"`
+	AWSEndpointURL            string        `envconfig:"AWS_ENDPOINT_URL"`
+	AWSEndpointEventBridge    string        `envconfig:"AWS_ENDPOINT_URL_EVENTBRIDGE"`
+	AWSEndpointSecretsManager string        `envconfig:"AWS_ENDPOINT_URL_SECRETS_MANAGER"`
 }
 
 // StdoutSink is the OUTCOME_SINK that writes to standard output.
@@ -48,7 +85,11 @@ const StdoutSink = "stdout"
 func Load() (*Config, error) {
 	var c Config
 	faults := c.read()
-	faults = append(faults, c.check()...)
+	faults = append(faults, c.checkCredentials()...)
+	faults = append(faults, c.checkAddress()...)
+	faults = append(faults, c.checkProjects()...)
+	faults = append(faults, c.checkLimits()...)
+	faults = append(faults, c.checkSink()...)
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
@@ -62,6 +103,9 @@ func (c *Config) read() []error {
 	values := reflect.ValueOf(c).Elem()
 	for i := range fields.NumField() {
 		name := fields.Field(i).Tag.Get("envconfig")
+		if name == "" {
+			continue
+		}
 		if value, set := os.LookupEnv(name); set && strings.TrimSpace(value) == "" {
 			_ = os.Unsetenv(name) // it fails only for a name that is none
 		}
@@ -79,51 +123,56 @@ func (c *Config) read() []error {
 }
 
 func wanted(kind reflect.Kind) string {
-	if kind == reflect.Bool {
+	switch kind {
+	case reflect.Bool:
 		return "true or false"
+	case reflect.Float64:
+		return "number"
+	default:
+		return "whole number"
 	}
-	return "whole number"
 }
 
-// id and region are path segments and parts of host names, so they are held to their form.
-var (
-	id     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	region = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-)
+// id is the form of a project id, which becomes a path segment.
+var id = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// check returns every fault of c and completes the endpoint.
-func (c *Config) check() []error {
+// checkProjects finds the default project and the allowed ones.
+func (c *Config) checkProjects() []error {
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-
-	if c.AccessKey == "" {
-		fault("HUAWEICLOUD_SDK_AK: not set; want the access key id of a Huawei Cloud user")
-	}
-	if c.SecretKey == "" {
-		fault("HUAWEICLOUD_SDK_SK: not set; want the secret access key that belongs to HUAWEICLOUD_SDK_AK")
-	}
-	if !id.MatchString(c.ProjectID) {
-		fault("HUAWEICLOUD_SDK_PROJECT_ID: %s; want a project id, as 32 hexadecimal digits", shape(c.ProjectID))
-	}
-	if c.Region != "" && !region.MatchString(c.Region) {
-		fault("DDS_REGION: %s; want a region, as cn-north-4", shape(c.Region))
-	}
-	switch {
-	case c.Endpoint != "":
-		if err := checkEndpoint(c.Endpoint); err != nil {
-			fault("DDS_ENDPOINT: %w", err)
-		} else if c.Region == "" {
-			c.Region = regionOf(c.Endpoint)
+	for _, from := range []struct{ name, value string }{
+		{"HUAWEICLOUD_SDK_PROJECT_ID", c.SDKProjectID},
+		{"HW_PROJECT_ID", c.HWProjectID},
+		{"OS_PROJECT_ID", c.OSProjectID},
+		{"OS_TENANT_ID", c.OSTenantID},
+	} {
+		if from.value == "" || c.ProjectID != "" {
+			continue
 		}
-	case c.Region == "":
-		fault("DDS_REGION: not set, nor is DDS_ENDPOINT; want a region, as cn-north-4, or an address")
-	default:
-		c.Endpoint = "https://dds." + c.Region + "." + domain(c.Region)
+		if c.ProjectID = from.value; !id.MatchString(from.value) {
+			faults = append(faults, fmt.Errorf("%s: %s; want a project id, as 32 hexadecimal digits", from.name, shape(from.value)))
+		}
 	}
+	if c.ProjectID == "" && c.Region == "" {
+		faults = append(faults, errors.New("HUAWEICLOUD_SDK_PROJECT_ID: not set, and without DDS_REGION it cannot be looked up; want a project id"))
+	}
+	for _, project := range c.Projects {
+		if !id.MatchString(project) {
+			faults = append(faults, errors.New("ALLOWED_PROJECTS: an element is no project id; want ids with commas between them"))
+			break
+		}
+	}
+	return faults
+}
+
+func (c *Config) checkLimits() []error {
+	var faults []error
 	if c.Concurrency < 1 || c.Concurrency > 1000 {
-		fault("DDS_CONCURRENCY: %d; want 1 to 1000", c.Concurrency)
+		faults = append(faults, fmt.Errorf("DDS_CONCURRENCY: %d; want 1 to 1000", c.Concurrency))
 	}
-	return append(faults, c.checkSink()...)
+	if !(c.Rate >= 0 && c.Rate <= 10_000) {
+		faults = append(faults, fmt.Errorf("DDS_RATE: %v; want calls per second, 0 to 10000", c.Rate))
+	}
+	return faults
 }
 
 func (c *Config) checkSink() []error {
@@ -139,10 +188,15 @@ func (c *Config) checkSink() []error {
 	if _, err := ParseBusARN(c.OutcomeSink); err != nil {
 		return append(faults, fmt.Errorf("OUTCOME_SINK: %w", err))
 	}
+	return append(faults, c.checkAWSKeys("OUTCOME_SINK")...)
+}
+
+// checkAWSKeys says that the named variable needs the keys that Lambda sets.
+func (c *Config) checkAWSKeys(needed string) []error {
 	if c.AWSAccessKeyID == "" || c.AWSSecretAccessKey == "" {
-		faults = append(faults, errors.New("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; an event bus as OUTCOME_SINK needs them"))
+		return []error{fmt.Errorf("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; %s needs them", needed)}
 	}
-	return faults
+	return nil
 }
 
 // BusARN is the parsed ARN of an event bus.
@@ -160,48 +214,6 @@ func ParseBusARN(s string) (BusARN, error) {
 		return BusARN{}, fmt.Errorf("%s; want stdout, or an ARN as arn:aws:events:<region>:<account>:event-bus/<name>", shape(s))
 	}
 	return BusARN{Region: parts[1]}, nil
-}
-
-// checkEndpoint holds an address to its form. Plain HTTP is for a DDS on this machine only:
-// a security token would cross the network for all to read.
-func checkEndpoint(s string) error {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("%s; want an address without a path, as https://dds.cn-north-4.myhuaweicloud.com", shape(s))
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && isLoopback(u.Hostname()):
-		return nil
-	default:
-		return errors.New("want https:// (http:// is for 127.0.0.1 only)")
-	}
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}
-
-// regionOf reads the region out of an address as https://dds.<region>.<domain>, "" where it has none.
-func regionOf(endpoint string) string {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return ""
-	}
-	labels := strings.SplitN(u.Hostname(), ".", 3)
-	if len(labels) == 3 && labels[0] == "dds" {
-		return labels[1]
-	}
-	return ""
-}
-
-// domain is the cloud's domain for a region: the European cloud has its own.
-func domain(region string) string {
-	if strings.HasPrefix(region, "eu-west-1") {
-		return "myhuaweicloud.eu"
-	}
-	return "myhuaweicloud.com"
 }
 
 // shape describes a value without repeating it.

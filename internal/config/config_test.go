@@ -16,8 +16,8 @@ func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "AWS_") ||
-			name == "OUTCOME_SINK" || name == "ALLOW_STDOUT" {
+		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") ||
+			name == "OUTCOME_SINK" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
 			t.Setenv(name, value) // so that it comes back after the test
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
@@ -74,8 +74,8 @@ func TestLoad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.Endpoint != tc.endpoint || c.Region != tc.region || c.OutcomeSink != tc.sink || c.Concurrency != 32 {
-				t.Errorf("endpoint %q, region %q, sink %q, concurrency %d", c.Endpoint, c.Region, c.OutcomeSink, c.Concurrency)
+			if c.Endpoints[c.Region] != tc.endpoint || c.Region != tc.region || c.OutcomeSink != tc.sink || c.Concurrency != 32 {
+				t.Errorf("endpoint %q, region %q, sink %q, concurrency %d", c.Endpoints[c.Region], c.Region, c.OutcomeSink, c.Concurrency)
 			}
 			if printed := fmt.Sprintf("%+v %#v", *c, c); strings.Contains(printed, "do-not-print") {
 				t.Errorf("the secret key was printed: %s", printed)

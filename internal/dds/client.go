@@ -1,45 +1,62 @@
-// Package dds is a client of the one call that the Huawei Cloud Document Database Service
-// API is needed for here: deleting a manual backup.
+// Package dds is a client of the calls that deleting a manual backup needs of the Huawei
+// Cloud Document Database Service API.
 //
-// A call passes a chain of small handlers, one concern each; see [New].
+// A call passes a chain of small handlers, one concern each: retry, key lock, pace, parse,
+// sign, send; see [New].
 package dds
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
-)
 
-// maxBody bounds, in bytes, what is read of an answer. A success is a hundred bytes.
-const maxBody = 1 << 20
+	"golang.org/x/time/rate"
+)
 
 // Options are the settings of a [Client].
 type Options struct {
-	// Endpoint is the address of DDS, as https://dds.cn-north-4.myhuaweicloud.com, without a path.
-	Endpoint string
-	// Credentials sign every call.
+	// Endpoints are the addresses of DDS by region, as https://dds.cn-north-4.myhuaweicloud.com.
+	Endpoints map[string]string
+	// Credentials authenticate every call.
 	Credentials Credentials
+	// Renew reads the credentials anew after they were refused; nil where they cannot change.
+	Renew func(context.Context) (Credentials, error)
 	// Connections is how many calls at once keep their connection for the next; default 32.
 	Connections int
-	// Now is the clock of the signature; default [time.Now].
+	// Rate is how many calls per second go out at the most; 0 for no limit but DDS's own.
+	Rate float64
+	// RequireManual looks each backup up first and deletes only a finished manual one.
+	RequireManual bool
+	// DryRun does everything but the DELETE.
+	DryRun bool
+	// RetryPolicy decides about tries; default [DefaultRetryPolicy].
+	RetryPolicy RetryPolicy
+	// Now is the clock of the signature and of the key lock; default [time.Now].
 	Now func() time.Time
 }
 
 // Client calls the DDS API. It is safe for use by many goroutines.
 type Client struct {
-	endpoint  string
-	transport *http.Transport
-	handle    handler
+	endpoints     map[string]string
+	requireManual bool
+	dryRun        bool
+	sender        *sender
+	handle        handler
 }
 
 // handler is one link of the chain that a call passes.
-type handler func(*http.Request) (*response, error)
+type handler func(*call) (*response, error)
+
+// call is a request on its way.
+type call struct {
+	*http.Request
+	credentials Credentials
+	answerLost  bool // a try may have done its work, though no answer to it was understood
+}
 
 // response is an answer read to its end.
 type response struct {
@@ -48,11 +65,15 @@ type response struct {
 	body   []byte
 }
 
-// New returns a client of the DDS at o.Endpoint. No call is made.
+// New returns a client. No call is made.
 func New(o Options) (*Client, error) {
-	endpoint, err := url.Parse(o.Endpoint)
-	if err != nil || endpoint.Host == "" || (endpoint.Scheme != "https" && endpoint.Scheme != "http") {
-		return nil, errors.New("dds: endpoint: want an address like https://dds.cn-north-4.myhuaweicloud.com")
+	endpoints := make(map[string]string, len(o.Endpoints))
+	for region, address := range o.Endpoints {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			return nil, errors.New("dds: endpoint: want an address like https://dds.cn-north-4.myhuaweicloud.com")
+		}
+		endpoints[region] = u.Scheme + "://" + u.Host
 	}
 	if o.Connections <= 0 {
 		o.Connections = 32
@@ -60,85 +81,52 @@ func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Client{
-		endpoint: endpoint.Scheme + "://" + endpoint.Host,
-		transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-			TLSHandshakeTimeout: 5 * time.Second,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConnsPerHost: o.Connections,
-			IdleConnTimeout:     30 * time.Second,
-		},
+	if o.RetryPolicy == nil {
+		o.RetryPolicy = DefaultRetryPolicy
 	}
-	// From the outermost inwards. Retry will stand around signing, so that each try is signed anew.
-	c.handle = parsing(signing(c.send, func() Credentials { return o.Credentials }, o.Now))
+	c := &Client{
+		endpoints: endpoints, requireManual: o.RequireManual, dryRun: o.DryRun, sender: newSender(o.Connections),
+	}
+	// From the innermost outwards. Each try waits for its turn, and is signed anew.
+	c.handle = c.sender.send
+	c.handle = signing(c.handle, o.Now)
+	c.handle = parsing(c.handle, o.Now)
+	c.handle = newPace(o.Rate).pacing(c.handle)
+	c.handle = newKeyLock(o.Credentials, o.Renew, o.Now).locking(c.handle)
+	c.handle = retrying(c.handle, o.RetryPolicy, rate.NewLimiter(1, 2*o.Connections))
 	return c, nil
 }
 
-// DeleteBackup starts the deletion of a manual backup and returns the id of the job that
-// does it. An empty job id with no error means that DDS took the call but named no job.
-// The error is always an [*Error].
-//
-// https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0028.html
-func (c *Client) DeleteBackup(ctx context.Context, projectID, backupID string) (jobID string, err error) {
-	path, err := joinPath("v3", projectID, "backups", backupID)
-	if err != nil {
-		return "", err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodDelete, c.endpoint+path, nil)
-	if err != nil {
-		return "", &Error{Class: Invalid, Message: "no request could be made", Err: err}
-	}
-	r.Header.Set(headerProjectID, projectID)
-	resp, err := c.handle(r)
-	if err != nil {
-		return "", err
-	}
-	var body struct {
-		JobID *string `json:"job_id"`
-	}
-	if err := json.Unmarshal(resp.body, &body); err != nil {
-		return "", &Error{
-			Class: Unavailable, Message: "a success that is not JSON", StatusCode: resp.status,
-			RequestID: printable(resp.header.Get("X-Request-Id")), AnswerLost: true,
-		}
-	}
-	if body.JobID == nil {
-		return "", nil
-	}
-	return printable(*body.JobID), nil
-}
-
 // CloseIdleConnections closes the connections that no call is using.
-func (c *Client) CloseIdleConnections() { c.transport.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() { c.sender.transport.CloseIdleConnections() }
 
-// send is the innermost handler: it puts the request on the wire and reads the answer.
-// No redirect is followed: a signed request is for the host it was signed for.
-func (c *Client) send(r *http.Request) (*response, error) {
-	res, err := c.transport.RoundTrip(r)
+// newCall returns a call to a path of DDS, whose segments must stay segments.
+func (c *Client) newCall(ctx context.Context, method string, t Target, query url.Values, segments ...string) (*call, error) {
+	endpoint, ok := c.endpoints[t.Region]
+	if !ok {
+		return nil, &Error{Class: Invalid, Message: fmt.Sprintf("region %q: no endpoint is configured for it", t.Region)}
+	}
+	path, err := joinPath(segments...)
 	if err != nil {
-		return nil, &Error{Class: Unavailable, Message: "no answer", AnswerLost: true, Err: err}
+		return nil, err
 	}
-	defer res.Body.Close() //nolint:errcheck // the body was read
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
-	if err == nil && len(body) > maxBody {
-		err = fmt.Errorf("longer than %d bytes", maxBody)
+	if len(query) > 0 {
+		path += "?" + query.Encode()
 	}
+	r, err := http.NewRequestWithContext(ctx, method, endpoint+path, nil)
 	if err != nil {
-		return nil, &Error{
-			Class: Unavailable, Message: "the answer broke off", StatusCode: res.StatusCode, AnswerLost: true, Err: err,
-		}
+		return nil, &Error{Class: Invalid, Message: "no request could be made", Err: err}
 	}
-	return &response{status: res.StatusCode, header: res.Header, body: body}, nil
+	r.Header.Set(headerProjectID, t.ProjectID)
+	return &call{Request: r}, nil
 }
 
 // joinPath joins segments to a path and refuses one that would leave its place in it.
 func joinPath(segments ...string) (string, error) {
 	var path []byte
 	for _, segment := range segments {
-		if segment == "" || segment == "." || segment == ".." {
-			return "", &Error{Class: Invalid, Message: fmt.Sprintf("a path segment is %q", segment)}
+		if segment == "" || segment == "." || segment == ".." || strings.Contains(segment, "/") {
+			return "", &Error{Class: Invalid, Message: "an id that is no path segment: it is empty, dots, or has a slash"}
 		}
 		path = append(path, '/')
 		for i := range len(segment) {

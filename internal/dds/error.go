@@ -1,17 +1,11 @@
 package dds
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
-	"unicode"
 )
-
-// maxMessage bounds, in bytes, how much of an answer's text an [Error] keeps.
-const maxMessage = 512
 
 // Error is what the DDS API, or the way to it, refused a call with. It is the only error
 // type that a [Client] returns.
@@ -26,12 +20,16 @@ type Error struct {
 	StatusCode int
 	// RequestID is DDS's own id of the call (X-Request-Id); empty where none was sent.
 	RequestID string
-	// RetryAfter is how long the service asked to wait; 0 where it did not say.
+	// RetryAfter is how long to wait before another try; 0 where nobody said.
 	RetryAfter time.Duration
-	// AnswerLost says that the call may have done its work though no answer was understood.
+	// Limit is the limit that a throttled answer told; zero where it told none.
+	Limit RateLimit
+	// AnswerLost says that a try may have done its work though no answer to it was understood.
 	AnswerLost bool
 	// Err is the cause below, such as a network error; nil for an answer of the service.
 	Err error
+
+	stale bool // a kept-alive connection turned out to be dead
 }
 
 // Error implements error. It holds no secret and no request body.
@@ -66,56 +64,4 @@ func (e *Error) LogValue() slog.Value {
 		slog.Int("http_status", e.StatusCode),
 		slog.String("dds_request_id", e.RequestID),
 	)
-}
-
-// parsing returns a handler that turns every answer but a success into an [Error].
-// 200 and 202 are successes: which of them a deletion gives differs between the pages.
-func parsing(next handler) handler {
-	return func(r *http.Request) (*response, error) {
-		resp, err := next(r)
-		if err != nil {
-			return nil, err
-		}
-		if resp.status == http.StatusOK || resp.status == http.StatusAccepted {
-			return resp, nil
-		}
-		return nil, parseError(resp)
-	}
-}
-
-// parseError reads the code and text of an answer that is not a success.
-func parseError(resp *response) *Error {
-	var body struct {
-		Code      string `json:"error_code"`
-		Message   string `json:"error_msg"`
-		RequestID string `json:"request_id"`
-	}
-	if err := json.Unmarshal(resp.body, &body); err != nil {
-		// HTML of a proxy, or nothing at all: the status is all there is to go by.
-		body.Message = http.StatusText(resp.status)
-	}
-	id := resp.header.Get("X-Request-Id")
-	if id == "" {
-		id = body.RequestID
-	}
-	return &Error{
-		Class:      classify(resp.status, body.Code),
-		Code:       printable(body.Code),
-		Message:    printable(body.Message),
-		StatusCode: resp.status,
-		RequestID:  printable(id),
-	}
-}
-
-// printable makes foreign text safe for a log line: bounded, no control characters.
-func printable(s string) string {
-	if len(s) > maxMessage {
-		s = s[:maxMessage]
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, strings.ToValidUTF8(s, ""))
 }

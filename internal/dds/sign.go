@@ -20,6 +20,7 @@ const (
 	headerDate          = "X-Sdk-Date"
 	headerProjectID     = "X-Project-Id"
 	headerSecurityToken = "X-Security-Token"
+	headerAuthToken     = "X-Auth-Token"
 	emptyBodySHA256     = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
@@ -27,23 +28,29 @@ const (
 // User-Agent stays out, so that a proxy may rewrite it.
 var signedHeaders = []string{"host", "x-project-id", "x-sdk-date", "x-security-token"}
 
-// signing returns a handler that signs each request with the credentials of the moment.
-func signing(next handler, credentials func() Credentials, now func() time.Time) handler {
-	return func(r *http.Request) (*response, error) {
-		c := credentials()
-		r.Header.Set(headerDate, now().UTC().Format(dateLayout))
-		if c.SecurityToken != "" {
-			r.Header.Set(headerSecurityToken, c.SecurityToken.Reveal())
+// signing returns a handler that authenticates each try: with a signature by the access key
+// pair or, where there is none, with the IAM token.
+func signing(next handler, now func() time.Time) handler {
+	return func(c *call) (*response, error) {
+		if c.credentials.AccessKey == "" {
+			c.Header.Set(headerAuthToken, c.credentials.Token.Reveal())
+			return next(c)
 		}
-		sign(r, emptyBodySHA256, c, signedHeaders)
-		return next(r)
+		c.Header.Set(headerDate, now().UTC().Format(dateLayout))
+		if c.credentials.SecurityToken != "" {
+			c.Header.Set(headerSecurityToken, c.credentials.SecurityToken.Reveal())
+		} else {
+			c.Header.Del(headerSecurityToken) // of a pair that was replaced meanwhile
+		}
+		Sign(c.Request, emptyBodySHA256, c.credentials, signedHeaders)
+		return next(c)
 	}
 }
 
-// sign puts the Authorization header on r by SDK-HMAC-SHA256. The X-Sdk-Date header must
+// Sign puts the Authorization header on r by SDK-HMAC-SHA256. The X-Sdk-Date header must
 // be set; headers are the lower-case names to sign, sorted, of which those that r lacks
 // are left out. Unlike AWS SigV4, the key is the secret key itself: no scope, no derived key.
-func sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
+func Sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
 	var names, canonical []byte
 	canonical = make([]byte, 0, 512)
 	canonical = append(canonical, r.Method...)

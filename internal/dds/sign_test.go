@@ -60,7 +60,7 @@ func TestSignVectors(t *testing.T) {
 				r.Header.Set(name, value)
 			}
 			hash := sha256.Sum256([]byte(tc.body))
-			sign(r, hex.EncodeToString(hash[:]), Credentials{AccessKey: "AccessKey", SecretKey: "SecretKey"}, tc.sign)
+			Sign(r, hex.EncodeToString(hash[:]), Credentials{AccessKey: "AccessKey", SecretKey: "SecretKey"}, tc.sign)
 			want := "SDK-HMAC-SHA256 Access=AccessKey, SignedHeaders=" + tc.signed + ", Signature=" + tc.signature
 			if got := r.Header.Get("Authorization"); got != want {
 				t.Errorf("Authorization\n got %s\nwant %s", got, want)
@@ -87,6 +87,6 @@ func BenchmarkSign(b *testing.B) {
 	r.Header.Set("X-Project-Id", "0549b4a43100d4f32f51c01c2fe4acdb")
 	b.ReportAllocs()
 	for b.Loop() {
-		sign(r, emptyBodySHA256, Credentials{AccessKey: "AccessKey", SecretKey: "SecretKey"}, signedHeaders)
+		Sign(r, emptyBodySHA256, Credentials{AccessKey: "AccessKey", SecretKey: "SecretKey"}, signedHeaders)
 	}
 }

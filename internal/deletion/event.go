@@ -11,6 +11,9 @@ import (
 // ever a request.
 const TypePrefix = "dds.backup.deletion."
 
+// EventType is the CloudEvents type of the events of a status.
+func EventType(s Status) string { return TypePrefix + string(s) + ".v1" }
+
 // Event is an outcome as it is published: a CloudEvent 1.0 in JSON.
 //
 // Its bytes follow from the outcome alone (there is no time in them), so that a repeat of an
@@ -63,12 +66,12 @@ func (o *Outcome) Data() Data {
 }
 
 // newEvent returns the event of an outcome that is not [Retry].
-func newEvent(o *Outcome, region string) (Event, error) {
+func newEvent(o *Outcome) (Event, error) {
 	data := o.Data()
 	e := Event{
 		ID:          eventID(o),
-		Type:        TypePrefix + string(o.Status) + ".v1",
-		Source:      "urn:huaweicloud:dds:" + region + ":" + data.ProjectID,
+		Type:        EventType(o.Status),
+		Source:      "urn:huaweicloud:dds:" + o.Request.Region + ":" + data.ProjectID,
 		Subject:     data.BackupID,
 		TraceParent: o.Request.TraceParent,
 	}

@@ -15,7 +15,9 @@ import (
 func publishOne(t *testing.T, request deletion.Request, jobID string, err error) deletion.Event {
 	t.Helper()
 	s := &sink{}
-	d := &deleter{delete: func(context.Context, string) (string, error) { return jobID, err }}
+	d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
+		return dds.Deletion{JobID: jobID}, err
+	}}
 	service(d, s, nil).Do(t.Context(), []deletion.Request{request})
 	if len(s.taken) != 1 {
 		t.Fatalf("%d events, want one", len(s.taken))

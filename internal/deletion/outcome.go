@@ -21,6 +21,8 @@ const (
 	NotFound Status = "not_found"
 	// Rejected means that the request will never succeed unchanged.
 	Rejected Status = "rejected"
+	// Simulated means that the deletion was not asked of DDS, on a dry run.
+	Simulated Status = "simulated"
 	// Retry is no verdict: the request goes back to its source. Nothing is published.
 	Retry Status = "retry"
 )

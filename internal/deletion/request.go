@@ -5,6 +5,9 @@ package deletion
 import (
 	"cmp"
 	"fmt"
+	"slices"
+
+	"dds-backup-delete/internal/dds"
 )
 
 // Source names where a payload came from.
@@ -17,6 +20,8 @@ type Request struct {
 	ID string
 	// Source is where the request came from.
 	Source Source
+	// Region is the region of the backup; empty for the configured one.
+	Region string
 	// ProjectID is the project of the backup; empty for the configured one.
 	ProjectID string
 	// BackupID is the backup to delete.
@@ -28,22 +33,42 @@ type Request struct {
 	Err *Error
 }
 
-// validate completes the request with the configured project and returns why it cannot be
-// worked, or nil. An id that cannot be one is taken out: nobody downstream gets to see it.
-func (r *Request) validate(projectID string) *Error {
-	if r.ProjectID == "" {
-		r.ProjectID = projectID
+// Scope is what may be deleted, and what a request means that leaves something out.
+type Scope struct {
+	// Region and ProjectID are those of a request that names none. The region may be empty.
+	Region, ProjectID string
+	// Regions and Projects are the others that a request may name.
+	Regions, Projects []string
+}
+
+// admit completes the request and returns why it cannot be worked, or nil. What cannot be an
+// id, or lies outside the scope, is taken out: nobody downstream gets to see it.
+func (s *Scope) admit(r *Request) *Error {
+	elsewhere := r.Region != "" && r.Region != s.Region
+	var regionErr, projectErr, backupErr *Error
+	if elsewhere && !slices.Contains(s.Regions, r.Region) {
+		regionErr = invalid("region: neither the configured one nor one of ALLOWED_REGIONS")
 	}
-	projectErr, backupErr := checkID("project_id", r.ProjectID), checkID("backup_id", r.BackupID)
-	if projectErr != nil {
-		r.ProjectID = projectID
-	} else if r.ProjectID != projectID {
-		projectErr = invalid("project_id: the request names another project than the configured one")
+	if regionErr != nil || !elsewhere {
+		r.Region = s.Region
 	}
-	if backupErr != nil {
+	switch {
+	case r.ProjectID == "" && elsewhere:
+		projectErr = invalid("project_id: missing; want the project in the region that the request names")
+	case r.ProjectID != "" && r.ProjectID != s.ProjectID && !slices.Contains(s.Projects, r.ProjectID):
+		projectErr = invalid("project_id: neither the configured one nor one of ALLOWED_PROJECTS")
+	}
+	if projectErr != nil || r.ProjectID == "" {
+		r.ProjectID = s.ProjectID
+	}
+	if backupErr = checkID("backup_id", r.BackupID); backupErr != nil {
 		r.BackupID = ""
 	}
-	return cmp.Or(r.Err, projectErr, backupErr)
+	return cmp.Or(r.Err, regionErr, projectErr, backupErr)
+}
+
+func (r *Request) target() dds.Target {
+	return dds.Target{Region: r.Region, ProjectID: r.ProjectID, BackupID: r.BackupID}
 }
 
 // maxID bounds, in bytes, a backup or project id. Those of DDS have 36 and 32.

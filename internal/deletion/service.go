@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"dds-backup-delete/internal/dds"
 )
 
-// Deleter starts the deletion of a backup. An empty job id with no error means that the
-// deletion was started but no job named. Its errors are [*dds.Error] values.
+// Deleter starts the deletion of a backup. Its errors are [*dds.Error] values.
 type Deleter interface {
-	DeleteBackup(ctx context.Context, projectID, backupID string) (jobID string, err error)
+	DeleteBackup(ctx context.Context, backup dds.Target) (dds.Deletion, error)
 }
 
 // Sink publishes events. It returns one error for each event, nil for one that was taken.
@@ -29,10 +30,8 @@ type Service struct {
 	Deleter Deleter
 	// Sink takes the events.
 	Sink Sink
-	// ProjectID is the project of requests that name none, and the only one allowed.
-	ProjectID string
-	// Region is the region of DDS, for the source of events; may be empty.
-	Region string
+	// Scope is what may be deleted.
+	Scope Scope
 	// Concurrency is how many deletions run at once, at least 1.
 	Concurrency int
 	// Log gets a line for every job id the instant DDS gives it, and one for every outcome.
@@ -86,20 +85,19 @@ func within(ctx context.Context, deadline time.Time) (context.Context, context.C
 func (s *Service) deleteAll(ctx context.Context, requests []Request, outcomes []Outcome) {
 	var workers errgroup.Group
 	workers.SetLimit(s.Concurrency)
-	first := make(map[[2]string]int, len(requests))
+	first := make(map[dds.Target]int, len(requests))
 	same := make([]int, len(requests))
 	for i, request := range requests {
 		same[i] = i
-		if err := request.validate(s.ProjectID); err != nil {
+		if err := s.Scope.admit(&request); err != nil {
 			outcomes[i] = failed(request, err)
 			continue
 		}
-		key := [2]string{request.ProjectID, request.BackupID}
-		if twin, seen := first[key]; seen {
+		if twin, seen := first[request.target()]; seen {
 			same[i], outcomes[i].Request = twin, request
 			continue
 		}
-		first[key] = i
+		first[request.target()] = i
 		workers.Go(func() error {
 			outcomes[i] = s.deleteOne(ctx, request)
 			return nil
@@ -126,18 +124,20 @@ func (s *Service) deleteOne(ctx context.Context, request Request) (outcome Outco
 	if ctx.Err() != nil {
 		return failed(request, newError(ClassUnavailable, "no time was left to start the deletion"))
 	}
-	jobID, err := s.Deleter.DeleteBackup(ctx, request.ProjectID, request.BackupID)
-	if err != nil {
+	deletion, err := s.Deleter.DeleteBackup(ctx, request.target())
+	switch {
+	case err != nil:
 		return failed(request, explain(err))
-	}
-	if jobID == "" {
+	case deletion.Simulated:
+		return Outcome{Request: request, Status: Simulated}
+	case deletion.JobID == "":
 		return Outcome{Request: request, Status: Unconfirmed, Err: &Error{
-			Class: ClassUnavailable, Message: "DDS took the deletion but named no job",
+			Class: ClassUnavailable, Message: deletion.Unconfirmed,
 		}}
 	}
 	// Before anything else: nothing can find this id again.
-	s.Log.InfoContext(ctx, "job started", append(requestAttrs(&request), "job_id", jobID)...)
-	return Outcome{Request: request, Status: Accepted, JobID: jobID}
+	s.Log.InfoContext(ctx, "job started", append(requestAttrs(&request), "job_id", deletion.JobID)...)
+	return Outcome{Request: request, Status: Accepted, JobID: deletion.JobID}
 }
 
 // publishAll publishes the events of all outcomes that are verdicts, each event once. An
@@ -150,7 +150,7 @@ func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 		if o.Status == Retry {
 			continue
 		}
-		event, err := newEvent(o, s.Region)
+		event, err := newEvent(o)
 		if err != nil {
 			undelivered(o, fmt.Errorf("the event could not be written: %w", err))
 			continue

@@ -24,14 +24,16 @@ const project = "0549b4a43100d4f32f51c01c2fe4acdb"
 // deleter is a [deletion.Deleter] made of a function, which counts.
 type deleter struct {
 	mu           sync.Mutex
-	delete       func(ctx context.Context, backupID string) (string, error)
+	delete       func(ctx context.Context, backupID string) (dds.Deletion, error)
 	calls        []string
+	targets      []dds.Target
 	now, highest int
 }
 
-func (d *deleter) DeleteBackup(ctx context.Context, _, backupID string) (string, error) {
+func (d *deleter) DeleteBackup(ctx context.Context, backup dds.Target) (dds.Deletion, error) {
 	d.mu.Lock()
-	d.calls = append(d.calls, backupID)
+	d.calls = append(d.calls, backup.BackupID)
+	d.targets = append(d.targets, backup)
 	d.now++
 	d.highest = max(d.highest, d.now)
 	d.mu.Unlock()
@@ -40,7 +42,7 @@ func (d *deleter) DeleteBackup(ctx context.Context, _, backupID string) (string,
 		d.now--
 		d.mu.Unlock()
 	}()
-	return d.delete(ctx, backupID)
+	return d.delete(ctx, backup.BackupID)
 }
 
 // sink is a [deletion.Sink] made of a function; without one it takes everything.
@@ -62,11 +64,14 @@ func service(d *deleter, s *sink, log *slog.Logger) *deletion.Service {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &deletion.Service{
-		Deleter: d, Sink: s, ProjectID: project, Region: "cn-north-4", Concurrency: 32, Log: log,
+		Deleter: d, Sink: s, Concurrency: 32, Log: log,
+		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: project},
 	}
 }
 
-func accept(_ context.Context, backupID string) (string, error) { return "job-of-" + backupID, nil }
+func accept(_ context.Context, backupID string) (dds.Deletion, error) {
+	return dds.Deletion{JobID: "job-of-" + backupID}, nil
+}
 
 func requests(ids ...string) []deletion.Request {
 	var out []deletion.Request
@@ -88,12 +93,14 @@ func TestVerdictFollowsTheClass(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		jobID  string
+		dryRun bool
 		err    error
 		status deletion.Status
 		class  deletion.Class
 		wait   time.Duration
 	}{
 		{name: "a job", jobID: "job", status: deletion.Accepted},
+		{name: "a dry run", dryRun: true, status: deletion.Simulated},
 		{name: "no job", status: deletion.Unconfirmed, class: deletion.ClassUnavailable},
 		{name: "gone", err: &dds.Error{Class: dds.NotFound}, status: deletion.NotFound, class: deletion.ClassNotFound},
 		{name: "invalid", err: &dds.Error{Class: dds.Invalid}, status: deletion.Rejected, class: deletion.ClassInvalid},
@@ -105,7 +112,9 @@ func TestVerdictFollowsTheClass(t *testing.T) {
 		{name: "some other error", err: errors.New("boom"), status: deletion.Retry, class: deletion.ClassInternal, wait: time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := &deleter{delete: func(context.Context, string) (string, error) { return tc.jobID, tc.err }}
+			d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
+				return dds.Deletion{JobID: tc.jobID, Simulated: tc.dryRun}, tc.err
+			}}
 			s := &sink{}
 			o := service(d, s, nil).Do(t.Context(), requests("backup"))[0]
 			if o.Status != tc.status || o.JobID != tc.jobID {
@@ -166,21 +175,48 @@ func TestWhatCannotBeABackupNeverReachesDDS(t *testing.T) {
 	}
 }
 
-func TestAnotherProjectIsRefused(t *testing.T) {
-	d, s := &deleter{delete: accept}, &sink{}
-	reqs := requests("one", "two", "three")
-	reqs[0].ProjectID = "11111111111111111111111111111111"
-	reqs[1].ProjectID = "../" + project
-	reqs[2].ProjectID = project
-	got := service(d, s, nil).Do(t.Context(), reqs)
-	want := []deletion.Status{deletion.Rejected, deletion.Rejected, deletion.Accepted}
-	if !cmp.Equal(statuses(got), want) || !cmp.Equal(d.calls, []string{"three"}) {
-		t.Errorf("statuses %v, DDS was asked for %q", statuses(got), d.calls)
-	}
-	for _, e := range s.taken {
-		if strings.Contains(e.Source, "..") {
-			t.Errorf("event source %q holds a bad project", e.Source)
-		}
+// What lies outside the scope is refused; what a request leaves out is the configured one.
+func TestScope(t *testing.T) {
+	const other = "11111111111111111111111111111111"
+	for name, tc := range map[string]struct {
+		region, project string
+		says            string // empty where the request is in scope
+		target          dds.Target
+	}{
+		"nothing named":          {target: dds.Target{Region: "cn-north-4", ProjectID: project}},
+		"the configured ones":    {region: "cn-north-4", project: project, target: dds.Target{Region: "cn-north-4", ProjectID: project}},
+		"an allowed project":     {project: "allowed", target: dds.Target{Region: "cn-north-4", ProjectID: "allowed"}},
+		"an allowed region":      {region: "eu-west-101", project: "allowed", target: dds.Target{Region: "eu-west-101", ProjectID: "allowed"}},
+		"region, no project":     {region: "eu-west-101", says: "project_id: missing"},
+		"another region":         {region: "ru-moscow-1", project: "allowed", says: "region: "},
+		"another project":        {project: other, says: "project_id: "},
+		"a project as a path":    {project: "../" + project, says: "project_id: "},
+		"a region as an address": {region: "evil.example.com/", project: project, says: "region: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, s := &deleter{delete: accept}, &sink{}
+			sv := service(d, s, nil)
+			sv.Scope.Regions, sv.Scope.Projects = []string{"eu-west-101"}, []string{"allowed"}
+			reqs := requests("a")
+			reqs[0].Region, reqs[0].ProjectID = tc.region, tc.project
+			o := sv.Do(t.Context(), reqs)[0]
+			if tc.says == "" {
+				tc.target.BackupID = "a"
+				if o.Status != deletion.Accepted || !cmp.Equal(d.targets, []dds.Target{tc.target}) {
+					t.Errorf("%s, DDS was asked for %+v", o.Status, d.targets)
+				}
+				if want := "urn:huaweicloud:dds:" + tc.target.Region + ":" + tc.target.ProjectID; o.Event.Source != want {
+					t.Errorf("event source %q, want %q", o.Event.Source, want)
+				}
+				return
+			}
+			if o.Status != deletion.Rejected || !strings.HasPrefix(o.Err.Message, tc.says) || len(d.calls) != 0 {
+				t.Errorf("%s, %v, DDS was asked for %q", o.Status, o.Err, d.calls)
+			}
+			if e := s.taken[0]; strings.Contains(string(e.JSON), "..") || strings.Contains(string(e.JSON), "evil") || strings.Contains(string(e.JSON), other) {
+				t.Errorf("the event repeats what is out of scope: %s", e.JSON)
+			}
+		})
 	}
 }
 
@@ -204,7 +240,9 @@ func TestDuplicatesShareOneDeletion(t *testing.T) {
 }
 
 func TestDuplicatesShareAFailureToo(t *testing.T) {
-	d := &deleter{delete: func(context.Context, string) (string, error) { return "", &dds.Error{Class: dds.Conflict} }}
+	d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
+		return dds.Deletion{}, &dds.Error{Class: dds.Conflict}
+	}}
 	got := service(d, &sink{}, nil).Do(t.Context(), requests("a", "a"))
 	if want := []deletion.Status{deletion.Retry, deletion.Retry}; !cmp.Equal(statuses(got), want) {
 		t.Errorf("statuses %v, want %v", statuses(got), want)
@@ -212,12 +250,12 @@ func TestDuplicatesShareAFailureToo(t *testing.T) {
 }
 
 func TestOneBadRecordHarmsNoOther(t *testing.T) {
-	d := &deleter{delete: func(ctx context.Context, id string) (string, error) {
+	d := &deleter{delete: func(ctx context.Context, id string) (dds.Deletion, error) {
 		switch id {
 		case "panics":
 			panic("at the disco")
 		case "fails":
-			return "", &dds.Error{Class: dds.Unavailable}
+			return dds.Deletion{}, &dds.Error{Class: dds.Unavailable}
 		}
 		return accept(ctx, id)
 	}}
@@ -261,7 +299,7 @@ func TestWhatTheSinkDidNotTakeIsGivenBack(t *testing.T) {
 func TestABatchIsWorkedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const trip = 20 * time.Millisecond
-		d := &deleter{delete: func(ctx context.Context, id string) (string, error) {
+		d := &deleter{delete: func(ctx context.Context, id string) (dds.Deletion, error) {
 			time.Sleep(trip) // of the bubble's own clock
 			return accept(ctx, id)
 		}}
@@ -290,9 +328,9 @@ func TestABatchIsWorkedAtOnce(t *testing.T) {
 }
 
 func TestEveryRecordIsAnsweredBeforeTheDeadline(t *testing.T) {
-	hang := func(ctx context.Context, _ string) (string, error) {
+	hang := func(ctx context.Context, _ string) (dds.Deletion, error) {
 		<-ctx.Done()
-		return "", &dds.Error{Class: dds.Unavailable, Err: ctx.Err()}
+		return dds.Deletion{}, &dds.Error{Class: dds.Unavailable, Err: ctx.Err()}
 	}
 	for name, tc := range map[string]struct {
 		left                 time.Duration
@@ -308,7 +346,7 @@ func TestEveryRecordIsAnsweredBeforeTheDeadline(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, s := &deleter{delete: accept}, &sink{}
 				if tc.slowDelete {
-					d.delete = func(ctx context.Context, id string) (string, error) {
+					d.delete = func(ctx context.Context, id string) (dds.Deletion, error) {
 						if id == "quick" && tc.left > 0 {
 							return accept(ctx, id)
 						}

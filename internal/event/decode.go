@@ -19,6 +19,8 @@ type Batch struct {
 	Source deletion.Source
 	// Requests are in the order of the payload. There may be none.
 	Requests []deletion.Request
+	// Echoes are the ids of messages that hold outcome events of ours. They are taken as read.
+	Echoes []string
 
 	reply func([]deletion.Outcome) ([]byte, error)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -136,8 +137,7 @@ var badBodies = map[string]struct{ body, says string }{
 	"an id twice":          {`{"backup_id":"a","backup_id":"b"}`, `"backup_id" comes twice`},
 	"project a number":     {`{"backup_id":"a","project_id":5}`, "project_id: a JSON number"},
 	"project empty":        {`{"backup_id":"a","project_id":""}`, "project_id: a JSON string, want a string that is not empty"},
-	"our outcome":          {outcomeEvent, "an event of type dds.backup.deletion.accepted.v1"},
-	"our outcome's data":   {outcomeData, "the data of an outcome"},
+	"a foreign status":     {`{"backup_id":"a","status":"done"}`, "the data of an outcome"},
 	"an SNS notification":  {`{"Type":"Notification","TopicArn":"arn","Message":"{}","backup_id":"a"}`, "an envelope"},
 	"an EventBridge event": {`{"detail-type":"x","detail":{"backup_id":"a"},"backup_id":"a"}`, "an envelope"},
 	"a foreign CloudEvent": {`{"specversion":"1.0","type":"com.example","data":{},"backup_id":"a"}`, "an envelope"},
@@ -160,6 +160,42 @@ func TestBadBodies(t *testing.T) {
 			_, got := decodeOne(t, marshal(t, httpAPI("POST", "/deletions", tc.body)))
 			checkRefused(t, got, "api-request", tc.says)
 		})
+	}
+}
+
+// What we published must neither be taken for a request nor rejected: a rejection is published
+// too, and would come back the same way.
+func TestEchoes(t *testing.T) {
+	quoted := string(marshal(t, outcomeEvent))
+	for name, body := range map[string]string{
+		"bare":               outcomeEvent,
+		"the data alone":     outcomeData,
+		"a rejection's data": `{"request_id":"m","project_id":"p","status":"rejected","error":{"class":"invalid","message":"m"}}`,
+		"on a bus":           `{"version":"0","id":"i","detail-type":"dds.backup.deletion.accepted.v1","source":"dds-backup-delete","detail":` + outcomeEvent + `}`,
+		"in a notification":  `{"Type":"Notification","TopicArn":"arn","Message":` + quoted + `}`,
+		"with a backup_id":   `{"type":"dds.backup.deletion.not_found.v1","backup_id":"a"}`,
+		"cut off":            outcomeEvent[:len(outcomeEvent)-5],
+	} {
+		t.Run(name, func(t *testing.T) {
+			batch, err := event.Decode(marshal(t, sqs(`{"backup_id":"first"}`, body, `{"backup_id":"last"}`)), "invocation")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !cmp.Equal(batch.Echoes, []string{"message-1"}) || len(batch.Requests) != 2 || batch.Requests[1].ID != "message-2" {
+				t.Errorf("echoes %v, requests %+v", batch.Echoes, batch.Requests)
+			}
+			batch, err = event.Decode(marshal(t, httpAPI("POST", "/deletions", body)), "invocation")
+			if err != nil || len(batch.Requests) != 0 {
+				t.Fatalf("requests %+v, error %v", batch.Requests, err)
+			}
+			if got := httpReply(t, batch); got.StatusCode != http.StatusBadRequest {
+				t.Errorf("reply %+v", got)
+			}
+		})
+	}
+	// A request may speak of one.
+	if _, r := decodeOne(t, []byte(`{"backup_id":"a","because":"dds.backup.deletion.not_found.v1"}`)); r.Err != nil {
+		t.Errorf("error %v", r.Err)
 	}
 }
 

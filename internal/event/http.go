@@ -100,7 +100,11 @@ func requestOfBody(r *httpRequest) (deletion.Request, *httpReply) {
 	if r.bodyErr != "" {
 		return refused(r.bodyErr), nil
 	}
-	return parseRequest(r.body), nil
+	request := parseRequest(r.body)
+	if request.Err != nil && isEcho(r.body) {
+		return request, failure(problem{Status: http.StatusBadRequest, RequestID: r.id, Detail: request.Err.Message})
+	}
+	return request, nil
 }
 
 // unescape decodes a path segment once. Some fronts hand the path on decoded and some do not;

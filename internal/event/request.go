@@ -8,8 +8,8 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// parseRequest reads a request in plain JSON, as {"backup_id": "…", "project_id": "…"}, from
-// a body that was addressed to us. What is wrong with it is told by the request's Err.
+// parseRequest reads a request in plain JSON, as {"backup_id": "…", "project_id": "…",
+// "region": "…"}, from a body that was addressed to us. What is wrong with it is told by the request's Err.
 func parseRequest(body []byte) deletion.Request {
 	members, err := parseObject(body)
 	if err != nil {
@@ -28,12 +28,15 @@ func requestOf(members object) deletion.Request {
 	if r.BackupID, err = backupID(members); err != nil {
 		return refused(err.Error())
 	}
-	if value, given := members.get("project_id"); given {
-		id, _ := members.text("project_id")
-		if id == "" {
-			return refused("project_id: a JSON " + kind(value) + ", want a string that is not empty")
+	for _, optional := range []struct {
+		name  string
+		field *string
+	}{{"project_id", &r.ProjectID}, {"region", &r.Region}} {
+		if value, given := members.get(optional.name); given {
+			if *optional.field, _ = members.text(optional.name); *optional.field == "" {
+				return refused(optional.name + ": a JSON " + kind(value) + ", want a string that is not empty")
+			}
 		}
-		r.ProjectID = id
 	}
 	return r
 }

@@ -54,7 +54,7 @@ func decodeSQS(_ []byte, members object, _ string) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	batch := &Batch{Requests: make([]deletion.Request, len(records)), reply: replySQS}
+	batch := &Batch{Requests: make([]deletion.Request, 0, len(records)), reply: replySQS}
 	for i, text := range records {
 		record, err := parseObject(text)
 		if err != nil {
@@ -64,24 +64,29 @@ func decodeSQS(_ []byte, members object, _ string) (*Batch, error) {
 		if id == "" {
 			return nil, fmt.Errorf("record %d: messageId: missing or empty", i)
 		}
-		batch.Requests[i] = requestOfMessage(record)
-		batch.Requests[i].ID = id
+		request, echo := requestOfMessage(record)
+		if echo {
+			batch.Echoes = append(batch.Echoes, id)
+			continue
+		}
+		request.ID = id
+		batch.Requests = append(batch.Requests, request)
 	}
 	return batch, nil
 }
 
-// requestOfMessage reads the request of one message.
-func requestOfMessage(record object) deletion.Request {
+// requestOfMessage reads the request of one message, unless that is an echo.
+func requestOfMessage(record object) (r deletion.Request, echo bool) {
 	if err := want(record, "eventSource", sqsEventSource); err != nil {
-		return refused(err.Error())
+		return refused(err.Error()), false
 	}
 	body, ok := record.text("body")
 	if !ok {
-		return refused("body: missing or no string")
+		return refused("body: missing or no string"), false
 	}
-	r := parseRequest([]byte(body))
+	r = parseRequest([]byte(body))
 	r.TraceParent = messageTraceParent(record)
-	return r
+	return r, r.Err != nil && isEcho([]byte(body))
 }
 
 // messageTraceParent returns the trace context that a message carries as an attribute.

@@ -3,6 +3,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -29,35 +30,50 @@ type Handler struct {
 	service *deletion.Service
 }
 
-// New wires a handler. Only what c asks for is built, and no call is made. Events for the
-// stdout sink go to out.
-func New(c *config.Config, log *slog.Logger, out io.Writer) (*Handler, error) {
-	client, err := dds.New(dds.Options{
-		Endpoint: c.Endpoint,
-		Credentials: dds.Credentials{
-			AccessKey: c.AccessKey, SecretKey: c.SecretKey, SecurityToken: c.SecurityToken,
-		},
-		Connections: c.Concurrency,
-	})
+// New wires a handler. Only what c asks for is built. Where c says so, the credentials are
+// read from their secret and the project is looked up, here and never for a request. Events
+// for the stdout sink go to out.
+func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer) (*Handler, error) {
+	client, err := newClient(ctx, c)
 	if err != nil {
 		return nil, err
+	}
+	scope := deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects}
+	if scope.ProjectID == "" {
+		if scope.ProjectID, err = client.FindProject(ctx, c.IAMEndpoint, c.Region); err != nil {
+			return nil, fmt.Errorf("HUAWEICLOUD_SDK_PROJECT_ID: not set, and the project of the region was not found: %w", err)
+		}
 	}
 	outcomes, err := newSink(c, out)
 	if err != nil {
 		return nil, err
 	}
 	return &Handler{client: client, service: &deletion.Service{
-		Deleter:     client,
-		Sink:        outcomes,
-		ProjectID:   c.ProjectID,
-		Region:      c.Region,
-		Concurrency: c.Concurrency,
-		Log:         log,
+		Deleter: client, Sink: outcomes, Scope: scope, Concurrency: c.Concurrency, Log: log,
 	}}, nil
 }
 
-// newSink builds the sink that OUTCOME_SINK names. The AWS client is configured by hand:
-// the SDK's own loader costs more at start than all the rest, and finds nothing more here.
+// newClient builds the DDS client, with the credentials of the environment or of the secret.
+func newClient(ctx context.Context, c *config.Config) (*dds.Client, error) {
+	o := dds.Options{
+		Endpoints:     c.Endpoints,
+		Credentials:   c.Credentials,
+		Connections:   c.Concurrency,
+		Rate:          c.Rate,
+		RequireManual: c.RequireManual,
+		DryRun:        c.DryRun,
+	}
+	if c.SecretARN != "" {
+		o.Renew = newSecret(c)
+		var err error
+		if o.Credentials, err = o.Renew(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return dds.New(o)
+}
+
+// newSink builds the sink that OUTCOME_SINK names.
 func newSink(c *config.Config, out io.Writer) (deletion.Sink, error) {
 	if c.OutcomeSink == config.StdoutSink {
 		return sink.NewStdout(out), nil
@@ -66,22 +82,31 @@ func newSink(c *config.Config, out io.Writer) (deletion.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := eventbridge.Options{
-		Region: bus.Region,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{
-				AccessKeyID:     c.AWSAccessKeyID,
-				SecretAccessKey: c.AWSSecretAccessKey.Reveal(),
-				SessionToken:    c.AWSSessionToken.Reveal(),
-			}, nil
-		}),
+	return sink.NewEventBridge(eventbridge.New(eventbridge.Options{
+		Region:       bus.Region,
+		Credentials:  awsKeys(c),
+		BaseEndpoint: awsEndpoint(c, c.AWSEndpointEventBridge),
+	}), c.OutcomeSink), nil
+}
+
+// awsKeys are the AWS keys of the environment. AWS clients are configured by hand: the SDK's
+// own loader costs more at start than all the rest, and finds nothing more in Lambda.
+func awsKeys(c *config.Config) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{
+			AccessKeyID:     c.AWSAccessKeyID,
+			SecretAccessKey: c.AWSSecretAccessKey.Reveal(),
+			SessionToken:    c.AWSSessionToken.Reveal(),
+		}, nil
+	})
+}
+
+// awsEndpoint is the address that the environment sets for a service, nil where it sets none.
+func awsEndpoint(c *config.Config, ofService string) *string {
+	if address := cmp.Or(ofService, c.AWSEndpointURL); address != "" {
+		return aws.String(address)
 	}
-	for _, endpoint := range []string{c.AWSEndpointURL, c.AWSEndpointEventBridge} {
-		if endpoint != "" {
-			options.BaseEndpoint = aws.String(endpoint)
-		}
-	}
-	return sink.NewEventBridge(eventbridge.New(options), c.OutcomeSink), nil
+	return nil
 }
 
 // Handle works one payload and returns the reply to its source. The invocation's id names a
@@ -98,6 +123,9 @@ func (h *Handler) Handle(ctx context.Context, invocationID string, payload []byt
 	if err != nil {
 		h.service.Log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
 		return nil, err
+	}
+	if len(batch.Echoes) > 0 {
+		h.service.Log.WarnContext(ctx, "own outcome events came in and were left alone", "ids", batch.Echoes)
 	}
 	if batch.Source == event.SourceHTTPAPI {
 		var cancel context.CancelFunc

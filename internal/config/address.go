@@ -1,0 +1,142 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// region and domain are parts of a host name, so they are held to their form. There is no
+// list of regions: new ones, and clouds of other brands, must work.
+var (
+	region = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	domain = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?$`)
+)
+
+// checkAddress finds the regions and the address of DDS in each.
+func (c *Config) checkAddress() []error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+
+	for _, from := range []struct{ name, value string }{
+		{"DDS_REGION", c.DDSRegion}, {"HW_REGION_NAME", c.HWRegion}, {"OS_REGION_NAME", c.OSRegion},
+	} {
+		if from.value == "" || c.Region != "" {
+			continue
+		}
+		if c.Region = from.value; !region.MatchString(from.value) {
+			fault("%s: %s; want a region, as cn-north-4", from.name, shape(from.value))
+		}
+	}
+	if c.Cloud != "" && !domain.MatchString(c.Cloud) {
+		fault("HW_CLOUD: %s; want the domain of a cloud, as myhuaweicloud.com", shape(c.Cloud))
+	}
+	if c.Endpoint != "" {
+		if err := checkEndpoint(c.Endpoint); err != nil {
+			fault("DDS_ENDPOINT: %w", err)
+		}
+		c.Region = cmp.Or(c.Region, regionOf(c.Endpoint))
+	} else if c.Region == "" {
+		fault("DDS_REGION: not set, nor is DDS_ENDPOINT; want a region, as cn-north-4, or an address")
+	}
+	if len(faults) > 0 {
+		return faults
+	}
+
+	c.Endpoints = make(map[string]string, 1+len(c.Regions))
+	for _, r := range append([]string{c.Region}, c.Regions...) {
+		if r != c.Region && !region.MatchString(r) {
+			fault("ALLOWED_REGIONS: an element is no region; want regions with commas between them, as cn-north-4,eu-west-101")
+			break
+		}
+		endpoint, err := c.endpointOf(r)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		c.Endpoints[r] = endpoint
+	}
+	return append(faults, c.checkIAM()...)
+}
+
+// endpointOf returns the address of DDS in a region: set outright, or built.
+func (c *Config) endpointOf(r string) (string, error) {
+	if r == c.Region && c.Endpoint != "" {
+		return c.Endpoint, nil
+	}
+	// The official SDK's name for it; several addresses may stand there, of which we take the first.
+	name := "HUAWEICLOUD_SDK_REGION_DDS_" + strings.ToUpper(strings.ReplaceAll(r, "-", "_"))
+	if first, _, _ := strings.Cut(os.Getenv(name), ","); strings.TrimSpace(first) != "" {
+		if err := checkEndpoint(strings.TrimSpace(first)); err != nil {
+			return "", fmt.Errorf("%s: %w", name, err)
+		}
+		return strings.TrimSpace(first), nil
+	}
+	return "https://dds." + r + "." + c.domainOf(r), nil
+}
+
+// domainOf is the cloud's domain for a region. The European cloud, regions eu-west-101 and its
+// like, has its own; eu-west-0 belongs to the other.
+func (c *Config) domainOf(r string) string {
+	if c.Cloud == "" && strings.HasPrefix(r, "eu-west-1") {
+		return "myhuaweicloud.eu"
+	}
+	return cmp.Or(c.Cloud, "myhuaweicloud.com")
+}
+
+// checkIAM finds the address of IAM, which is asked only for a project id that is not set.
+func (c *Config) checkIAM() []error {
+	for _, from := range []struct{ name, value string }{
+		{"HUAWEICLOUD_SDK_IAM_ENDPOINT", c.SDKIAMEndpoint}, {"HW_AUTH_URL", c.HWAuthURL}, {"OS_AUTH_URL", c.OSAuthURL},
+	} {
+		if from.value == "" {
+			continue
+		}
+		// The variables of terraform and OpenStack end in the version.
+		c.IAMEndpoint = strings.TrimSuffix(strings.TrimSuffix(from.value, "/"), "/v3")
+		if err := checkEndpoint(c.IAMEndpoint); err != nil {
+			return []error{fmt.Errorf("%s: %w", from.name, err)}
+		}
+		return nil
+	}
+	c.IAMEndpoint = "https://iam." + c.Region + "." + c.domainOf(c.Region)
+	return nil
+}
+
+// checkEndpoint holds an address to its form. Plain HTTP is for a DDS on this machine only:
+// a security token would cross the network for all to read.
+func checkEndpoint(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("%s; want an address without a path, as https://dds.cn-north-4.myhuaweicloud.com", shape(s))
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	default:
+		return errors.New("want https:// (http:// is for 127.0.0.1 only)")
+	}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// regionOf reads the region out of an address as https://dds.<region>.<domain>, "" where it has none.
+func regionOf(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return ""
+	}
+	labels := strings.SplitN(u.Hostname(), ".", 3)
+	if len(labels) == 3 && labels[0] == "dds" && region.MatchString(labels[1]) {
+		return labels[1]
+	}
+	return ""
+}

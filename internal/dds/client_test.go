@@ -1,0 +1,503 @@
+package dds_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/dds/ddstest"
+)
+
+const backup = "8d9586c40b33449a815518d4635a2cd9br02"
+
+// quick retries at once: what a test waits for is decided by the server, not by a clock.
+func quick(try int, err *dds.Error) (time.Duration, bool) {
+	_, again := dds.DefaultRetryPolicy(try, err)
+	return 0, again && err.RetryAfter == 0
+}
+
+// serve starts a simulated DDS with the sample backups.
+func serve(t *testing.T, o ddstest.Options) *ddstest.Server {
+	t.Helper()
+	server := ddstest.NewServer(o)
+	t.Cleanup(server.Close)
+	server.Add(ddstest.SampleBackups()...)
+	return server
+}
+
+// connect returns a client of the server.
+func connect(t *testing.T, server *ddstest.Server, change func(*dds.Options)) *dds.Client {
+	t.Helper()
+	o := dds.Options{
+		Endpoints:   map[string]string{ddstest.Region: server.URL()},
+		Credentials: dds.Credentials{AccessKey: ddstest.AccessKey, SecretKey: ddstest.SecretKey},
+		RetryPolicy: quick,
+	}
+	if change != nil {
+		change(&o)
+	}
+	client, err := dds.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+func target(backupID string) dds.Target {
+	return dds.Target{Region: ddstest.Region, ProjectID: ddstest.ProjectID, BackupID: backupID}
+}
+
+// limited returns a context with a deadline that no test reaches unless something hangs.
+func limited(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// asError returns err as the one type that a client returns.
+func asError(t *testing.T, err error) *dds.Error {
+	t.Helper()
+	var e *dds.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("error %v (%T), want a *dds.Error", err, err)
+	}
+	return e
+}
+
+// answerAfter has the work done and then answers something else.
+func answerAfter(status int, contentType, body string) ddstest.Fault {
+	f := ddstest.RawAnswer(status, contentType, body)
+	f.AfterWork = true
+	return f
+}
+
+// askFor makes a fault ask for a wait.
+func askFor(retryAfter string, f ddstest.Fault) ddstest.Fault {
+	f.Header = http.Header{"Retry-After": {retryAfter}}
+	return f
+}
+
+// mayNotList refuses the backup list for want of rights.
+func mayNotList() ddstest.Fault {
+	return ddstest.Answer(http.StatusForbidden, "DBS.280063", "Policy doesn't allow dds:backup:list.").On(http.MethodGet).Repeat(-1)
+}
+
+// deletes counts the DELETE calls that the server saw.
+func deletes(server *ddstest.Server) int {
+	n := 0
+	for _, c := range server.Calls() {
+		if c.Method == http.MethodDelete {
+			n++
+		}
+	}
+	return n
+}
+
+func TestDelete(t *testing.T) {
+	server := serve(t, ddstest.Options{SecurityToken: "temporary"})
+	client := connect(t, server, func(o *dds.Options) { o.Credentials.SecurityToken = "temporary" })
+	got, err := client.DeleteBackup(limited(t), target(backup))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if jobs := server.Jobs(); len(jobs) != 1 || jobs[0].ID != got.JobID || jobs[0].BackupID != backup {
+		t.Errorf("deletion %+v, jobs %+v", got, jobs)
+	}
+	_, err = client.DeleteBackup(limited(t), target(backup))
+	e := asError(t, err)
+	if e.Class != dds.NotFound || e.Code != "DBS.201214" || e.StatusCode != 400 || e.RequestID == "" || e.AnswerLost {
+		t.Errorf("error of a second deletion: %+v", e)
+	}
+}
+
+func TestDeleteWithAToken(t *testing.T) {
+	server := serve(t, ddstest.Options{Token: "iam-token"})
+	client := connect(t, server, func(o *dds.Options) { o.Credentials = dds.Credentials{Token: "iam-token"} })
+	if got, err := client.DeleteBackup(limited(t), target(backup)); err != nil || got.JobID == "" {
+		t.Errorf("deletion %+v, error %v", got, err)
+	}
+}
+
+func TestWhatCannotBeAPathIsNotSent(t *testing.T) {
+	server := serve(t, ddstest.Options{})
+	client := connect(t, server, nil)
+	for _, bad := range []dds.Target{
+		{Region: ddstest.Region, ProjectID: ddstest.ProjectID},
+		{Region: ddstest.Region, ProjectID: ddstest.ProjectID, BackupID: ".."},
+		{Region: ddstest.Region, ProjectID: ddstest.ProjectID, BackupID: "a/b"},
+		{Region: ddstest.Region, ProjectID: ".", BackupID: backup},
+		{Region: "elsewhere", ProjectID: ddstest.ProjectID, BackupID: backup},
+	} {
+		if _, err := client.DeleteBackup(limited(t), bad); asError(t, err).Class != dds.Invalid {
+			t.Errorf("%+v: error %v", bad, err)
+		}
+	}
+	if calls := server.Calls(); len(calls) != 0 {
+		t.Errorf("calls %+v", calls)
+	}
+	// What is only unusual stays one segment.
+	if _, err := client.DeleteBackup(limited(t), target("b?c#d e%+ü")); asError(t, err).Class != dds.NotFound {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What each answer to a deletion ends as. The faults are injected before the call; tries is
+// how many DELETE calls DDS must have seen.
+func TestAnswers(t *testing.T) {
+	dbs := func(status int, code string) ddstest.Fault { return ddstest.Answer(status, code, "why") }
+	for name, tc := range map[string]struct {
+		faults      []ddstest.Fault
+		class       dds.Class // empty for no error
+		unconfirmed bool
+		lost        bool
+		tries       int
+	}{
+		"busy, then done":               {faults: []ddstest.Fault{dbs(400, "DBS.200998")}, tries: 2},
+		"a storm of 5xx, then done":     {faults: []ddstest.Fault{dbs(500, "DBS.280005").Repeat(3)}, tries: 4},
+		"a storm of 5xx":                {faults: []ddstest.Fault{dbs(500, "DBS.280005").On("DELETE").Repeat(-1)}, class: dds.Unavailable, lost: true, tries: 4},
+		"503 without end":               {faults: []ddstest.Fault{dbs(503, "APIGW.0613").Repeat(-1)}, class: dds.Unavailable, tries: 4},
+		"restore running":               {faults: []ddstest.Fault{dbs(400, "DBS.201319")}, class: dds.Conflict, tries: 1},
+		"no right":                      {faults: []ddstest.Fault{dbs(403, "DBS.280063")}, class: dds.Forbidden, tries: 1},
+		"throttled for minutes":         {faults: []ddstest.Fault{ddstest.Throttle()}, class: dds.Throttled, tries: 1},
+		"reset before the work":         {faults: []ddstest.Fault{ddstest.DropBefore()}, tries: 2},
+		"reset after the work":          {faults: []ddstest.Fault{ddstest.DropAfter()}, unconfirmed: true, tries: 2},
+		"reset before the work, always": {faults: []ddstest.Fault{ddstest.DropBefore().On("DELETE").Repeat(-1)}, class: dds.Unavailable, lost: true, tries: 4},
+		"no job id":                     {faults: []ddstest.Fault{ddstest.NoJobID()}, unconfirmed: true, tries: 1},
+		"a success in HTML, not done":   {faults: []ddstest.Fault{ddstest.RawAnswer(200, "text/html", "<html>login</html>")}, class: dds.Unavailable, lost: true, tries: 1},
+		"a success in HTML, done":       {faults: []ddstest.Fault{answerAfter(200, "text/html", "<html>ok</html>")}, unconfirmed: true, tries: 1},
+		"an empty success, done":        {faults: []ddstest.Fault{answerAfter(202, "", "")}, unconfirmed: true, tries: 1},
+		"502 of the gateway, done":      {faults: []ddstest.Fault{answerAfter(502, "text/html", "<html>")}, unconfirmed: true, tries: 2},
+		"a redirect":                    {faults: []ddstest.Fault{ddstest.RawAnswer(307, "text/html", "")}, class: dds.Forbidden, tries: 1},
+		"an odd success, done":          {faults: []ddstest.Fault{answerAfter(206, "text/html", "")}, unconfirmed: true, tries: 2},
+		"a wrong host's 404":            {faults: []ddstest.Fault{ddstest.RawAnswer(404, "text/html", "<html>nginx</html>")}, class: dds.Forbidden, tries: 1},
+		"a WAF's 400":                   {faults: []ddstest.Fault{ddstest.RawAnswer(400, "text/html", "<html>blocked</html>")}, class: dds.Forbidden, tries: 1},
+		"an empty 404":                  {faults: []ddstest.Fault{ddstest.RawAnswer(404, "", "")}, class: dds.Forbidden, tries: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, ddstest.Options{})
+			server.Inject(tc.faults...)
+			got, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup))
+			if n := deletes(server); n != tc.tries {
+				t.Errorf("%d tries, want %d", n, tc.tries)
+			}
+			if tc.class != "" {
+				if e := asError(t, err); e.Class != tc.class || e.AnswerLost != tc.lost {
+					t.Errorf("error %+v, want class %s, lost %v", e, tc.class, tc.lost)
+				}
+				return
+			}
+			if err != nil || (got.Unconfirmed != "") != tc.unconfirmed || (got.JobID != "") == tc.unconfirmed {
+				t.Errorf("deletion %+v, error %v", got, err)
+			}
+			if _, there := server.Backup(backup); there {
+				t.Error("the backup is still there")
+			}
+		})
+	}
+}
+
+// After an answer was lost, "being deleted" means that the deletion was started.
+func TestLostAnswerAndADeletionThatTakesAWhile(t *testing.T) {
+	for _, word := range []string{"DISABLED", "deleting"} {
+		server := serve(t, ddstest.Options{DeleteTakes: time.Hour, DeletionStatus: word})
+		server.Inject(ddstest.DropAfter())
+		got, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup))
+		if err != nil || got.Unconfirmed == "" {
+			t.Errorf("%s: deletion %+v, error %v", word, got, err)
+		}
+	}
+}
+
+// DBS.201204 stands for "not there" and for "its state forbids"; the backup list knows.
+func TestAmbiguousCode(t *testing.T) {
+	ambiguous := ddstest.Answer(400, "DBS.201204", "either").On(http.MethodDelete)
+	for name, tc := range map[string]struct {
+		options     ddstest.Options
+		mayNotList  bool
+		backupID    string
+		deleteFirst bool
+		class       dds.Class
+	}{
+		"not there":        {backupID: "none", class: dds.NotFound},
+		"there":            {backupID: backup, class: dds.Conflict},
+		"being deleted":    {options: ddstest.Options{DeleteTakes: time.Hour}, backupID: backup, deleteFirst: true},
+		"may not be asked": {mayNotList: true, backupID: "none", class: dds.Conflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, tc.options)
+			client := connect(t, server, nil)
+			if tc.deleteFirst {
+				if _, err := client.DeleteBackup(limited(t), target(tc.backupID)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			server.Inject(ambiguous)
+			if tc.mayNotList {
+				server.Inject(mayNotList())
+			}
+			got, err := client.DeleteBackup(limited(t), target(tc.backupID))
+			if tc.class == "" {
+				if err != nil || got.Unconfirmed == "" {
+					t.Errorf("deletion %+v, error %v, want it unconfirmed", got, err)
+				}
+				return
+			}
+			if e := asError(t, err); e.Class != tc.class || e.Code != "DBS.201204" {
+				t.Errorf("error %+v, want class %s", e, tc.class)
+			}
+		})
+	}
+}
+
+func TestRequireManual(t *testing.T) {
+	for name, tc := range map[string]struct {
+		backup     ddstest.Backup
+		mayNotList bool
+		class      dds.Class
+		says       string
+	}{
+		"finished":              {backup: ddstest.Backup{ID: "x"}},
+		"finished, other case":  {backup: ddstest.Backup{ID: "x", Type: "manual", Status: "Completed"}},
+		"failed":                {backup: ddstest.Backup{ID: "x", Status: "FAILED"}},
+		"building":              {backup: ddstest.Backup{ID: "x", Status: "Building"}, class: dds.Conflict, says: "Building"},
+		"restoring":             {backup: ddstest.Backup{ID: "x", Restoring: true}, class: dds.Conflict, says: "restored"},
+		"automated":             {backup: ddstest.Backup{ID: "x", Type: "Auto"}, class: dds.Invalid, says: `"Auto"`},
+		"incremental":           {backup: ddstest.Backup{ID: "x", Type: "incremental"}, class: dds.Invalid, says: `"incremental"`},
+		"not there":             {backup: ddstest.Backup{ID: "another"}, class: dds.NotFound, says: "no such backup"},
+		"another in other case": {backup: ddstest.Backup{ID: "X"}, class: dds.NotFound, says: "no such backup"},
+		"may not be looked up":  {backup: ddstest.Backup{ID: "x"}, mayNotList: true, class: dds.Forbidden, says: "dds:backup:list"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, ddstest.Options{})
+			server.Add(tc.backup)
+			if tc.mayNotList {
+				server.Inject(mayNotList())
+			}
+			got, err := connect(t, server, func(o *dds.Options) { o.RequireManual = true }).DeleteBackup(limited(t), target("x"))
+			if tc.class == "" {
+				if err != nil || got.JobID == "" {
+					t.Errorf("deletion %+v, error %v", got, err)
+				}
+				return
+			}
+			if e := asError(t, err); e.Class != tc.class || !strings.Contains(e.Message, tc.says) || e.AnswerLost {
+				t.Errorf("error %+v, want class %s", e, tc.class)
+			}
+			if n := deletes(server); n != 0 {
+				t.Errorf("%d DELETE calls", n)
+			}
+		})
+	}
+}
+
+func TestRequireManualOfWhatIsBeingDeleted(t *testing.T) {
+	server := serve(t, ddstest.Options{DeleteTakes: time.Hour})
+	client := connect(t, server, func(o *dds.Options) { o.RequireManual = true })
+	if _, err := client.DeleteBackup(limited(t), target(backup)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := client.DeleteBackup(limited(t), target(backup))
+	if err != nil || got.Unconfirmed == "" || deletes(server) != 1 {
+		t.Errorf("deletion %+v, error %v, %d DELETE calls", got, err, deletes(server))
+	}
+}
+
+func TestDryRun(t *testing.T) {
+	server := serve(t, ddstest.Options{})
+	client := connect(t, server, func(o *dds.Options) { o.DryRun, o.RequireManual = true, true })
+	if got, err := client.DeleteBackup(limited(t), target(backup)); err != nil || !got.Simulated {
+		t.Errorf("deletion %+v, error %v", got, err)
+	}
+	if _, err := client.DeleteBackup(limited(t), target("none")); asError(t, err).Class != dds.NotFound {
+		t.Errorf("error %v", err)
+	}
+	if n := deletes(server); n != 0 {
+		t.Errorf("%d DELETE calls", n)
+	}
+}
+
+func TestFindProject(t *testing.T) {
+	for name, tc := range map[string]struct {
+		projects map[string]string
+		want     string
+	}{
+		"one":     {map[string]string{"p1": "cn-north-4", "p2": "cn-north-4_sub"}, "p1"},
+		"none":    {map[string]string{"p1": "cn-north-1"}, ""},
+		"several": {map[string]string{"p1": "cn-north-4", "p2": "cn-north-4"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, ddstest.Options{})
+			server.SetProjects(tc.projects)
+			got, err := connect(t, server, nil).FindProject(limited(t), server.URL(), "cn-north-4")
+			if got != tc.want && err == nil {
+				t.Errorf("project %q", got)
+			}
+			if (err != nil) != (tc.want == "") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	server := serve(t, ddstest.Options{})
+	_, err := connect(t, server, func(o *dds.Options) { o.Credentials.SecretKey = "wrong" }).FindProject(limited(t), server.URL(), "cn-north-4")
+	if e := asError(t, err); e.Class != dds.Unauthenticated || e.Code != "401" || !strings.Contains(e.Message, "verify aksk signature fail") {
+		t.Errorf("error %+v", e)
+	}
+}
+
+// A dead connection that the function kept over a freeze costs one immediate try, and no wait.
+func TestStaleConnection(t *testing.T) {
+	server := serve(t, ddstest.Options{})
+	never := func(int, *dds.Error) (time.Duration, bool) { return 0, false }
+	client := connect(t, server, func(o *dds.Options) { o.RetryPolicy = never })
+	if _, err := client.DeleteBackup(limited(t), target(backup)); err != nil {
+		t.Fatal(err)
+	}
+	server.Inject(ddstest.DropBefore())
+	second := ddstest.SampleBackups()[1].ID
+	if got, err := client.DeleteBackup(limited(t), target(second)); err != nil || got.JobID == "" {
+		t.Errorf("deletion %+v, error %v", got, err)
+	}
+}
+
+func TestNothingHangsBeyondTheDeadline(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault ddstest.Fault
+		again dds.RetryPolicy
+		class dds.Class
+	}{
+		"a slow answer":       {fault: ddstest.Slow(time.Hour).Repeat(-1), again: quick, class: dds.Unavailable},
+		"a storm, backed off": {fault: ddstest.Answer(500, "DBS.280005", "").Repeat(-1), again: dds.DefaultRetryPolicy, class: dds.Unavailable},
+		"a long Retry-After":  {fault: askFor("3600", ddstest.Answer(429, "DBS.280443", "")).Repeat(-1), again: dds.DefaultRetryPolicy, class: dds.Throttled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, ddstest.Options{})
+			server.Inject(tc.fault)
+			ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+			defer cancel()
+			done := make(chan error, 1)
+			go func() {
+				_, err := connect(t, server, func(o *dds.Options) { o.RetryPolicy = tc.again }).DeleteBackup(ctx, target(backup))
+				done <- err
+			}()
+			select {
+			case err := <-done:
+				if e := asError(t, err); e.Class != tc.class {
+					t.Errorf("error %+v, want class %s", e, tc.class)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("the call hangs")
+			}
+		})
+	}
+}
+
+func TestRetryAfterIsTold(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault ddstest.Fault
+		want  time.Duration
+		limit dds.RateLimit
+	}{
+		"header":  {askFor("3600", ddstest.Answer(429, "DBS.280443", "slow down")), time.Hour, dds.RateLimit{}},
+		"text":    {ddstest.Throttle(), 5 * time.Minute, dds.RateLimit{Calls: 200, Window: 5 * time.Minute}},
+		"both":    {askFor("7", ddstest.Throttle()), 5 * time.Minute, dds.RateLimit{Calls: 200, Window: 5 * time.Minute}},
+		"neither": {askFor("soon", ddstest.Answer(429, "DBS.280443", "slow down")), 0, dds.RateLimit{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, ddstest.Options{})
+			server.Inject(tc.fault)
+			never := func(int, *dds.Error) (time.Duration, bool) { return 0, false }
+			_, err := connect(t, server, func(o *dds.Options) { o.RetryPolicy = never }).DeleteBackup(limited(t), target(backup))
+			if e := asError(t, err); e.Class != dds.Throttled || e.RetryAfter != tc.want || e.Limit != tc.limit {
+				t.Errorf("error %+v, want to wait %v", e, tc.want)
+			}
+		})
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	for _, bad := range []string{"", "dds.example.com", "ftp://dds.example.com", "https://"} {
+		if _, err := dds.New(dds.Options{Endpoints: map[string]string{"r": bad}}); err == nil {
+			t.Errorf("endpoint %q was taken", bad)
+		}
+	}
+}
+
+func TestNoServer(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	client, err := dds.New(dds.Options{
+		Endpoints:   map[string]string{ddstest.Region: server.URL},
+		Credentials: dds.Credentials{AccessKey: "a", SecretKey: "s"}, RetryPolicy: quick,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.DeleteBackup(limited(t), target(backup))
+	if e := asError(t, err); e.Class != dds.Unavailable || e.AnswerLost {
+		t.Errorf("error %+v: nothing was sent, so nothing can be lost", e)
+	}
+}
+
+func TestCredentialsAreNeverPrinted(t *testing.T) {
+	server := serve(t, ddstest.Options{})
+	c := dds.Credentials{AccessKey: "AK-hidden", SecretKey: "SK-hidden", SecurityToken: "ST-hidden", Token: "T-hidden"}
+	client := connect(t, server, func(o *dds.Options) { o.Credentials = c })
+	_, err := client.DeleteBackup(limited(t), target(backup))
+	var out strings.Builder
+	fmt.Fprintf(&out, "%v %+v %#v %s %q %x\n", c, c, &c, c, c, c)
+	fmt.Fprintf(&out, "%v %+v %#v\n", err, asError(t, err), asError(t, err))
+	log := slog.New(slog.NewJSONHandler(&out, nil))
+	log.Info("m", "credentials", c, "error", err)
+	if strings.Contains(strings.ReplaceAll(out.String(), "ak:AK-hidden", ""), "hidden") {
+		t.Errorf("a secret was printed:\n%s", out.String())
+	}
+}
+
+// The error text of the service is bounded and harmless in a log line.
+func TestForeignTextIsTamed(t *testing.T) {
+	server := serve(t, ddstest.Options{})
+	server.Inject(ddstest.Answer(400, "DBS.280124", "line\nline\x1b[31m\u2028"+strings.Repeat("x", 5000)))
+	_, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup))
+	if e := asError(t, err); len(e.Message) > 600 || strings.ContainsAny(e.Message, "\n\x1b\u2028") {
+		t.Errorf("message %q", e.Message)
+	}
+}
+
+func TestABatchAtOnce(t *testing.T) {
+	server := serve(t, ddstest.Options{})
+	client := connect(t, server, nil)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	jobs := make(map[string]bool)
+	for _, b := range ddstest.SampleBackups()[:10] {
+		wg.Go(func() {
+			got, err := client.DeleteBackup(limited(t), target(b.ID))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			jobs[got.JobID] = true
+		})
+	}
+	wg.Wait()
+	var want = make(map[string]bool)
+	for _, job := range server.Jobs() {
+		want[job.ID] = true
+	}
+	if diff := cmp.Diff(want, jobs); diff != "" {
+		t.Errorf("jobs (-want +got):\n%s", diff)
+	}
+}

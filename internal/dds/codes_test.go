@@ -1,0 +1,202 @@
+package dds
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// published is the whole code table of the DDS API reference, by HTTP status.
+// https://support.huaweicloud.com/intl/en-us/api-dds/dds_error_code.html
+var published = map[int]string{
+	400: `200001 200004 200010 200024 200025 200029 200041 200047 200048 200049 200050 200052 200053 200054 200057
+200059 200060 200068 200072 200075 200077 200091 200092 200095 200302 200303 200304 200306 200311 200434 200451 200462
+200470 200501 200502 200503 200506 200507 200700 200701 200702 200816 200817 200818 200823 200824 200826 200827 200828
+200998 201006 201020 201201 201202 201204 201214 201319 201501 201502 212003 212006 212008 212013 212017 212019 212028
+212030 212031 212032 216026 238007 239011 239012 239014 239015 239016 239017 239018 239019 239020 239021 239022 239029
+239031 239032 239033 280001 280015 280016 280066 280067 280068 280110 280122 280123 280124 280127 280200 280214 280215
+280216 280234 280235 280236 280239 280241 280242 280244 280247 280248 280249 280266 280267 280271 280277 280280 280284
+280292 280311 280314 280327 280342 280343 280347 280361 280365 280404 280407 280408 280409 280414 280416 280421 280434
+280437 280438 280439 280440 280441 280445 280446 280469 280482 280483 280484 290000 301071 301072 301073 301074 301075
+301076 301077`,
+	401: `280056 280064`,
+	403: `200011 200018 200019 200028 200076 200604 201000 201014 201015 201028 216030 280019 280032 280042 280063 280406 280433`,
+	404: `200002 200013 200042 212001`,
+	429: `280443`,
+	500: `201509 280005`,
+}
+
+// notByStatus are the codes whose class is another than their status would give, or that a
+// deletion is known to meet.
+var notByStatus = map[Class]string{
+	NotFound:        "201214 201502 201501 280110 200002 201028 280016",
+	Invalid:         "280124 200001 280001 290000 201006 200095 200004 280343 280042",
+	Conflict:        "201204 201319 200019 200076 201000 201014 201015 200011 200018 200047 201202",
+	Unavailable:     "200998 280005 201509",
+	Throttled:       "280443",
+	Unauthenticated: "280056 280064",
+	Forbidden:       "280015 200010 280032 280063 200604 280019 280408",
+}
+
+func TestEveryPublishedCodeHasItsClass(t *testing.T) {
+	byStatus := map[int]Class{400: Invalid, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 429: Throttled, 500: Unavailable}
+	want := make(map[string]Class)
+	for class, codes := range notByStatus {
+		for _, code := range strings.Fields(codes) {
+			want[code] = class
+		}
+	}
+	count := 0
+	for status, codes := range published {
+		for _, code := range strings.Fields(codes) {
+			count++
+			class, ok := want[code]
+			if !ok {
+				class = byStatus[status]
+			}
+			delete(want, code)
+			if got := classOf(status, "DBS."+code); got != class {
+				t.Errorf("HTTP %d DBS.%s is %s, want %s", status, code, got, class)
+			}
+		}
+	}
+	if count != 179 {
+		t.Errorf("%d codes, want the 179 of the page", count)
+	}
+	if len(want) != 0 {
+		t.Errorf("codes that the page does not have: %v", want)
+	}
+	// In no table, but seen by terraform's users; and one whose status was another in 2020.
+	for code, class := range map[string]Class{"00010009": Conflict, "280064": Unauthenticated} {
+		for _, status := range []int{400, 403, 500} {
+			if got := classOf(status, "DBS."+code); got != class {
+				t.Errorf("HTTP %d DBS.%s is %s, want %s", status, code, got, class)
+			}
+		}
+	}
+}
+
+func TestEveryGatewayCodeHasItsClass(t *testing.T) {
+	for _, tc := range []struct {
+		class  Class
+		status int
+		codes  string
+	}{
+		{Forbidden, 404, "0101"},
+		{Unavailable, 500, "0103 0104 0105 0106 0201 0601 0605 0606 0608 0609 0611 0612 0705"},
+		{Unavailable, 400, "0103 0104 0105 0106"},
+		{Invalid, 400, "0201"},
+		{Invalid, 413, "0201"},
+		{Invalid, 414, "0201"},
+		{Invalid, 494, "0201"},
+		{Unavailable, 502, "0201 0610"},
+		{Unavailable, 504, "0201"},
+		{Forbidden, 400, "0204"},
+		{Unauthenticated, 401, "0301 0307"},
+		{Forbidden, 403, "0302 0306 0310 0401 0402 0404 0802"},
+		{Throttled, 429, "0308"},
+		{Forbidden, 405, "0501 0502"},
+		{Unavailable, 503, "0613"},
+	} {
+		for _, code := range strings.Fields(tc.codes) {
+			for _, prefix := range []string{"APIGW.", "APIG.", "APIC."} {
+				if got := classOf(tc.status, prefix+code); got != tc.class {
+					t.Errorf("HTTP %d %s%s is %s, want %s", tc.status, prefix, code, got, tc.class)
+				}
+			}
+		}
+	}
+}
+
+func TestUnknownCodes(t *testing.T) {
+	for _, tc := range []struct {
+		status int
+		code   string
+		want   Class
+	}{
+		{400, "DBS.999999", Invalid},
+		{401, "DBS.999999", Unauthenticated},
+		{403, "DBS.999999", Forbidden},
+		{404, "DBS.999999", NotFound},
+		{408, "DBS.999999", Unavailable},
+		{409, "DBS.999999", Conflict},
+		{422, "DBS.999999", Invalid},
+		{429, "DBS.999999", Throttled},
+		{500, "DBS.999999", Unavailable},
+		{503, "APIGW.9999", Unavailable},
+		// Not DDS's own answer, so no verdict on a backup.
+		{400, "", Forbidden},
+		{404, "", Forbidden},
+		{404, "NoSuchKey", Forbidden},
+		{302, "", Forbidden},
+		{401, "401", Unauthenticated},
+		{429, "", Throttled},
+		{502, "", Unavailable},
+		{204, "", Unavailable},
+	} {
+		if got := classOf(tc.status, tc.code); got != tc.want {
+			t.Errorf("HTTP %d %q is %s, want %s", tc.status, tc.code, got, tc.want)
+		}
+	}
+}
+
+func TestErrorBodies(t *testing.T) {
+	type told struct{ code, message, requestID string }
+	for name, tc := range map[string]struct {
+		body string
+		want told
+	}{
+		"DDS":             {`{"error_code":"DBS.201214","error_msg":"gone"}`, told{"DBS.201214", "gone", ""}},
+		"gateway":         {`{"error_msg":"no","error_code":"APIGW.0301","request_id":"r1"}`, told{"APIGW.0301", "no", "r1"}},
+		"IAM":             {`{"error":{"message":"bad token","code":401,"title":"Unauthorized"}}`, told{"401", "bad token", ""}},
+		"ECS":             {`{"error":{"message":"m","code":"Ecs.0001","details":[{"message":"x","code":"y"}]}}`, told{"Ecs.0001", "m", ""}},
+		"old service":     {`{"externalMessage":"m","errCode":"DBS.200412"}`, told{"DBS.200412", "m", ""}},
+		"plain":           {`{"code":"C.1","message":"m"}`, told{"C.1", "m", ""}},
+		"IAM v5":          {`{"error_code":"PAP5.0001","error_msg":"denied","encoded_authorization_message":"xyz","details":[]}`, told{"PAP5.0001", "denied", ""}},
+		"odd members":     {`{"error_code":{"a":1},"error_msg":["m"],"code":true,"message":"m"}`, told{"", "m", ""}},
+		"error is a text": {`{"error":"boom","message":"m"}`, told{"", "m", ""}},
+		"HTML":            {`<html><title>502</title></html>`, told{"", "Bad Gateway; 31 bytes of text/html", ""}},
+		"a list":          {`[{"error_code":"DBS.201214"}]`, told{"", "Bad Gateway; 29 bytes of text/html", ""}},
+		"nothing":         {``, told{"", "Bad Gateway", ""}},
+		"cut off":         {`{"error_code":"DBS.20`, told{"", "Bad Gateway; 21 bytes of text/html", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &response{status: 502, body: []byte(tc.body), header: map[string][]string{"Content-Type": {"text/html; charset=utf-8"}}}
+			var got told
+			got.code, got.message, got.requestID = parseBody(r)
+			if got != tc.want {
+				t.Errorf("read %+v, want %+v", got, tc.want)
+			}
+		})
+	}
+	for _, name := range []string{"X-Request-Id", "X-Iam-Trace-Id"} {
+		r := &response{status: 400, header: map[string][]string{name: {"from the header"}}, body: []byte(`{"request_id":"from the body"}`)}
+		if _, _, id := parseBody(r); id != "from the header" {
+			t.Errorf("%s: request id %q", name, id)
+		}
+	}
+}
+
+func FuzzParseError(f *testing.F) {
+	for _, body := range []string{`{"error_code":"DBS.201214","error_msg":"gone"}`, `{"error":{"error":{"code":1}}}`, `<html>`, `null`, `[`} {
+		f.Add(400, "text/html", "5", []byte(body))
+	}
+	f.Fuzz(func(t *testing.T, status int, contentType, wait string, body []byte) {
+		e := parseError(&response{status: status, body: body, header: map[string][]string{
+			"Content-Type": {contentType}, "Retry-After": {wait},
+		}}, time.Unix(0, 0))
+		if e.Class == "" || len(e.Code) > 2*maxMessage || len(e.Message) > 2*maxMessage || e.RetryAfter < 0 {
+			t.Errorf("%+v", e)
+		}
+		for _, r := range e.Code + e.Message + e.RequestID {
+			if r < ' ' {
+				t.Errorf("a control character %s in %+v", strconv.QuoteRune(r), e)
+			}
+		}
+		if text := fmt.Sprint(e); text == "" {
+			t.Error("no text")
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package ddstest
+
+import (
+	"crypto/hmac"
+	"crypto/subtle"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The published limits of the gateway.
+//
+// https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-0001.html
+const (
+	maxSkew     = 15 * time.Minute
+	maxFailures = 5 // in a row; one more locks the access key
+	lockFor     = 5 * time.Minute
+)
+
+// keys is a key pair; the token is that of a temporary one.
+type keys struct {
+	access, secret, token string
+}
+
+// guard authenticates requests and locks the access keys of those who fail too often.
+type guard struct {
+	now   func() time.Time
+	token string
+
+	mu    sync.Mutex
+	keys  keys
+	locks map[string]*lock // by access key
+}
+
+// lock counts the failures in a row of an access key.
+type lock struct {
+	failures int
+	until    time.Time
+}
+
+func (g *guard) setKeys(k keys) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.keys = k
+}
+
+// admit returns nil for a request that is authentic, or else the refusal.
+func (g *guard) admit(r *request) *answer {
+	if authorization := r.Header.Get("Authorization"); authorization != "" {
+		return g.admitSigned(r, authorization)
+	}
+	token := r.Header.Get("X-Auth-Token")
+	switch {
+	case token == "":
+		return unauthenticated("x-auth-token not found")
+	case g.token == "" || subtle.ConstantTimeCompare([]byte(token), []byte(g.token)) == 0:
+		return unauthenticated("decrypt token fail")
+	default:
+		return nil
+	}
+}
+
+func (g *guard) admitSigned(r *request, authorization string) *answer {
+	credential, ok := parseAuthorization(authorization)
+	if !ok {
+		return unauthenticated("the Authorization header is malformed")
+	}
+	now := g.now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := g.lockOf(credential.access)
+	if now.Before(l.until) {
+		return unauthenticated("AK access failed to reach the limit,forbidden.")
+	}
+	if problem := g.keys.verify(r, credential, now); problem != "" {
+		if l.failures++; l.failures > maxFailures {
+			*l = lock{until: now.Add(lockFor)}
+		}
+		return unauthenticated(problem)
+	}
+	l.failures = 0
+	return nil
+}
+
+func (g *guard) lockOf(access string) *lock {
+	if g.locks == nil {
+		g.locks = make(map[string]*lock)
+	}
+	if g.locks[access] == nil {
+		g.locks[access] = new(lock)
+	}
+	return g.locks[access]
+}
+
+// verify says what is wrong with a signed request; empty is nothing.
+func (k keys) verify(r *request, c credential, now time.Time) string {
+	if c.access != k.access {
+		return "Get secretKey failed,ak:" + c.access + ",err:ak not exist"
+	}
+	if !slices.Contains(c.headers, "x-sdk-date") {
+		return "the header x-sdk-date must be signed"
+	}
+	for _, name := range c.headers {
+		if name != "host" && len(r.Header.Values(name)) == 0 {
+			return "the signed header " + name + " is missing"
+		}
+	}
+	date, err := time.Parse(dateLayout, r.Header.Get(headerDate))
+	if err != nil {
+		return "the header x-sdk-date is malformed"
+	}
+	if now.Sub(date).Abs() > maxSkew {
+		return "signature expired: x-sdk-date is more than 15 minutes off"
+	}
+	hash, ok := bodyHash(r)
+	if !ok {
+		return "x-sdk-content-sha256 does not match the body"
+	}
+	if !hmac.Equal([]byte(sign(r, hash, c.headers, k.secret)), []byte(c.signature)) {
+		return "verify aksk signature fail"
+	}
+	// golangsdk adds the token after signing and is served, so it need not be signed. That a
+	// permanent key with a token is refused is inferred.
+	if subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Security-Token")), []byte(k.token)) == 0 {
+		return "the security token is missing or invalid"
+	}
+	return ""
+}
+
+func unauthenticated(problem string) *answer {
+	return refuse(http.StatusUnauthorized, "APIGW.0301", "Incorrect IAM authentication information: "+problem)
+}
+
+// credential is an Authorization header, parsed.
+type credential struct {
+	access    string
+	headers   []string // lower case, sorted
+	signature string
+}
+
+func parseAuthorization(value string) (c credential, ok bool) {
+	rest, ok := strings.CutPrefix(value, algorithm+" ")
+	if !ok {
+		return c, false
+	}
+	for part := range strings.SplitSeq(rest, ",") {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(part), "="); name {
+		case "Access":
+			c.access = value
+		case "SignedHeaders":
+			c.headers = strings.Split(strings.ToLower(value), ";")
+			slices.Sort(c.headers)
+		case "Signature":
+			c.signature = value
+		}
+	}
+	return c, c.access != "" && c.headers != nil && c.signature != ""
+}

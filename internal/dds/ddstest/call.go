@@ -1,0 +1,36 @@
+package ddstest
+
+import (
+	"slices"
+	"sync"
+)
+
+// Call is a request that was answered, or dropped.
+type Call struct {
+	Method, Path string // as on the wire; without the query
+	BackupID     string // of the path or of the query, if any
+	Status       int    // 0 where the connection was dropped
+	Code         string // of the error that was answered
+	JobID        string // of the job that was started, even if the answer did not tell it
+	RequestID    string // as told in X-Request-Id
+	Fault        string // the [Fault] that was injected, if any
+}
+
+// calls is a log.
+type calls struct {
+	mu  sync.Mutex
+	all []Call
+}
+
+func (c *calls) add(call Call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, call)
+}
+
+// Calls returns every call so far, in the order of the answers.
+func (s *Server) Calls() []Call {
+	s.calls.mu.Lock()
+	defer s.calls.mu.Unlock()
+	return slices.Clone(s.calls.all)
+}

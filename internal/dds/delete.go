@@ -1,0 +1,95 @@
+package dds
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+)
+
+// Target is a backup: its region, project and id.
+type Target struct {
+	Region, ProjectID, BackupID string
+}
+
+// Deletion is what DDS made of a call to delete a backup.
+type Deletion struct {
+	// JobID is the id of the job that deletes the backup; empty where it is not known.
+	JobID string
+	// Unconfirmed says why the job is not known though the deletion was started; empty where it is known.
+	Unconfirmed string
+	// Simulated says that nothing was deleted, since the client is on a dry run.
+	Simulated bool
+}
+
+// DeleteBackup starts the deletion of a manual backup. The error is always an [*Error]; where
+// its AnswerLost is set, the deletion may have been started all the same.
+//
+// https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0028.html
+func (c *Client) DeleteBackup(ctx context.Context, t Target) (Deletion, error) {
+	if c.requireManual {
+		if d, err := c.checkManual(ctx, t); err != nil || d != (Deletion{}) {
+			return d, err
+		}
+	}
+	if c.dryRun {
+		return Deletion{Simulated: true}, nil
+	}
+	call, err := c.newCall(ctx, http.MethodDelete, t, nil, "v3", t.ProjectID, "backups", t.BackupID)
+	if err != nil {
+		return Deletion{}, err
+	}
+	resp, err := c.handle(call)
+	if err != nil {
+		return c.settle(ctx, t, call, err)
+	}
+	var body struct {
+		JobID string `json:"job_id"`
+	}
+	if err := json.Unmarshal(resp.body, &body); err != nil {
+		return c.settle(ctx, t, call, notJSON(resp))
+	}
+	if body.JobID == "" {
+		return Deletion{Unconfirmed: "DDS took the deletion but named no job"}, nil
+	}
+	return Deletion{JobID: printable(body.JobID)}, nil
+}
+
+// notJSON is the error of a success that cannot be read: whoever sent it, DDS may have done its work.
+func notJSON(resp *response) *Error {
+	return &Error{
+		Class: Unavailable, Message: "a success that is not JSON: " + describe(resp), StatusCode: resp.status,
+		RequestID: printable(resp.header.Get("X-Request-Id")), AnswerLost: true,
+	}
+}
+
+// settle decides what a failed deletion stands for. An answer that was lost on the way makes
+// "gone" mean that the deletion was started; the backup list is asked where it can settle more.
+func (c *Client) settle(ctx context.Context, t Target, call *call, err error) (Deletion, error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		return Deletion{}, err
+	}
+	lost := call.answerLost || e.AnswerLost
+	gone := e.Class == NotFound
+	if e.Code == codeAmbiguous || (lost && !gone) {
+		backup, found, err := c.backup(ctx, t)
+		switch {
+		case err != nil: // it cannot be asked
+			return Deletion{}, e
+		case !found:
+			gone = true
+		case backup.beingDeleted():
+			return Deletion{Unconfirmed: "the backup is being deleted, by which job is not known"}, nil
+		default:
+			return Deletion{}, e
+		}
+	}
+	switch {
+	case gone && lost:
+		return Deletion{Unconfirmed: "an answer was lost, and now the backup is gone"}, nil
+	case gone && e.Class != NotFound:
+		e.Class = NotFound
+	}
+	return Deletion{}, e
+}

@@ -1,0 +1,45 @@
+package dds
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// FindProject asks IAM, at its address as https://iam.cn-north-4.myhuaweicloud.com, for the id
+// of the project of that name. The default project of a region has the region's name. None,
+// or several, is an error.
+//
+// https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html
+func (c *Client) FindProject(ctx context.Context, iam, name string) (id string, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, iam+"/v3/projects?"+url.Values{"name": {name}}.Encode(), nil)
+	if err != nil {
+		return "", &Error{Class: Invalid, Message: "no request could be made", Err: err}
+	}
+	resp, err := c.handle(&call{Request: r})
+	if err != nil {
+		return "", err
+	}
+	var body struct {
+		Projects []struct {
+			ID   string `json:"id"`
+			Name string `json:"name"`
+		} `json:"projects"`
+	}
+	if err := json.Unmarshal(resp.body, &body); err != nil {
+		return "", notJSON(resp)
+	}
+	found := 0
+	for _, p := range body.Projects {
+		if p.Name == name {
+			id = p.ID
+			found++
+		}
+	}
+	if found != 1 {
+		return "", &Error{Class: Forbidden, Message: fmt.Sprintf("IAM knows %d projects of the name %q, want one", found, name)}
+	}
+	return id, nil
+}

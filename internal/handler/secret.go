@@ -1,0 +1,28 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/dds"
+)
+
+// newSecret returns what reads the credentials from the secret that HUAWEICLOUD_SECRET_ARN names.
+func newSecret(c *config.Config) func(context.Context) (dds.Credentials, error) {
+	client := secretsmanager.New(secretsmanager.Options{
+		Region:       c.SecretRegion(),
+		Credentials:  awsKeys(c),
+		BaseEndpoint: awsEndpoint(c, c.AWSEndpointSecretsManager),
+	})
+	return func(ctx context.Context) (dds.Credentials, error) {
+		out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(c.SecretARN)})
+		if err != nil {
+			return dds.Credentials{}, fmt.Errorf("HUAWEICLOUD_SECRET_ARN: %w", err)
+		}
+		return config.ParseSecret(aws.ToString(out.SecretString))
+	}
+}
