@@ -200,7 +200,7 @@ func TestSamples(t *testing.T) {
 			if !ok {
 				t.Fatal("nothing says what should come of this sample")
 			}
-			payload, err := os.ReadFile(file) //nolint:gosec // a sample
+			payload, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -76,24 +76,6 @@ func asError(t *testing.T, err error) *dds.Error {
 	return e
 }
 
-// answerAfter has the work done and then answers something else.
-func answerAfter(status int, contentType, body string) ddstest.Fault {
-	f := ddstest.RawAnswer(status, contentType, body)
-	f.AfterWork = true
-	return f
-}
-
-// askFor makes a fault ask for a wait.
-func askFor(retryAfter string, f ddstest.Fault) ddstest.Fault {
-	f.Header = http.Header{"Retry-After": {retryAfter}}
-	return f
-}
-
-// mayNotList refuses the backup list for want of rights.
-func mayNotList() ddstest.Fault {
-	return ddstest.Answer(http.StatusForbidden, "DBS.280063", "Policy doesn't allow dds:backup:list.").On(http.MethodGet).Repeat(-1)
-}
-
 // deletes counts the DELETE calls that the server saw.
 func deletes(server *ddstest.Server) int {
 	n := 0
@@ -176,11 +158,11 @@ func TestAnswers(t *testing.T) {
 		"reset before the work, always": {faults: []ddstest.Fault{ddstest.DropBefore().On("DELETE").Repeat(-1)}, class: dds.Unavailable, lost: true, tries: 4},
 		"no job id":                     {faults: []ddstest.Fault{ddstest.NoJobID()}, unconfirmed: true, tries: 1},
 		"a success in HTML, not done":   {faults: []ddstest.Fault{ddstest.RawAnswer(200, "text/html", "<html>login</html>")}, class: dds.Unavailable, lost: true, tries: 1},
-		"a success in HTML, done":       {faults: []ddstest.Fault{answerAfter(200, "text/html", "<html>ok</html>")}, unconfirmed: true, tries: 1},
-		"an empty success, done":        {faults: []ddstest.Fault{answerAfter(202, "", "")}, unconfirmed: true, tries: 1},
-		"502 of the gateway, done":      {faults: []ddstest.Fault{answerAfter(502, "text/html", "<html>")}, unconfirmed: true, tries: 2},
+		"a success in HTML, done":       {faults: []ddstest.Fault{ddstest.AnswerAfter(200, "text/html", "<html>ok</html>")}, unconfirmed: true, tries: 1},
+		"an empty success, done":        {faults: []ddstest.Fault{ddstest.AnswerAfter(202, "", "")}, unconfirmed: true, tries: 1},
+		"502 of the gateway, done":      {faults: []ddstest.Fault{ddstest.AnswerAfter(502, "text/html", "<html>")}, unconfirmed: true, tries: 2},
 		"a redirect":                    {faults: []ddstest.Fault{ddstest.RawAnswer(307, "text/html", "")}, class: dds.Forbidden, tries: 1},
-		"an odd success, done":          {faults: []ddstest.Fault{answerAfter(206, "text/html", "")}, unconfirmed: true, tries: 2},
+		"an odd success, done":          {faults: []ddstest.Fault{ddstest.AnswerAfter(206, "text/html", "")}, unconfirmed: true, tries: 2},
 		"a wrong host's 404":            {faults: []ddstest.Fault{ddstest.RawAnswer(404, "text/html", "<html>nginx</html>")}, class: dds.Forbidden, tries: 1},
 		"a WAF's 400":                   {faults: []ddstest.Fault{ddstest.RawAnswer(400, "text/html", "<html>blocked</html>")}, class: dds.Forbidden, tries: 1},
 		"an empty 404":                  {faults: []ddstest.Fault{ddstest.RawAnswer(404, "", "")}, class: dds.Forbidden, tries: 1},
@@ -225,7 +207,6 @@ func TestAmbiguousCode(t *testing.T) {
 	ambiguous := ddstest.Answer(400, "DBS.201204", "either").On(http.MethodDelete)
 	for name, tc := range map[string]struct {
 		options     ddstest.Options
-		mayNotList  bool
 		backupID    string
 		deleteFirst bool
 		class       dds.Class
@@ -233,7 +214,7 @@ func TestAmbiguousCode(t *testing.T) {
 		"not there":        {backupID: "none", class: dds.NotFound},
 		"there":            {backupID: backup, class: dds.Conflict},
 		"being deleted":    {options: ddstest.Options{DeleteTakes: time.Hour}, backupID: backup, deleteFirst: true},
-		"may not be asked": {mayNotList: true, backupID: "none", class: dds.Conflict},
+		"may not be asked": {options: ddstest.Options{MayNotList: true}, backupID: "none", class: dds.Conflict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, tc.options)
@@ -244,9 +225,6 @@ func TestAmbiguousCode(t *testing.T) {
 				}
 			}
 			server.Inject(ambiguous)
-			if tc.mayNotList {
-				server.Inject(mayNotList())
-			}
 			got, err := client.DeleteBackup(limited(t), target(tc.backupID))
 			if tc.class == "" {
 				if err != nil || got.Unconfirmed == "" {
@@ -263,10 +241,10 @@ func TestAmbiguousCode(t *testing.T) {
 
 func TestRequireManual(t *testing.T) {
 	for name, tc := range map[string]struct {
-		backup     ddstest.Backup
-		mayNotList bool
-		class      dds.Class
-		says       string
+		backup  ddstest.Backup
+		options ddstest.Options
+		class   dds.Class
+		says    string
 	}{
 		"finished":              {backup: ddstest.Backup{ID: "x"}},
 		"finished, other case":  {backup: ddstest.Backup{ID: "x", Type: "manual", Status: "Completed"}},
@@ -277,14 +255,11 @@ func TestRequireManual(t *testing.T) {
 		"incremental":           {backup: ddstest.Backup{ID: "x", Type: "incremental"}, class: dds.Invalid, says: `"incremental"`},
 		"not there":             {backup: ddstest.Backup{ID: "another"}, class: dds.NotFound, says: "no such backup"},
 		"another in other case": {backup: ddstest.Backup{ID: "X"}, class: dds.NotFound, says: "no such backup"},
-		"may not be looked up":  {backup: ddstest.Backup{ID: "x"}, mayNotList: true, class: dds.Forbidden, says: "dds:backup:list"},
+		"may not be looked up":  {backup: ddstest.Backup{ID: "x"}, options: ddstest.Options{MayNotList: true}, class: dds.Forbidden, says: "dds:backup:list"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := serve(t, ddstest.Options{})
+			server := serve(t, tc.options)
 			server.Add(tc.backup)
-			if tc.mayNotList {
-				server.Inject(mayNotList())
-			}
 			got, err := connect(t, server, func(o *dds.Options) { o.RequireManual = true }).DeleteBackup(limited(t), target("x"))
 			if tc.class == "" {
 				if err != nil || got.JobID == "" {
@@ -364,7 +339,7 @@ func TestStaleConnection(t *testing.T) {
 	if _, err := client.DeleteBackup(limited(t), target(backup)); err != nil {
 		t.Fatal(err)
 	}
-	server.Inject(ddstest.DropBefore())
+	server.CloseConnections()
 	second := ddstest.SampleBackups()[1].ID
 	if got, err := client.DeleteBackup(limited(t), target(second)); err != nil || got.JobID == "" {
 		t.Errorf("deletion %+v, error %v", got, err)
@@ -379,7 +354,7 @@ func TestNothingHangsBeyondTheDeadline(t *testing.T) {
 	}{
 		"a slow answer":       {fault: ddstest.Slow(time.Hour).Repeat(-1), again: quick, class: dds.Unavailable},
 		"a storm, backed off": {fault: ddstest.Answer(500, "DBS.280005", "").Repeat(-1), again: dds.DefaultRetryPolicy, class: dds.Unavailable},
-		"a long Retry-After":  {fault: askFor("3600", ddstest.Answer(429, "DBS.280443", "")).Repeat(-1), again: dds.DefaultRetryPolicy, class: dds.Throttled},
+		"a long Retry-After":  {fault: ddstest.Answer(429, "DBS.280443", "").RetryAfter("3600").Repeat(-1), again: dds.DefaultRetryPolicy, class: dds.Throttled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, ddstest.Options{})
@@ -409,10 +384,10 @@ func TestRetryAfterIsTold(t *testing.T) {
 		want  time.Duration
 		limit dds.RateLimit
 	}{
-		"header":  {askFor("3600", ddstest.Answer(429, "DBS.280443", "slow down")), time.Hour, dds.RateLimit{}},
+		"header":  {ddstest.Answer(429, "DBS.280443", "slow down").RetryAfter("3600"), time.Hour, dds.RateLimit{}},
 		"text":    {ddstest.Throttle(), 5 * time.Minute, dds.RateLimit{Calls: 200, Window: 5 * time.Minute}},
-		"both":    {askFor("7", ddstest.Throttle()), 5 * time.Minute, dds.RateLimit{Calls: 200, Window: 5 * time.Minute}},
-		"neither": {askFor("soon", ddstest.Answer(429, "DBS.280443", "slow down")), 0, dds.RateLimit{}},
+		"both":    {ddstest.Throttle().RetryAfter("7"), 5 * time.Minute, dds.RateLimit{Calls: 200, Window: 5 * time.Minute}},
+		"neither": {ddstest.Answer(429, "DBS.280443", "slow down").RetryAfter("soon"), 0, dds.RateLimit{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, ddstest.Options{})

@@ -20,7 +20,7 @@ const (
 	headerDate          = "X-Sdk-Date"
 	headerProjectID     = "X-Project-Id"
 	headerSecurityToken = "X-Security-Token"
-	headerAuthToken     = "X-Auth-Token"
+	headerAuthToken     = "X-Auth-Token" //nolint:gosec // the name of a header
 	emptyBodySHA256     = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 

@@ -25,7 +25,7 @@ type pace struct {
 
 	mu      sync.Mutex
 	until   time.Time // no call goes out before
-	hold    time.Time // no recovery before
+	hold    time.Time // recovery begins then
 	strikes int       // throttled answers since the last that was not
 }
 
@@ -91,41 +91,47 @@ func (p *pace) slow(e *Error, now time.Time) {
 		return
 	}
 	limit := p.limiter.Limit()
+	longest := time.Minute
 	switch {
 	case e.Limit.Calls > 0:
-		limit = rate.Limit(float64(e.Limit.Calls) / e.Limit.Window.Seconds())
-		p.hold = now.Add(e.Limit.Window)
+		// A little below it, so that the ends of windows do not matter. It is a rule, not a
+		// guess, so it holds for long.
+		limit = rate.Limit(0.98 * float64(e.Limit.Calls) / e.Limit.Window.Seconds())
+		p.hold = now.Add(10 * e.Limit.Window)
+		longest = e.Limit.Window / 10
 	case limit == rate.Inf:
 		limit = firstRate
-		p.hold = now.Add(time.Second)
-	default:
-		limit *= 0.7
-		p.hold = now.Add(time.Second)
+		p.hold = now
+	case p.strikes == 0:
+		limit *= 0.8
+		p.hold = now
 	}
 	limit = min(limit, p.ceiling)
 	p.limiter.SetLimitAt(now, limit)
 	p.limiter.SetBurstAt(now, 1)
-	// One interval, and twice as long for each further strike: the window may be spent.
-	pause := time.Duration(float64(time.Second) / float64(limit) * math.Pow(2, float64(min(p.strikes, 10))))
+	// One interval, and twice as long for each further strike, since the window may be spent.
+	pause := min(time.Duration(float64(time.Second)/float64(limit)*math.Pow(2, float64(min(p.strikes, 10)))), longest)
 	p.strikes++
-	if e.Limit.Calls == 0 && e.RetryAfter > 0 {
-		pause = e.RetryAfter // the service's own word
+	if e.Limit.Calls == 0 {
+		pause = max(pause, e.RetryAfter) // the service's own word
 	}
-	p.until = now.Add(min(pause, max(e.RetryAfter, time.Minute)))
+	p.until = now.Add(pause)
 }
 
-// recover follows an answer that was not throttled.
+// recover follows an answer that was not throttled: the longer ago the last one that was, the
+// faster it goes up, so that a limit nearby is met slowly and one that is gone is soon forgotten.
 func (p *pace) recover(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.strikes = 0
-	if p.limiter.Limit() == p.ceiling || now.Before(p.hold) {
+	limit := p.limiter.Limit()
+	if limit == p.ceiling || now.Before(p.hold) {
 		return
 	}
-	limit := p.limiter.Limit() * 1.1
+	limit += rate.Limit(now.Sub(p.hold).Seconds() / float64(limit))
 	if limit >= min(openRate, p.ceiling) {
 		limit = p.ceiling
+		p.limiter.SetBurstAt(now, burst(limit))
 	}
 	p.limiter.SetLimitAt(now, limit)
-	p.limiter.SetBurstAt(now, burst(limit))
 }

@@ -177,9 +177,9 @@ func (q *faults) take(method, backupID string) (Fault, bool) {
 }
 
 // suffer answers a request as the fault has it.
-func (s *Server) suffer(f Fault, r *request, work func(*request) *answer) *answer {
+func (s *Server) suffer(ctx context.Context, f Fault, r *request, work func(*request) *answer) *answer {
 	dropped := &answer{fault: f.String()}
-	if !s.wait(r.Context(), f.Delay) || f.DropBefore {
+	if !s.wait(ctx, f.Delay) || f.DropBefore {
 		return dropped
 	}
 	if f.Status != 0 && !f.DropAfter && !f.AfterWork {

@@ -7,6 +7,7 @@ package ddstest
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -99,7 +100,7 @@ func (s *Server) SetKeys(ak, sk, token string) { s.guard.setKeys(keys{ak, sk, to
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	in := &request{Request: r, id: newRequestID()}
-	out := s.answer(in)
+	out := s.answer(r.Context(), in)
 	s.calls.add(Call{ // first, so that whoever has the answer finds the call
 		Method: r.Method, Path: r.URL.EscapedPath(), BackupID: in.backupID,
 		Status: out.status, Code: out.code, JobID: out.jobID, RequestID: in.id, Fault: out.fault,
@@ -113,7 +114,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 // answer finds the answer to a request, in the order of the real gateway: is there such an
 // API, who asks, how often; and only then the service.
-func (s *Server) answer(r *request) *answer {
+func (s *Server) answer(ctx context.Context, r *request) *answer {
 	if refusal := r.read(); refusal != nil {
 		return refusal
 	}
@@ -131,7 +132,7 @@ func (s *Server) answer(r *request) *answer {
 		return refusal
 	}
 	if fault, ok := s.faults.take(r.Method, r.backupID); ok {
-		return s.suffer(fault, r, work)
+		return s.suffer(ctx, fault, r, work)
 	}
 	return work(r)
 }

@@ -24,7 +24,7 @@ const (
 func sign(r *request, bodyHash string, headers []string, secret string) string {
 	canonical := strings.Join([]string{
 		r.Method,
-		canonicalPath(r.segments),
+		canonicalPath(r.URL.Path),
 		canonicalQuery(r.query),
 		canonicalHeaders(r, headers),
 		strings.Join(headers, ";"),
@@ -36,13 +36,14 @@ func sign(r *request, bodyHash string, headers []string, secret string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// canonicalPath ends in a slash whether the path on the wire does or not.
-func canonicalPath(segments []string) string {
-	var b strings.Builder
-	for _, segment := range segments {
-		b.WriteString("/" + encode(segment))
+// canonicalPath ends in a slash whether the path on the wire does or not. The published clients
+// all split it once it is decoded, so an encoded slash is signed as a plain one.
+func canonicalPath(path string) string {
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		segments[i] = encode(segment)
 	}
-	return strings.TrimSuffix(b.String(), "/") + "/"
+	return strings.TrimSuffix(strings.Join(segments, "/"), "/") + "/"
 }
 
 func canonicalQuery(query map[string][]string) string {

@@ -1,0 +1,240 @@
+package dds
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// newTestCall returns a call that a fake handler answers.
+func newTestCall(ctx context.Context, t *testing.T) *call {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodDelete, "http://127.0.0.1/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &call{Request: r}
+}
+
+func refusedKey() error {
+	return &Error{Class: Unauthenticated, Code: "APIGW.0301", StatusCode: 401, Message: "verify aksk signature fail"}
+}
+
+// batch sends n calls at once through h and returns their errors.
+func batch(t *testing.T, h handler, n int) []error {
+	t.Helper()
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		c := newTestCall(t.Context(), t)
+		wg.Go(func() { _, errs[i] = h(c) })
+	}
+	wg.Wait()
+	return errs
+}
+
+func TestOneCallProvesTheKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most, calls atomic.Int64
+		l := newKeyLock(Credentials{AccessKey: "a"}, nil, time.Now)
+		h := l.locking(func(*call) (*response, error) {
+			first := calls.Add(1) == 1
+			if n := now.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			time.Sleep(20 * time.Millisecond)
+			if first && most.Load() != 1 {
+				t.Error("the first call did not go alone")
+			}
+			now.Add(-1)
+			return &response{status: 202}, nil
+		})
+		start := time.Now()
+		batch(t, h, 10)
+		if took := time.Since(start); took != 40*time.Millisecond || most.Load() != 9 {
+			t.Errorf("a first batch took %v with %d at once, want two round trips", took, most.Load())
+		}
+		start = time.Now()
+		batch(t, h, 10)
+		if took := time.Since(start); took != 20*time.Millisecond {
+			t.Errorf("the next batch took %v, want one round trip", took)
+		}
+		// After a while the key may have been withdrawn.
+		time.Sleep(2 * provenTime)
+		start = time.Now()
+		batch(t, h, 10)
+		if took := time.Since(start); took != 40*time.Millisecond {
+			t.Errorf("a batch long after took %v, want two round trips", took)
+		}
+	})
+}
+
+// Any answer but a refusal proves the key; no answer proves nothing, so the next goes alone too.
+func TestWhatProvesTheKey(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err    error
+		proven bool
+	}{
+		"a success":       {nil, true},
+		"not found":       {&Error{Class: NotFound, StatusCode: 400}, true},
+		"no right":        {&Error{Class: Forbidden, StatusCode: 403}, true},
+		"no answer":       {&Error{Class: Unavailable}, false},
+		"a broken answer": {&Error{Class: Unavailable, StatusCode: 500}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newKeyLock(Credentials{AccessKey: "a"}, nil, time.Now)
+			h := l.locking(func(*call) (*response, error) { return nil, tc.err })
+			_, _ = h(newTestCall(t.Context(), t))
+			if proven := time.Now().Before(l.provenUntil); proven != tc.proven {
+				t.Errorf("proven: %v, want %v", proven, tc.proven)
+			}
+		})
+	}
+}
+
+func TestARefusedKeyIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		l := newKeyLock(Credentials{AccessKey: "a"}, nil, time.Now)
+		h := l.locking(func(*call) (*response, error) {
+			calls.Add(1)
+			time.Sleep(20 * time.Millisecond)
+			return nil, refusedKey()
+		})
+		check := func(want int64) {
+			t.Helper()
+			for _, err := range batch(t, h, 10) {
+				var e *Error
+				if !errors.As(err, &e) || e.Class != Unauthenticated {
+					t.Fatalf("error %v", err)
+				}
+			}
+			if calls.Load() != want {
+				t.Fatalf("%d calls went out, want %d", calls.Load(), want)
+			}
+		}
+		check(1) // of the batch
+		time.Sleep(4 * time.Minute)
+		check(1) // the next invocation
+		_, err := h(newTestCall(t.Context(), t))
+		var e *Error
+		if !errors.As(err, &e) || e.RetryAfter <= 0 || e.RetryAfter > time.Minute {
+			t.Errorf("held back for another %v, want what is left of five minutes", e.RetryAfter)
+		}
+		time.Sleep(61 * time.Second)
+		check(2) // the lock is over: one tries again
+	})
+}
+
+// A key that turns bad after it was proven is left alone as well.
+func TestAProvenKeyThatTurnsBad(t *testing.T) {
+	good, calls := true, 0
+	l := newKeyLock(Credentials{AccessKey: "a"}, nil, time.Now)
+	h := l.locking(func(*call) (*response, error) {
+		if calls++; good {
+			return &response{status: 202}, nil
+		}
+		return nil, refusedKey()
+	})
+	for range 2 {
+		_, _ = h(newTestCall(t.Context(), t))
+	}
+	good = false
+	for range 3 {
+		_, _ = h(newTestCall(t.Context(), t))
+	}
+	if calls != 3 {
+		t.Errorf("%d calls went out, want two good ones and one bad", calls)
+	}
+}
+
+func TestARotatedKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inSecret := Credentials{AccessKey: "old"}
+		accepted := inSecret
+		reads := 0
+		renew := func(context.Context) (Credentials, error) {
+			reads++
+			return inSecret, nil
+		}
+		used := make(map[Credentials]int)
+		var mu sync.Mutex
+		l := newKeyLock(inSecret, renew, time.Now)
+		h := l.locking(func(c *call) (*response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			used[c.credentials]++
+			if c.credentials != accepted {
+				return nil, refusedKey()
+			}
+			return &response{status: 202}, nil
+		})
+		batch(t, h, 3)
+		if reads != 0 {
+			t.Errorf("the secret was read %d times though nothing was wrong", reads)
+		}
+
+		// Rotated at both ends: one refusal, one read, and all succeed.
+		time.Sleep(2 * provenTime)
+		inSecret, accepted = Credentials{AccessKey: "new"}, Credentials{AccessKey: "new"}
+		for _, err := range batch(t, h, 10) {
+			if err != nil {
+				t.Errorf("error %v", err)
+			}
+		}
+		if reads != 1 || used[Credentials{AccessKey: "old"}] != 4 {
+			t.Errorf("%d reads, used %v: want one read after one refusal", reads, used)
+		}
+
+		// Withdrawn, and the secret not yet changed: one refusal, no second try.
+		time.Sleep(2 * provenTime)
+		accepted = Credentials{AccessKey: "newer"}
+		before := used[inSecret]
+		for _, err := range batch(t, h, 10) {
+			if err == nil {
+				t.Error("a withdrawn key succeeded")
+			}
+		}
+		if used[inSecret] != before+1 || reads != 2 {
+			t.Errorf("the withdrawn key was used %d times, and %d reads", used[inSecret]-before, reads)
+		}
+
+		// The secret follows: the key is left alone no longer.
+		time.Sleep(renewEvery)
+		inSecret = accepted
+		for _, err := range batch(t, h, 10) {
+			if err != nil {
+				t.Errorf("error %v", err)
+			}
+		}
+	})
+}
+
+func TestTheKeyIsWaitedForNoLongerThanTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newKeyLock(Credentials{AccessKey: "a"}, nil, time.Now)
+		h := l.locking(func(c *call) (*response, error) {
+			<-c.Context().Done()
+			return nil, &Error{Class: Unavailable, Err: c.Context().Err()}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		for range 3 {
+			c := newTestCall(ctx, t)
+			wg.Go(func() {
+				_, err := h(c)
+				var e *Error
+				if !errors.As(err, &e) || e.Class != Unavailable || e.AnswerLost {
+					t.Errorf("error %v", err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}

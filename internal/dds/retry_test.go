@@ -1,0 +1,111 @@
+package dds
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+func TestDefaultRetryPolicy(t *testing.T) {
+	for class, again := range map[Class]bool{
+		Invalid: false, NotFound: false, Forbidden: false, Unauthenticated: false, Conflict: false,
+		Throttled: true, Unavailable: true,
+	} {
+		if _, got := DefaultRetryPolicy(1, &Error{Class: class}); got != again {
+			t.Errorf("%s: again %v, want %v", class, got, again)
+		}
+		if _, got := DefaultRetryPolicy(maxTries, &Error{Class: class}); got {
+			t.Errorf("%s: a try beyond the last", class)
+		}
+	}
+	if wait, _ := DefaultRetryPolicy(1, &Error{Class: Throttled, RetryAfter: time.Minute}); wait < time.Minute {
+		t.Errorf("waits %v, though the service asked for a minute", wait)
+	}
+}
+
+// Full jitter: anything from nothing to the bound, which doubles up to a cap.
+func TestBackoff(t *testing.T) {
+	for try, most := range map[int]time.Duration{
+		1: 200 * time.Millisecond, 2: 400 * time.Millisecond, 3: 800 * time.Millisecond, 10: 5 * time.Second, 1000: 5 * time.Second,
+	} {
+		var low, high bool
+		for range 1000 {
+			wait := Backoff(try)
+			if wait < 0 || wait >= most {
+				t.Fatalf("try %d waits %v, want less than %v", try, wait, most)
+			}
+			low = low || wait < most/4
+			high = high || wait > most*3/4
+		}
+		if !low || !high {
+			t.Errorf("try %d: no spread", try)
+		}
+	}
+}
+
+// A dead DDS leaves half of the call's time to others, and not every call may hammer it.
+func TestRetryBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		dead := func(*call) (*response, error) {
+			tries++
+			return nil, &Error{Class: Unavailable}
+		}
+		forEver := func(int, *Error) (time.Duration, bool) { return time.Second, true }
+
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := retrying(dead, forEver, rate.NewLimiter(rate.Inf, 1))(newTestCall(ctx, t))
+		if took := time.Since(start); err == nil || took != 10*time.Second {
+			t.Errorf("error %v after %v, want one after half of 20 s", err, took)
+		}
+
+		tries = 0
+		ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		h := retrying(dead, func(try int, _ *Error) (time.Duration, bool) { return 0, try < 4 }, rate.NewLimiter(1, 5))
+		for range 10 {
+			_, _ = h(newTestCall(ctx, t))
+		}
+		if tries != 10+5 {
+			t.Errorf("%d tries of ten calls with a budget of five repeats", tries)
+		}
+	})
+}
+
+// Once an answer was lost, the call stays marked, whatever the last try ended with.
+func TestALostAnswerIsNotForgotten(t *testing.T) {
+	tries := 0
+	h := retrying(func(*call) (*response, error) {
+		if tries++; tries == 1 {
+			return nil, &Error{Class: Unavailable, AnswerLost: true}
+		}
+		return nil, &Error{Class: Conflict, StatusCode: 403}
+	}, func(_ int, e *Error) (time.Duration, bool) { return 0, e.Class == Unavailable }, rate.NewLimiter(1, 10))
+	c := newTestCall(t.Context(), t)
+	_, err := h(c)
+	var e *Error
+	if !errors.As(err, &e) || e.Class != Conflict || !e.AnswerLost || !c.answerLost {
+		t.Errorf("error %+v", e)
+	}
+}
+
+// A dead connection costs one try that waits for nothing; a second one is a failure like others.
+func TestOneStaleConnectionIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		h := retrying(func(*call) (*response, error) {
+			tries++
+			return nil, &Error{Class: Unavailable, stale: true, AnswerLost: true}
+		}, func(int, *Error) (time.Duration, bool) { return 0, false }, rate.NewLimiter(0, 0))
+		start := time.Now()
+		if _, err := h(newTestCall(t.Context(), t)); err == nil || tries != 2 || time.Since(start) != 0 {
+			t.Errorf("error %v after %d tries and %v", err, tries, time.Since(start))
+		}
+	})
+}
