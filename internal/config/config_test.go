@@ -2,11 +2,15 @@ package config_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/dds"
 )
 
 const bus = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
@@ -37,9 +41,7 @@ func valid(more map[string]string) map[string]string {
 		"HUAWEICLOUD_SDK_PROJECT_ID": "0549b4a43100d4f32f51c01c2fe4acdb",
 		"DDS_REGION":                 "cn-north-4",
 	}
-	for name, value := range more {
-		env[name] = value
-	}
+	maps.Copy(env, more)
 	return env
 }
 
@@ -107,17 +109,32 @@ func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	for name, env := range map[string]map[string]string{
-		"HUAWEICLOUD_SDK_SK":         {"HUAWEICLOUD_SDK_SK": ""},
-		"HUAWEICLOUD_SDK_PROJECT_ID": {"HUAWEICLOUD_SDK_PROJECT_ID": "a/b"},
-		"DDS_REGION":                 {"DDS_REGION": "evil.example.com/"},
-		"DDS_ENDPOINT":               {"DDS_ENDPOINT": "http://dds.example.com"},
-		"DDS_ENDPOINT:":              {"DDS_ENDPOINT": "https://user:pass@dds.example.com"},
-		"DDS_ENDPOINT: ":             {"DDS_ENDPOINT": "https://dds.example.com/v3"},
-		"DDS_CONCURRENCY":            {"DDS_CONCURRENCY": "0"},
-		"DDS_CONCURRENCY:":           {"DDS_CONCURRENCY": "1001"},
-		"OUTCOME_SINK: stdout":       {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
-		"OUTCOME_SINK":               {"OUTCOME_SINK": "arn:aws:events:eu-central-1:123456789012:rule/outcomes"},
-		"AWS_ACCESS_KEY_ID":          {"OUTCOME_SINK": bus},
+		"HUAWEICLOUD_SDK_SK":                    {"HUAWEICLOUD_SDK_SK": ""},
+		"HUAWEICLOUD_SDK_AK":                    {"HUAWEICLOUD_SDK_AK": "", "HW_ACCESS_KEY": "a", "HW_SECRET_KEY": "s"},
+		"HW_SECRET_KEY":                         {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "HW_ACCESS_KEY": "a", "OS_ACCESS_KEY": "a", "OS_SECRET_KEY": "s"},
+		"OS_ACCESS_KEY":                         {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "OS_SECRET_KEY": "s", "HW_AUTH_TOKEN": "t"},
+		"HW_ACCESS_KEY":                         {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "HW_SECURITY_TOKEN": "t"},
+		"HUAWEICLOUD_SDK_AK, ":                  {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": ""},
+		"HUAWEICLOUD_SECRET_ARN":                {"HUAWEICLOUD_SECRET_ARN": "my-secret"},
+		"HW_CLOUD":                              {"HW_CLOUD": "https://myhuaweicloud.com"},
+		"HW_REGION_NAME":                        {"DDS_REGION": "", "HW_REGION_NAME": "CN North"},
+		"ALLOWED_REGIONS":                       {"ALLOWED_REGIONS": "eu-west-101,a/b"},
+		"ALLOWED_PROJECTS":                      {"ALLOWED_PROJECTS": "../x"},
+		"HW_PROJECT_ID":                         {"HUAWEICLOUD_SDK_PROJECT_ID": "", "HW_PROJECT_ID": "a b"},
+		"HUAWEICLOUD_SDK_PROJECT_ID:":           {"HUAWEICLOUD_SDK_PROJECT_ID": "", "DDS_REGION": "", "DDS_ENDPOINT": "http://127.0.0.1:1"},
+		"HW_AUTH_URL":                           {"HW_AUTH_URL": "http://iam.example.com/v3"},
+		"DDS_RATE":                              {"DDS_RATE": "-1"},
+		"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": {"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "http://dds.example.com"},
+		"HUAWEICLOUD_SDK_PROJECT_ID":            {"HUAWEICLOUD_SDK_PROJECT_ID": "a/b"},
+		"DDS_REGION":                            {"DDS_REGION": "evil.example.com/"},
+		"DDS_ENDPOINT":                          {"DDS_ENDPOINT": "http://dds.example.com"},
+		"DDS_ENDPOINT:":                         {"DDS_ENDPOINT": "https://user:pass@dds.example.com"},
+		"DDS_ENDPOINT: ":                        {"DDS_ENDPOINT": "https://dds.example.com/v3"},
+		"DDS_CONCURRENCY":                       {"DDS_CONCURRENCY": "0"},
+		"DDS_CONCURRENCY:":                      {"DDS_CONCURRENCY": "1001"},
+		"OUTCOME_SINK: stdout":                  {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
+		"OUTCOME_SINK":                          {"OUTCOME_SINK": "arn:aws:events:eu-central-1:123456789012:rule/outcomes"},
+		"AWS_ACCESS_KEY_ID":                     {"OUTCOME_SINK": bus},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, valid(env))
@@ -129,5 +146,167 @@ func TestFaults(t *testing.T) {
 				t.Errorf("more than one fault:\n%v", err)
 			}
 		})
+	}
+}
+
+// The families in their order; a pair is never mixed, and a pair wins over a token.
+func TestCredentialFamilies(t *testing.T) {
+	for name, tc := range map[string]struct {
+		env  map[string]string
+		want dds.Credentials
+	}{
+		"the SDK's": {
+			map[string]string{"HUAWEICLOUD_SDK_AK": "a1", "HUAWEICLOUD_SDK_SK": "s1", "HUAWEICLOUD_SDK_SECURITY_TOKEN": "t1", "HW_ACCESS_KEY": "a2", "HW_SECRET_KEY": "s2"},
+			dds.Credentials{AccessKey: "a1", SecretKey: "s1", SecurityToken: "t1"},
+		},
+		"terraform's": {
+			map[string]string{"HW_ACCESS_KEY": "a2", "HW_SECRET_KEY": "s2", "OS_ACCESS_KEY": "a3", "OS_SECRET_KEY": "s3"},
+			dds.Credentials{AccessKey: "a2", SecretKey: "s2"},
+		},
+		"terraform's, temporary": {
+			map[string]string{"HW_ACCESS_KEY": "a2", "HW_SECRET_KEY": "s2", "HW_SECURITY_TOKEN": "t2"},
+			dds.Credentials{AccessKey: "a2", SecretKey: "s2", SecurityToken: "t2"},
+		},
+		"OpenStack's": {
+			map[string]string{"OS_ACCESS_KEY": "a3", "OS_SECRET_KEY": "s3", "HW_AUTH_TOKEN": "t"},
+			dds.Credentials{AccessKey: "a3", SecretKey: "s3"},
+		},
+		"no token of another family": {
+			map[string]string{"HUAWEICLOUD_SDK_AK": "a1", "HUAWEICLOUD_SDK_SK": "s1", "HW_SECURITY_TOKEN": "t2"},
+			dds.Credentials{AccessKey: "a1", SecretKey: "s1"},
+		},
+		"a token":       {map[string]string{"HW_AUTH_TOKEN": "t", "OS_AUTH_TOKEN": "u"}, dds.Credentials{Token: "t"}},
+		"another token": {map[string]string{"OS_AUTH_TOKEN": "u"}, dds.Credentials{Token: "u"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := valid(nil)
+			delete(env, "HUAWEICLOUD_SDK_AK")
+			delete(env, "HUAWEICLOUD_SDK_SK")
+			maps.Copy(env, tc.env)
+			setenv(t, env)
+			c, err := config.Load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Credentials != tc.want {
+				t.Error("other credentials than wanted")
+			}
+		})
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		env       map[string]string
+		region    string
+		endpoints map[string]string
+		iam       string
+	}{
+		"a private cloud": {
+			env: map[string]string{"HW_CLOUD": "cloud.example.org"}, region: "cn-north-4",
+			endpoints: map[string]string{"cn-north-4": "https://dds.cn-north-4.cloud.example.org"},
+			iam:       "https://iam.cn-north-4.cloud.example.org",
+		},
+		"Open Telekom Cloud": {
+			env: map[string]string{"DDS_REGION": "eu-de", "HW_CLOUD": "otc.t-systems.com"}, region: "eu-de",
+			endpoints: map[string]string{"eu-de": "https://dds.eu-de.otc.t-systems.com"},
+			iam:       "https://iam.eu-de.otc.t-systems.com",
+		},
+		"a region nobody has heard of": {
+			env: map[string]string{"DDS_REGION": "mars-north-1"}, region: "mars-north-1",
+			endpoints: map[string]string{"mars-north-1": "https://dds.mars-north-1.myhuaweicloud.com"},
+			iam:       "https://iam.mars-north-1.myhuaweicloud.com",
+		},
+		"the SDK's variable": {
+			env: map[string]string{"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "https://a.example.com, https://b.example.com"}, region: "cn-north-4",
+			endpoints: map[string]string{"cn-north-4": "https://a.example.com"},
+			iam:       "https://iam.cn-north-4.myhuaweicloud.com",
+		},
+		"DDS_ENDPOINT first": {
+			env: map[string]string{"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "https://a.example.com", "DDS_ENDPOINT": "https://c.example.com"}, region: "cn-north-4",
+			endpoints: map[string]string{"cn-north-4": "https://c.example.com"},
+			iam:       "https://iam.cn-north-4.myhuaweicloud.com",
+		},
+		"several regions": {
+			env: map[string]string{
+				"ALLOWED_REGIONS": "eu-west-101,eu-west-0,ap-southeast-1", "HUAWEICLOUD_SDK_REGION_DDS_AP_SOUTHEAST_1": "https://d.example.com",
+				"OS_REGION_NAME": "not-asked", "OS_AUTH_URL": "https://iam.example.com/v3/",
+			}, region: "cn-north-4",
+			endpoints: map[string]string{
+				"cn-north-4": "https://dds.cn-north-4.myhuaweicloud.com", "eu-west-101": "https://dds.eu-west-101.myhuaweicloud.eu",
+				"eu-west-0": "https://dds.eu-west-0.myhuaweicloud.com", "ap-southeast-1": "https://d.example.com",
+			},
+			iam: "https://iam.example.com",
+		},
+		"terraform's region": {
+			env: map[string]string{"DDS_REGION": "", "HW_REGION_NAME": "eu-west-101"}, region: "eu-west-101",
+			endpoints: map[string]string{"eu-west-101": "https://dds.eu-west-101.myhuaweicloud.eu"},
+			iam:       "https://iam.eu-west-101.myhuaweicloud.eu",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setenv(t, valid(tc.env))
+			c, err := config.Load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Region != tc.region || c.IAMEndpoint != tc.iam {
+				t.Errorf("region %q, IAM at %q", c.Region, c.IAMEndpoint)
+			}
+			if diff := cmp.Diff(tc.endpoints, c.Endpoints); diff != "" {
+				t.Errorf("endpoints (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestProjects(t *testing.T) {
+	for name, tc := range map[string]struct {
+		env  map[string]string
+		want string
+	}{
+		"the SDK's":   {map[string]string{"HUAWEICLOUD_SDK_PROJECT_ID": "p1", "HW_PROJECT_ID": "p2"}, "p1"},
+		"terraform's": {map[string]string{"HUAWEICLOUD_SDK_PROJECT_ID": "", "HW_PROJECT_ID": "p2", "OS_PROJECT_ID": "p3"}, "p2"},
+		"OpenStack's": {map[string]string{"HUAWEICLOUD_SDK_PROJECT_ID": "", "OS_PROJECT_ID": "p3", "OS_TENANT_ID": "p4"}, "p3"},
+		"older still": {map[string]string{"HUAWEICLOUD_SDK_PROJECT_ID": "", "OS_TENANT_ID": "p4"}, "p4"},
+		"looked up":   {map[string]string{"HUAWEICLOUD_SDK_PROJECT_ID": ""}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setenv(t, valid(tc.env))
+			c, err := config.Load()
+			if err != nil || c.ProjectID != tc.want {
+				t.Errorf("project %q, error %v, want %q", c.ProjectID, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestParseSecret(t *testing.T) {
+	got, err := config.ParseSecret(`{"HUAWEICLOUD_SDK_AK":"a","HUAWEICLOUD_SDK_SK":"s","HUAWEICLOUD_SDK_SECURITY_TOKEN":"t","note":5}`)
+	if want := (dds.Credentials{AccessKey: "a", SecretKey: "s", SecurityToken: "t"}); err != nil || got != want {
+		t.Errorf("other credentials than wanted, error %v", err)
+	}
+	for text, says := range map[string]string{
+		`{"HW_ACCESS_KEY":"do-not-print"}`:        "HW_SECRET_KEY: not set",
+		`{"password":"do-not-print"}`:             "HUAWEICLOUD_SDK_AK",
+		`do-not-print`:                            "no JSON object",
+		`{"HUAWEICLOUD_SDK_AK":["do-not-print"]}`: "HUAWEICLOUD_SDK_AK",
+		``: "no JSON object",
+	} {
+		_, err := config.ParseSecret(text)
+		if err == nil || !strings.HasPrefix(err.Error(), "HUAWEICLOUD_SECRET_ARN: ") || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "do-not-print") {
+			t.Errorf("error %v, want one that says %q", err, says)
+		}
+	}
+}
+
+func TestSecretARN(t *testing.T) {
+	setenv(t, map[string]string{
+		"HUAWEICLOUD_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:huaweicloud-AbCdEf", "DDS_REGION": "cn-north-4",
+		"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret",
+	})
+	c, err := config.Load()
+	if err != nil || c.SecretRegion() != "eu-central-1" {
+		t.Errorf("region %q, error %v", c.SecretRegion(), err)
 	}
 }

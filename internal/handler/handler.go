@@ -26,6 +26,7 @@ const maxHTTP = 25 * time.Second
 
 // Handler handles payloads. It is safe for use by many goroutines.
 type Handler struct {
+	log     *slog.Logger
 	client  *dds.Client
 	service *deletion.Service
 }
@@ -48,7 +49,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{client: client, service: &deletion.Service{
+	return &Handler{log: log, client: client, service: &deletion.Service{
 		Deleter: client, Sink: outcomes, Scope: scope, Concurrency: c.Concurrency, Log: log,
 	}}, nil
 }
@@ -115,17 +116,17 @@ func awsEndpoint(c *config.Config, ofService string) *string {
 func (h *Handler) Handle(ctx context.Context, invocationID string, payload []byte) (reply []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			h.service.Log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			h.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			reply, err = nil, event.Panicked()
 		}
 	}()
 	batch, err := event.Decode(payload, invocationID)
 	if err != nil {
-		h.service.Log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
+		h.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
 		return nil, err
 	}
 	if len(batch.Echoes) > 0 {
-		h.service.Log.WarnContext(ctx, "own outcome events came in and were left alone", "ids", batch.Echoes)
+		h.log.WarnContext(ctx, "own outcome events came in and were left alone", "ids", batch.Echoes)
 	}
 	if batch.Source == event.SourceHTTPAPI {
 		var cancel context.CancelFunc
