@@ -1,6 +1,7 @@
 package dds
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,7 +27,7 @@ const (
 
 // signedHeaders are signed where a request has them, sorted as the algorithm wants them.
 // User-Agent stays out, so that a proxy may rewrite it.
-var signedHeaders = []string{"host", "x-project-id", "x-sdk-date", "x-security-token"}
+var signedHeaders = []string{"Host", headerProjectID, headerDate, headerSecurityToken}
 
 // signing returns a handler that authenticates each try: with a signature by the access key
 // pair or, where there is none, with the IAM token.
@@ -48,11 +49,11 @@ func signing(next handler, now func() time.Time) handler {
 }
 
 // Sign puts the Authorization header on r by SDK-HMAC-SHA256. The X-Sdk-Date header must
-// be set; headers are the lower-case names to sign, sorted, of which those that r lacks
-// are left out. Unlike AWS SigV4, the key is the secret key itself: no scope, no derived key.
+// be set; headers are the names to sign in their canonical form, as X-Sdk-Date, sorted, of
+// which those that r lacks are left out. Unlike AWS SigV4, the key is the secret key itself: no scope, no derived key.
 func Sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
-	var names, canonical []byte
-	canonical = make([]byte, 0, 512)
+	names := make([]byte, 0, 64)
+	canonical := make([]byte, 0, 512)
 	canonical = append(canonical, r.Method...)
 	canonical = append(canonical, '\n')
 	canonical = appendPath(canonical, r.URL.Path)
@@ -62,20 +63,20 @@ func Sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
 	}
 	canonical = append(canonical, '\n')
 	for _, name := range headers {
-		value := r.Header.Get(name)
-		if name == "host" {
-			if value = r.Host; value == "" {
-				value = r.URL.Host
-			}
+		var value string
+		if name == "Host" {
+			value = cmp.Or(r.Host, r.URL.Host)
+		} else if values := r.Header[name]; len(values) > 0 {
+			value = values[0]
 		}
 		if value == "" {
 			continue
 		}
-		if names != nil {
+		if len(names) > 0 {
 			names = append(names, ';')
 		}
-		names = append(names, name...)
-		canonical = append(canonical, name...)
+		names = appendLower(names, name)
+		canonical = appendLower(canonical, name)
 		canonical = append(canonical, ':')
 		canonical = append(canonical, strings.TrimSpace(value)...)
 		canonical = append(canonical, '\n')
@@ -103,7 +104,19 @@ func Sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
 	value = append(value, names...)
 	value = append(value, ", Signature="...)
 	value = hex.AppendEncode(value, mac.Sum(digest[:0]))
-	r.Header.Set(headerAuthorization, string(value))
+	r.Header[headerAuthorization] = []string{string(value)}
+}
+
+// appendLower appends the name of a header in lower case.
+func appendLower(b []byte, name string) []byte {
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 // appendPath appends the canonical form of a path: each segment percent-encoded, and a

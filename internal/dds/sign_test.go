@@ -15,7 +15,7 @@ func TestSignVectors(t *testing.T) {
 		deletePath = "/v3/0549b4a43100d4f32f51c01c2fe4acdb/backups/8d9586c40b33449a815518d4635a2cd9br02"
 		project    = "0549b4a43100d4f32f51c01c2fe4acdb"
 	)
-	dateOnly := []string{"x-sdk-date"}
+	dateOnly := []string{"X-Sdk-Date"}
 	for _, tc := range []struct {
 		name, method, url, body string
 		header                  map[string]string

@@ -1,0 +1,218 @@
+// Package conformance holds our signer and our simulated DDS against the official SDK. It is a
+// module of its own, so that none of the SDK comes near the product.
+package conformance
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/basic"
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/signer"
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/request"
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/sdkerr"
+	official "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/dds/v3"
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/dds/v3/model"
+
+	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/secret"
+)
+
+const requests = 5000
+
+// alphabet is what paths, queries and tokens are made of: what encoders disagree about.
+var alphabet = []string{
+	"a", "Z", "0", "9", "-", "_", ".", "~", "+", "%", " ", "=", "&", "?", "#", "!", "*", "(", ")", "'", "\"", ":", ";", ",",
+	"@", "$", "[", "]", "|", "\\", "^", "`", "{", "}", "<", ">", "é", "一", "😀", "%2F", "%zz",
+}
+
+func text(r *rand.Rand, most int) string {
+	var b strings.Builder
+	for range r.IntN(most + 1) {
+		b.WriteString(alphabet[r.IntN(len(alphabet))])
+	}
+	return b.String()
+}
+
+// TestSigner gives random requests to both signers.
+func TestSigner(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range requests {
+		path := "/v3"
+		for range r.IntN(5) {
+			path += "/" + text(r, 6)
+		}
+		if r.IntN(4) == 0 {
+			path += "/"
+		}
+		query := make(url.Values)
+		for range r.IntN(4) {
+			query[text(r, 4)] = append([]string(nil), text(r, 5))
+		}
+		method := []string{"GET", "DELETE", "POST"}[r.IntN(3)]
+		headers := map[string]string{
+			"X-Sdk-Date":   time.Unix(r.Int64N(4e9), 0).UTC().Format("20060102T150405Z"),
+			"X-Project-Id": "0549b4a43100d4f32f51c01c2fe4acdb",
+		}
+		signed := []string{"X-Project-Id", "X-Sdk-Date"}
+		if r.IntN(2) == 0 {
+			headers["X-Security-Token"] = "token" + strings.Trim(text(r, 8), " ")
+			signed = append(signed, "X-Security-Token")
+		}
+		if r.IntN(2) == 0 {
+			headers["Host"] = "dds.cn-north-4.myhuaweicloud.com"
+			signed = append([]string{"Host"}, signed...)
+		}
+		access, secretKey := "AK"+fmt.Sprint(r.Uint64()), "SK"+fmt.Sprint(r.Uint64())
+
+		want := officialSignature(t, method, path, query, headers, access, secretKey)
+		got := ourSignature(t, method, path, query, headers, signed, access, secretKey)
+		if got != want {
+			t.Fatalf("%s %q ? %q\n     ours %s\nofficial %s", method, path, query, got, want)
+		}
+	}
+}
+
+func officialSignature(t *testing.T, method, path string, query url.Values, headers map[string]string, access, secretKey string) string {
+	t.Helper()
+	b := request.NewHttpRequestBuilder().WithEndpoint("https://dds.cn-north-4.myhuaweicloud.com").WithMethod(method).WithPath(path)
+	for name, values := range query {
+		b.AddQueryParam(name, reflect.ValueOf(values[0]))
+	}
+	for name, value := range headers {
+		b.AddHeaderParam(name, value)
+	}
+	added, err := signer.Sign(b.Build(), access, secretKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return added["Authorization"]
+}
+
+func ourSignature(t *testing.T, method, path string, query url.Values, headers map[string]string, signed []string, access, secretKey string) string {
+	t.Helper()
+	u := &url.URL{Scheme: "https", Host: "dds.cn-north-4.myhuaweicloud.com", Path: path, RawQuery: query.Encode()}
+	r := (&http.Request{Method: method, URL: u, Header: make(http.Header)}).WithContext(t.Context())
+	for name, value := range headers {
+		if name != "Host" {
+			r.Header.Set(name, value)
+		}
+	}
+	dds.Sign(r, fmt.Sprintf("%x", sha256.Sum256(nil)), dds.Credentials{AccessKey: secret.String(access), SecretKey: secret.String(secretKey)}, signed)
+	return r.Header.Get("Authorization")
+}
+
+// client returns the official client of a simulated DDS.
+func client(t *testing.T, server *ddstest.Server, secretKey string) *official.DdsClient {
+	t.Helper()
+	credentials, err := basic.NewCredentialsBuilder().WithAk(ddstest.AccessKey).WithSk(secretKey).WithProjectId(ddstest.ProjectID).SafeBuild()
+	if err != nil {
+		t.Fatal(err)
+	}
+	http, err := official.DdsClientBuilder().WithEndpoints([]string{server.URL()}).WithCredential(credentials).SafeBuild()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return official.NewDdsClient(http)
+}
+
+// TestOfficialClient has the official client delete, list and ask for a job at our simulated DDS.
+func TestOfficialClient(t *testing.T) {
+	server := ddstest.NewServer(ddstest.Options{DeleteTakes: time.Hour})
+	defer server.Close()
+	server.Add(ddstest.SampleBackups()...)
+	c := client(t, server, ddstest.SecretKey)
+	backup := ddstest.SampleBackups()[0].ID
+
+	listed, err := c.ListBackups(&model.ListBackupsRequest{BackupId: &backup})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := *listed.Backups; len(b) != 1 || *listed.TotalCount != 1 || b[0].Id != backup || b[0].Datastore == nil {
+		t.Errorf("list %+v", listed)
+	}
+	deleted, err := c.DeleteManualBackup(&model.DeleteManualBackupRequest{BackupId: backup})
+	if err != nil {
+		t.Fatal(err)
+	}
+	jobs := server.Jobs()
+	if len(jobs) != 1 || deleted.JobId == nil || *deleted.JobId != jobs[0].ID {
+		t.Fatalf("deletion %+v, jobs %+v", deleted, jobs)
+	}
+	job, err := c.ShowJobDetail(&model.ShowJobDetailRequest{Id: jobs[0].ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job.Job == nil || job.Job.Id != jobs[0].ID || job.Job.Status != "Running" {
+		t.Errorf("job %+v", job)
+	}
+}
+
+// TestOfficialClientUnderstandsErrors has the official client meet what can go wrong.
+func TestOfficialClientUnderstandsErrors(t *testing.T) {
+	server := ddstest.NewServer(ddstest.Options{})
+	defer server.Close()
+	server.Add(ddstest.SampleBackups()...)
+	c := client(t, server, ddstest.SecretKey)
+	ask := func(id string) *sdkerr.ServiceResponseError {
+		t.Helper()
+		_, err := c.DeleteManualBackup(&model.DeleteManualBackupRequest{BackupId: id})
+		var e *sdkerr.ServiceResponseError
+		if !errors.As(err, &e) {
+			t.Fatalf("error %v (%T)", err, err)
+		}
+		return e
+	}
+	if e := ask("none"); e.StatusCode != 400 || e.ErrorCode != "DBS.201214" || e.ErrorMessage == "" || e.RequestId == "" {
+		t.Errorf("not there: %+v", e)
+	}
+	if e := ask("d2e3f4a5b6c74d8e9f0a1b2c3d4e5f10br02"); e.ErrorCode != "DBS.201319" {
+		t.Errorf("restoring: %+v", e)
+	}
+	server.Inject(ddstest.Throttle())
+	if e := ask("none"); e.StatusCode != 429 || e.ErrorCode != "APIGW.0308" || !strings.Contains(e.ErrorMessage, "limit:200,time:5 minute") {
+		t.Errorf("throttled: %+v", e)
+	}
+	_, err := client(t, server, "wrong").ShowJobDetail(&model.ShowJobDetailRequest{Id: "none"})
+	var e *sdkerr.ServiceResponseError
+	if !errors.As(err, &e) || e.StatusCode != 401 || e.ErrorCode != "APIGW.0301" {
+		t.Errorf("wrong key: %v", err)
+	}
+}
+
+func BenchmarkSignOfficial(b *testing.B) {
+	r := request.NewHttpRequestBuilder().WithEndpoint("https://dds.cn-north-1.myhuaweicloud.com").WithMethod("DELETE").
+		WithPath("/v3/0549b4a43100d4f32f51c01c2fe4acdb/backups/8d9586c40b33449a815518d4635a2cd9br02").
+		AddHeaderParam("X-Sdk-Date", "20060102T150405Z").AddHeaderParam("X-Project-Id", "0549b4a43100d4f32f51c01c2fe4acdb").Build()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := signer.Sign(r, "AccessKey", "SecretKey"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSignOurs(b *testing.B) {
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodDelete,
+		"https://dds.cn-north-1.myhuaweicloud.com/v3/0549b4a43100d4f32f51c01c2fe4acdb/backups/8d9586c40b33449a815518d4635a2cd9br02", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header.Set("X-Sdk-Date", "20060102T150405Z")
+	r.Header.Set("X-Project-Id", "0549b4a43100d4f32f51c01c2fe4acdb")
+	empty := fmt.Sprintf("%x", sha256.Sum256(nil))
+	b.ReportAllocs()
+	for b.Loop() {
+		dds.Sign(r, empty, dds.Credentials{AccessKey: "AccessKey", SecretKey: "SecretKey"}, []string{"X-Project-Id", "X-Sdk-Date"})
+	}
+}
