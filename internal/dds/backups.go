@@ -13,7 +13,7 @@ import (
 // listedBackup is a backup as the backup list shows it. Pages and enumerations differ in the
 // letter case of type and status, and in the word for being deleted.
 //
-// https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0026.html
+// https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0029.html
 type listedBackup struct {
 	ID        string `json:"id"`
 	Type      string `json:"type"`
