@@ -55,7 +55,7 @@ func (c *Client) backup(ctx context.Context, t Target) (b listedBackup, found bo
 
 // checkManual lets only a finished manual backup pass: it then returns nothing. What is being
 // deleted already is no error.
-func (c *Client) checkManual(ctx context.Context, t Target) (Deletion, error) {
+func (c *Client) checkManual(ctx context.Context, t Target, maybeSent bool) (Deletion, error) {
 	b, found, err := c.backup(ctx, t)
 	var e *Error
 	switch {
@@ -67,6 +67,8 @@ func (c *Client) checkManual(ctx context.Context, t Target) (Deletion, error) {
 		return Deletion{}, e
 	case err != nil:
 		return Deletion{}, err
+	case !found && maybeSent:
+		return Deletion{Unconfirmed: "the deletion may have been started before, and now the backup is gone"}, nil
 	case !found:
 		return Deletion{}, &Error{Class: NotFound, Message: "the backup list has no such backup"}
 	case b.beingDeleted():

@@ -90,14 +90,14 @@ func deletes(server *ddstest.Server) int {
 func TestDelete(t *testing.T) {
 	server := serve(t, ddstest.Options{SecurityToken: "temporary"})
 	client := connect(t, server, func(o *dds.Options) { o.Credentials.SecurityToken = "temporary" })
-	got, err := client.DeleteBackup(limited(t), target(backup))
+	got, err := client.DeleteBackup(limited(t), target(backup), false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if jobs := server.Jobs(); len(jobs) != 1 || jobs[0].ID != got.JobID || jobs[0].BackupID != backup {
 		t.Errorf("deletion %+v, jobs %+v", got, jobs)
 	}
-	_, err = client.DeleteBackup(limited(t), target(backup))
+	_, err = client.DeleteBackup(limited(t), target(backup), false)
 	e := asError(t, err)
 	if e.Class != dds.NotFound || e.Code != "DBS.201214" || e.StatusCode != 400 || e.RequestID == "" || e.AnswerLost {
 		t.Errorf("error of a second deletion: %+v", e)
@@ -107,7 +107,7 @@ func TestDelete(t *testing.T) {
 func TestDeleteWithAToken(t *testing.T) {
 	server := serve(t, ddstest.Options{Token: "iam-token"})
 	client := connect(t, server, func(o *dds.Options) { o.Credentials = dds.Credentials{Token: "iam-token"} })
-	if got, err := client.DeleteBackup(limited(t), target(backup)); err != nil || got.JobID == "" {
+	if got, err := client.DeleteBackup(limited(t), target(backup), false); err != nil || got.JobID == "" {
 		t.Errorf("deletion %+v, error %v", got, err)
 	}
 }
@@ -122,7 +122,7 @@ func TestWhatCannotBeAPathIsNotSent(t *testing.T) {
 		{Region: ddstest.Region, ProjectID: ".", BackupID: backup},
 		{Region: "elsewhere", ProjectID: ddstest.ProjectID, BackupID: backup},
 	} {
-		if _, err := client.DeleteBackup(limited(t), bad); asError(t, err).Class != dds.Invalid {
+		if _, err := client.DeleteBackup(limited(t), bad, false); asError(t, err).Class != dds.Invalid {
 			t.Errorf("%+v: error %v", bad, err)
 		}
 	}
@@ -130,7 +130,7 @@ func TestWhatCannotBeAPathIsNotSent(t *testing.T) {
 		t.Errorf("calls %+v", calls)
 	}
 	// What is only unusual stays one segment.
-	if _, err := client.DeleteBackup(limited(t), target("b?c#d e%+ü")); asError(t, err).Class != dds.NotFound {
+	if _, err := client.DeleteBackup(limited(t), target("b?c#d e%+ü"), false); asError(t, err).Class != dds.NotFound {
 		t.Errorf("error %v", err)
 	}
 }
@@ -170,7 +170,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, ddstest.Options{})
 			server.Inject(tc.faults...)
-			got, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup))
+			got, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
 			if n := deletes(server); n != tc.tries {
 				t.Errorf("%d tries, want %d", n, tc.tries)
 			}
@@ -195,7 +195,7 @@ func TestLostAnswerAndADeletionThatTakesAWhile(t *testing.T) {
 	for _, word := range []string{"DISABLED", "deleting"} {
 		server := serve(t, ddstest.Options{DeleteTakes: time.Hour, DeletionStatus: word})
 		server.Inject(ddstest.DropAfter())
-		got, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup))
+		got, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
 		if err != nil || got.Unconfirmed == "" {
 			t.Errorf("%s: deletion %+v, error %v", word, got, err)
 		}
@@ -220,12 +220,12 @@ func TestAmbiguousCode(t *testing.T) {
 			server := serve(t, tc.options)
 			client := connect(t, server, nil)
 			if tc.deleteFirst {
-				if _, err := client.DeleteBackup(limited(t), target(tc.backupID)); err != nil {
+				if _, err := client.DeleteBackup(limited(t), target(tc.backupID), false); err != nil {
 					t.Fatal(err)
 				}
 			}
 			server.Inject(ambiguous)
-			got, err := client.DeleteBackup(limited(t), target(tc.backupID))
+			got, err := client.DeleteBackup(limited(t), target(tc.backupID), false)
 			if tc.class == "" {
 				if err != nil || got.Unconfirmed == "" {
 					t.Errorf("deletion %+v, error %v, want it unconfirmed", got, err)
@@ -260,7 +260,7 @@ func TestRequireManual(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, tc.options)
 			server.Add(tc.backup)
-			got, err := connect(t, server, func(o *dds.Options) { o.RequireManual = true }).DeleteBackup(limited(t), target("x"))
+			got, err := connect(t, server, func(o *dds.Options) { o.RequireManual = true }).DeleteBackup(limited(t), target("x"), false)
 			if tc.class == "" {
 				if err != nil || got.JobID == "" {
 					t.Errorf("deletion %+v, error %v", got, err)
@@ -280,10 +280,10 @@ func TestRequireManual(t *testing.T) {
 func TestRequireManualOfWhatIsBeingDeleted(t *testing.T) {
 	server := serve(t, ddstest.Options{DeleteTakes: time.Hour})
 	client := connect(t, server, func(o *dds.Options) { o.RequireManual = true })
-	if _, err := client.DeleteBackup(limited(t), target(backup)); err != nil {
+	if _, err := client.DeleteBackup(limited(t), target(backup), false); err != nil {
 		t.Fatal(err)
 	}
-	got, err := client.DeleteBackup(limited(t), target(backup))
+	got, err := client.DeleteBackup(limited(t), target(backup), false)
 	if err != nil || got.Unconfirmed == "" || deletes(server) != 1 {
 		t.Errorf("deletion %+v, error %v, %d DELETE calls", got, err, deletes(server))
 	}
@@ -292,10 +292,10 @@ func TestRequireManualOfWhatIsBeingDeleted(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	client := connect(t, server, func(o *dds.Options) { o.DryRun, o.RequireManual = true, true })
-	if got, err := client.DeleteBackup(limited(t), target(backup)); err != nil || !got.Simulated {
+	if got, err := client.DeleteBackup(limited(t), target(backup), false); err != nil || !got.Simulated {
 		t.Errorf("deletion %+v, error %v", got, err)
 	}
-	if _, err := client.DeleteBackup(limited(t), target("none")); asError(t, err).Class != dds.NotFound {
+	if _, err := client.DeleteBackup(limited(t), target("none"), false); asError(t, err).Class != dds.NotFound {
 		t.Errorf("error %v", err)
 	}
 	if n := deletes(server); n != 0 {
@@ -336,12 +336,12 @@ func TestStaleConnection(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	never := func(int, *dds.Error) (time.Duration, bool) { return 0, false }
 	client := connect(t, server, func(o *dds.Options) { o.RetryPolicy = never })
-	if _, err := client.DeleteBackup(limited(t), target(backup)); err != nil {
+	if _, err := client.DeleteBackup(limited(t), target(backup), false); err != nil {
 		t.Fatal(err)
 	}
 	server.CloseConnections()
 	second := ddstest.SampleBackups()[1].ID
-	if got, err := client.DeleteBackup(limited(t), target(second)); err != nil || got.JobID == "" {
+	if got, err := client.DeleteBackup(limited(t), target(second), false); err != nil || got.JobID == "" {
 		t.Errorf("deletion %+v, error %v", got, err)
 	}
 }
@@ -363,7 +363,7 @@ func TestNothingHangsBeyondTheDeadline(t *testing.T) {
 			defer cancel()
 			done := make(chan error, 1)
 			go func() {
-				_, err := connect(t, server, func(o *dds.Options) { o.RetryPolicy = tc.again }).DeleteBackup(ctx, target(backup))
+				_, err := connect(t, server, func(o *dds.Options) { o.RetryPolicy = tc.again }).DeleteBackup(ctx, target(backup), false)
 				done <- err
 			}()
 			select {
@@ -393,7 +393,7 @@ func TestRetryAfterIsTold(t *testing.T) {
 			server := serve(t, ddstest.Options{})
 			server.Inject(tc.fault)
 			never := func(int, *dds.Error) (time.Duration, bool) { return 0, false }
-			_, err := connect(t, server, func(o *dds.Options) { o.RetryPolicy = never }).DeleteBackup(limited(t), target(backup))
+			_, err := connect(t, server, func(o *dds.Options) { o.RetryPolicy = never }).DeleteBackup(limited(t), target(backup), false)
 			if e := asError(t, err); e.Class != dds.Throttled || e.RetryAfter != tc.want || e.Limit != tc.limit {
 				t.Errorf("error %+v, want to wait %v", e, tc.want)
 			}
@@ -419,7 +419,7 @@ func TestNoServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = client.DeleteBackup(limited(t), target(backup))
+	_, err = client.DeleteBackup(limited(t), target(backup), false)
 	if e := asError(t, err); e.Class != dds.Unavailable || e.AnswerLost {
 		t.Errorf("error %+v: nothing was sent, so nothing can be lost", e)
 	}
@@ -429,7 +429,7 @@ func TestCredentialsAreNeverPrinted(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	c := dds.Credentials{AccessKey: "AK-hidden", SecretKey: "SK-hidden", SecurityToken: "ST-hidden", Token: "T-hidden"}
 	client := connect(t, server, func(o *dds.Options) { o.Credentials = c })
-	_, err := client.DeleteBackup(limited(t), target(backup))
+	_, err := client.DeleteBackup(limited(t), target(backup), false)
 	var out strings.Builder
 	fmt.Fprintf(&out, "%v %+v %#v %s %q %x\n", c, c, &c, c, c, c)
 	fmt.Fprintf(&out, "%v %+v %#v\n", err, asError(t, err), asError(t, err))
@@ -444,7 +444,7 @@ func TestCredentialsAreNeverPrinted(t *testing.T) {
 func TestForeignTextIsTamed(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	server.Inject(ddstest.Answer(400, "DBS.280124", "line\nline\x1b[31m\u2028"+strings.Repeat("x", 5000)))
-	_, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup))
+	_, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
 	if e := asError(t, err); len(e.Message) > 600 || strings.ContainsAny(e.Message, "\n\x1b\u2028") {
 		t.Errorf("message %q", e.Message)
 	}
@@ -458,7 +458,7 @@ func TestABatchAtOnce(t *testing.T) {
 	jobs := make(map[string]bool)
 	for _, b := range ddstest.SampleBackups()[:10] {
 		wg.Go(func() {
-			got, err := client.DeleteBackup(limited(t), target(b.ID))
+			got, err := client.DeleteBackup(limited(t), target(b.ID), false)
 			if err != nil {
 				t.Error(err)
 			}

@@ -22,13 +22,14 @@ type Deletion struct {
 	Simulated bool
 }
 
-// DeleteBackup starts the deletion of a manual backup. The error is always an [*Error]; where
+// DeleteBackup starts the deletion of a manual backup. With maybeSent, an earlier call may have
+// started it already, so that a backup which is gone is unconfirmed and not missing. The error is always an [*Error]; where
 // its AnswerLost is set, the deletion may have been started all the same.
 //
 // https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0028.html
-func (c *Client) DeleteBackup(ctx context.Context, t Target) (Deletion, error) {
+func (c *Client) DeleteBackup(ctx context.Context, t Target, maybeSent bool) (Deletion, error) {
 	if c.requireManual {
-		if d, err := c.checkManual(ctx, t); err != nil || d != (Deletion{}) {
+		if d, err := c.checkManual(ctx, t, maybeSent); err != nil || d != (Deletion{}) {
 			return d, err
 		}
 	}
@@ -40,14 +41,15 @@ func (c *Client) DeleteBackup(ctx context.Context, t Target) (Deletion, error) {
 		return Deletion{}, err
 	}
 	resp, err := c.handle(call)
+	lost := maybeSent || call.answerLost
 	if err != nil {
-		return c.settle(ctx, t, call, err)
+		return c.settle(ctx, t, lost, err)
 	}
 	var body struct {
 		JobID string `json:"job_id"`
 	}
 	if err := json.Unmarshal(resp.body, &body); err != nil {
-		return c.settle(ctx, t, call, notJSON(resp))
+		return c.settle(ctx, t, true, notJSON(resp))
 	}
 	if body.JobID == "" {
 		return Deletion{Unconfirmed: "DDS took the deletion but named no job"}, nil
@@ -65,14 +67,14 @@ func notJSON(resp *response) *Error {
 
 // settle decides what a failed deletion stands for. An answer that was lost on the way makes
 // "gone" mean that the deletion was started; the backup list is asked where it can settle more.
-func (c *Client) settle(ctx context.Context, t Target, call *call, err error) (Deletion, error) {
+func (c *Client) settle(ctx context.Context, t Target, lost bool, err error) (Deletion, error) {
 	var e *Error
 	if !errors.As(err, &e) {
 		return Deletion{}, err
 	}
-	lost := call.answerLost || e.AnswerLost
+	lost = lost || e.AnswerLost
 	gone := e.Class == NotFound
-	if e.Code == codeAmbiguous || (lost && !gone) {
+	if e.Code == codeAmbiguous || (lost && (e.Class == Unavailable || e.Class == Conflict)) {
 		backup, found, err := c.backup(ctx, t)
 		switch {
 		case err != nil: // it cannot be asked

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -44,6 +45,19 @@ type DataError struct {
 	DDSRequestID string `json:"dds_request_id,omitempty"`
 }
 
+// cloudEvent is an event in structured mode.
+// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+type cloudEvent struct {
+	SpecVersion     string `json:"specversion"`
+	ID              string `json:"id"`
+	Source          string `json:"source"`
+	Type            string `json:"type"`
+	Subject         string `json:"subject,omitempty"`
+	DataContentType string `json:"datacontenttype"`
+	TraceParent     string `json:"traceparent,omitempty"`
+	Data            Data   `json:"data"`
+}
+
 // Data returns the outcome as its event and its caller see it.
 func (o *Outcome) Data() Data {
 	d := Data{
@@ -65,8 +79,8 @@ func (o *Outcome) Data() Data {
 	return d
 }
 
-// newEvent returns the event of an outcome that is not [Retry].
-func newEvent(o *Outcome) (Event, error) {
+// write writes the event of an outcome that is not [Retry].
+func (o *Outcome) write() error {
 	data := o.Data()
 	e := Event{
 		ID:          eventID(o),
@@ -76,17 +90,13 @@ func newEvent(o *Outcome) (Event, error) {
 		TraceParent: o.Request.TraceParent,
 	}
 	var err error
-	e.JSON, err = json.Marshal(struct {
-		SpecVersion     string `json:"specversion"`
-		ID              string `json:"id"`
-		Source          string `json:"source"`
-		Type            string `json:"type"`
-		Subject         string `json:"subject,omitempty"`
-		DataContentType string `json:"datacontenttype"`
-		TraceParent     string `json:"traceparent,omitempty"`
-		Data            Data   `json:"data"`
-	}{"1.0", e.ID, e.Source, e.Type, e.Subject, "application/json", e.TraceParent, data})
-	return e, err
+	if e.JSON, err = json.Marshal(cloudEvent{
+		"1.0", e.ID, e.Source, e.Type, e.Subject, "application/json", e.TraceParent, data,
+	}); err != nil {
+		return fmt.Errorf("the event could not be written: %w", err)
+	}
+	o.Event = e
+	return nil
 }
 
 // eventID derives the id of an outcome's event from what the outcome is final for.
@@ -95,7 +105,7 @@ func newEvent(o *Outcome) (Event, error) {
 // region or key was mended, asks DDS again), so two requests must not share an id.
 func eventID(o *Outcome) string {
 	parts := []string{o.Request.ProjectID, o.Request.BackupID, string(o.Status)}
-	if o.Status != Accepted && o.Status != Unconfirmed {
+	if !finalForBackup(o.Status) {
 		parts = append(parts, string(o.Request.Source), o.Request.ID)
 	}
 	digest := sha256.Sum256([]byte(strings.Join(parts, "\x00")))

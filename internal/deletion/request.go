@@ -26,6 +26,8 @@ type Request struct {
 	ProjectID string
 	// BackupID is the backup to delete.
 	BackupID string
+	// Redelivered says that the source has delivered the request before.
+	Redelivered bool
 	// TraceParent is the W3C trace context to carry on; empty where the source gave none.
 	TraceParent string
 	// Err says why this part of a payload is no request that can be worked; nil where it is

@@ -13,9 +13,10 @@ import (
 	"dds-backup-delete/internal/dds"
 )
 
-// Deleter starts the deletion of a backup. Its errors are [*dds.Error] values.
+// Deleter starts the deletion of a backup. With maybeSent, an earlier call may have started it
+// already. Its errors are [*dds.Error] values.
 type Deleter interface {
-	DeleteBackup(ctx context.Context, backup dds.Target) (dds.Deletion, error)
+	DeleteBackup(ctx context.Context, backup dds.Target, maybeSent bool) (dds.Deletion, error)
 }
 
 // Sink publishes events. It returns one error for each event, nil for one that was taken.
@@ -23,33 +24,42 @@ type Sink interface {
 	Publish(ctx context.Context, events []Event) []error
 }
 
+// leaseMargin is how much longer a lease lasts than its holder may work, so that clocks may
+// differ a little.
+const leaseMargin = 5 * time.Second
+
+// unbounded is how long a lease lasts whose holder has no deadline, as outside Lambda.
+const unbounded = 15 * time.Minute
+
 // Service turns requests into outcomes. It keeps no state of a request; all fields are set
 // once, before the first use.
 type Service struct {
 	// Deleter is DDS.
 	Deleter Deleter
+	// Ledger remembers outcomes.
+	Ledger Ledger
 	// Sink takes the events.
 	Sink Sink
 	// Scope is what may be deleted.
 	Scope Scope
 	// Concurrency is how many deletions run at once, at least 1.
 	Concurrency int
+	// Now is the clock that leases are held against; nil for [time.Now].
+	Now func() time.Time
 	// Log gets a line for every job id the instant DDS gives it, and one for every outcome.
 	Log *slog.Logger
 }
 
 // Do works the requests at once and returns an outcome for each, in their order. What the
 // deadline of ctx leaves no time for ends as [Retry]. Do never panics and never returns late:
-// it stops deleting early enough to publish, and publishing early enough to reply.
+// it stops deleting early enough to record, recording early enough to publish, and publishing
+// early enough to reply.
 func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 	outcomes := make([]Outcome, len(requests))
-	deleteBy, publishBy := stages(ctx, time.Now())
+	stages := stagesOf(ctx, time.Now())
+	s.deleteAll(ctx, stages, requests, outcomes)
 
-	deleting, cancel := within(ctx, deleteBy)
-	defer cancel()
-	s.deleteAll(deleting, requests, outcomes)
-
-	publishing, cancel := within(ctx, publishBy)
+	publishing, cancel := within(ctx, stages.publish)
 	defer cancel()
 	s.publishAll(publishing, outcomes)
 
@@ -59,18 +69,24 @@ func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 	return outcomes
 }
 
-// stages divides what is left until the deadline of ctx: when to stop deleting, so that there
-// is time to publish, and when to stop publishing, so that there is time to reply. Both are
-// zero where ctx has no deadline.
-func stages(ctx context.Context, now time.Time) (deleteBy, publishBy time.Time) {
+// stages are the moments at which each part of the work must be over, so that there is time
+// for the next; zero where there is no deadline.
+type stages struct {
+	delete, record, publish time.Time
+}
+
+// stagesOf divides what is left until the deadline of ctx.
+func stagesOf(ctx context.Context, now time.Time) stages {
 	deadline, bounded := ctx.Deadline()
 	if !bounded {
-		return time.Time{}, time.Time{}
+		return stages{}
 	}
 	left := max(deadline.Sub(now), 0)
-	publishBy = deadline.Add(-min(left/10, 500*time.Millisecond))
-	deleteBy = publishBy.Add(-min(left/4, 3*time.Second))
-	return deleteBy, publishBy
+	var s stages
+	s.publish = deadline.Add(-min(left/10, 500*time.Millisecond))
+	s.record = s.publish.Add(-min(left/8, 2*time.Second))
+	s.delete = s.record.Add(-min(left/8, 2*time.Second))
+	return s
 }
 
 // within returns ctx with an earlier deadline, unless that is zero.
@@ -82,62 +98,218 @@ func within(ctx context.Context, deadline time.Time) (context.Context, context.C
 }
 
 // deleteAll fills outcomes. Requests for one backup share one call to DDS, and what came of it.
-func (s *Service) deleteAll(ctx context.Context, requests []Request, outcomes []Outcome) {
+func (s *Service) deleteAll(ctx context.Context, stages stages, requests []Request, outcomes []Outcome) {
 	var workers errgroup.Group
 	workers.SetLimit(s.Concurrency)
-	first := make(map[dds.Target]int, len(requests))
-	same := make([]int, len(requests))
+	groups := make(map[dds.Target][]int, len(requests))
+	var order []dds.Target
 	for i, request := range requests {
-		same[i] = i
 		if err := s.Scope.admit(&request); err != nil {
 			outcomes[i] = failed(request, err)
+			if err := outcomes[i].write(); err != nil {
+				undelivered(&outcomes[i], err)
+			}
 			continue
 		}
-		if twin, seen := first[request.target()]; seen {
-			same[i], outcomes[i].Request = twin, request
-			continue
+		outcomes[i].Request = request
+		target := request.target()
+		if groups[target] == nil {
+			order = append(order, target)
 		}
-		first[request.target()] = i
+		groups[target] = append(groups[target], i)
+	}
+	for _, target := range order {
+		group := groups[target]
 		workers.Go(func() error {
-			outcomes[i] = s.deleteOne(ctx, request)
+			s.work(ctx, stages, outcomes, group)
 			return nil
 		})
 	}
 	_ = workers.Wait() // no worker returns an error
-	for i, twin := range same {
-		if twin != i {
-			request := outcomes[i].Request
-			outcomes[i] = outcomes[twin]
-			outcomes[i].Request = request
+}
+
+// work decides the requests for one backup, which stand at the places of group in outcomes. A
+// panic is the failure of these requests alone.
+func (s *Service) work(ctx context.Context, stages stages, outcomes []Outcome, group []int) {
+	defer func() {
+		if p := recover(); p != nil {
+			r := outcomes[group[0]].Request
+			s.Log.ErrorContext(ctx, "panic", append(requestAttrs(&r), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))...)
+			for _, i := range group {
+				outcomes[i] = failed(outcomes[i].Request, newError(ClassInternal, "the deletion panicked"))
+			}
+		}
+	}()
+	deleting, cancel := within(ctx, stages.delete)
+	defer cancel()
+	recording, cancel := within(ctx, stages.record)
+	defer cancel()
+
+	open, begun, leaseEnd := s.beginAll(deleting, outcomes, group)
+	if len(open) == 0 {
+		return
+	}
+	verdict := s.ask(deleting, outcomes[open[0]].Request, begun.MaybeSent, leaseEnd)
+	for _, i := range open {
+		r := outcomes[i].Request
+		outcomes[i] = verdict.Outcome
+		outcomes[i].Request = r
+	}
+	s.settle(recording, begun, verdict.maybeSent, outcomes, open)
+}
+
+// beginAll decides the requests of a group that the ledger can decide, and returns the places
+// of the others, with the one lease for them all.
+func (s *Service) beginAll(ctx context.Context, outcomes []Outcome, group []int) (open []int, lease Begun, leaseEnd time.Time) {
+	for _, i := range group {
+		o := &outcomes[i]
+		begun, end, err := s.begin(ctx, &o.Request)
+		switch {
+		case err != nil:
+			*o = failed(o.Request, newError(ClassUnavailable, err.Error()))
+			continue
+		case begun.Done != nil:
+			*o = s.replay(o.Request, begun.Done)
+			continue
+		case begun.Token != "":
+			lease, leaseEnd = begun, end
+		case len(open) == 0:
+			*o = failed(o.Request, &Error{
+				Class: ClassConflict, Message: "another delivery of a request for this backup is being worked", RetryAfter: begun.BusyFor,
+			})
+			continue
+		}
+		open = append(open, i)
+	}
+	return open, lease, leaseEnd
+}
+
+// begin asks the ledger for a lease that lasts as long as the work may, and says when it ends.
+// No time left is no time: then nothing is asked.
+func (s *Service) begin(ctx context.Context, r *Request) (begun Begun, leaseEnd time.Time, err error) {
+	if ctx.Err() != nil {
+		return Begun{}, time.Time{}, errors.New("no time was left to start the deletion")
+	}
+	lease := unbounded
+	if deadline, bounded := ctx.Deadline(); bounded {
+		lease = max(time.Until(deadline), 0)
+	}
+	now := s.now()
+	begun, err = s.Ledger.Begin(ctx, r, lease+leaseMargin)
+	if err != nil {
+		s.Log.WarnContext(ctx, "ledger: begin", append(requestAttrs(r), "error", err.Error())...)
+		return Begun{}, time.Time{}, errors.New("the ledger cannot be asked, so nothing was deleted")
+	}
+	return begun, now.Add(lease), nil
+}
+
+func (s *Service) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+// replay is the outcome of a request that was decided before. DDS is not asked.
+func (s *Service) replay(request Request, done *Record) Outcome {
+	o, err := done.outcome(request)
+	if err != nil {
+		return failed(request, newError(ClassInternal, err.Error()))
+	}
+	return o
+}
+
+// verdict is what DDS made of a deletion.
+type verdict struct {
+	Outcome
+
+	maybeSent bool // the deletion may have been started
+}
+
+// ask asks DDS to delete one backup.
+func (s *Service) ask(ctx context.Context, request Request, maybeSent bool, leaseEnd time.Time) verdict {
+	// After a freeze the lease may be somebody else's by now, who must not meet our DELETE.
+	if ctx.Err() != nil || !s.now().Before(leaseEnd) {
+		return verdict{failed(request, newError(ClassUnavailable, "no time was left to start the deletion")), maybeSent}
+	}
+	deletion, err := s.Deleter.DeleteBackup(ctx, request.target(), maybeSent)
+	if err != nil {
+		var d *dds.Error
+		if errors.As(err, &d) {
+			maybeSent = maybeSent || d.AnswerLost
+		}
+		return verdict{failed(request, explain(err)), maybeSent}
+	}
+	switch {
+	case deletion.Simulated:
+		return verdict{Outcome{Request: request, Status: Simulated}, maybeSent}
+	case deletion.JobID == "":
+		return verdict{Outcome{Request: request, Status: Unconfirmed, Err: &Error{
+			Class: ClassUnavailable, Message: deletion.Unconfirmed,
+		}}, true}
+	}
+	// Before anything else: nothing can find this id again.
+	s.Log.InfoContext(ctx, "job started", append(requestAttrs(&request), "job_id", deletion.JobID)...)
+	return verdict{Outcome{Request: request, Status: Accepted, JobID: deletion.JobID}, true}
+}
+
+// settle records the outcomes of one backup before they are published, or gives the lease back.
+func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outcomes []Outcome, open []int) {
+	first := &outcomes[open[0]]
+	if first.Status == Retry || first.Status == Simulated {
+		if err := s.Ledger.Release(ctx, &first.Request, begun.Token, maybeSent); err != nil {
+			// The lease runs out by itself, and then counts as maybe sent.
+			s.Log.WarnContext(ctx, "ledger: release", append(requestAttrs(&first.Request), "error", err.Error())...)
+		}
+	}
+	if first.Status == Retry {
+		return
+	}
+	records := make([]Record, 0, len(open))
+	for _, i := range open {
+		if err := outcomes[i].write(); err != nil {
+			undelivered(&outcomes[i], err)
+			return
+		}
+		if len(records) == 0 || !finalForBackup(first.Status) {
+			records = append(records, Record{outcomes[i].Request, outcomes[i].Status, outcomes[i].Event.JSON})
+		}
+	}
+	if first.Status == Simulated {
+		return
+	}
+	earlier, err := s.record(ctx, begun.Token, maybeSent && !finalForBackup(first.Status), records)
+	switch {
+	case errors.Is(err, ErrLeaseLost):
+		for _, i := range open {
+			outcomes[i] = failed(outcomes[i].Request, newError(ClassConflict, ErrLeaseLost.Error()))
+		}
+	case err != nil:
+		// Published all the same: the outcome is true, and only the memory of it is lost.
+		s.Log.ErrorContext(ctx, "ledger: not recorded", append(requestAttrs(&first.Request), "job_id", first.JobID, "error", err.Error())...)
+	case earlier != nil:
+		for _, i := range open {
+			outcomes[i] = s.replay(outcomes[i].Request, earlier)
 		}
 	}
 }
 
-// deleteOne asks DDS to delete one backup. A panic is this request's failure alone.
-func (s *Service) deleteOne(ctx context.Context, request Request) (outcome Outcome) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.Log.ErrorContext(ctx, "panic", append(requestAttrs(&request), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))...)
-			outcome = failed(request, newError(ClassInternal, "the deletion panicked"))
+// record writes to the ledger, again and again until ctx ends: what is not written down now
+// may never be known again.
+func (s *Service) record(ctx context.Context, token string, maybeSent bool, records []Record) (earlier *Record, err error) {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		earlier, err = s.Ledger.Record(ctx, token, maybeSent, records)
+		if err == nil || errors.Is(err, ErrLeaseLost) {
+			return earlier, err
 		}
-	}()
-	if ctx.Err() != nil {
-		return failed(request, newError(ClassUnavailable, "no time was left to start the deletion"))
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		case <-timer.C:
+		}
 	}
-	deletion, err := s.Deleter.DeleteBackup(ctx, request.target())
-	switch {
-	case err != nil:
-		return failed(request, explain(err))
-	case deletion.Simulated:
-		return Outcome{Request: request, Status: Simulated}
-	case deletion.JobID == "":
-		return Outcome{Request: request, Status: Unconfirmed, Err: &Error{
-			Class: ClassUnavailable, Message: deletion.Unconfirmed,
-		}}
-	}
-	// Before anything else: nothing can find this id again.
-	s.Log.InfoContext(ctx, "job started", append(requestAttrs(&request), "job_id", deletion.JobID)...)
-	return Outcome{Request: request, Status: Accepted, JobID: deletion.JobID}
 }
 
 // publishAll publishes the events of all outcomes that are verdicts, each event once. An
@@ -150,16 +322,11 @@ func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 		if o.Status == Retry {
 			continue
 		}
-		event, err := newEvent(o)
-		if err != nil {
-			undelivered(o, fmt.Errorf("the event could not be written: %w", err))
-			continue
-		}
-		n, seen := place[event.ID]
+		n, seen := place[o.Event.ID]
 		if !seen {
 			n = len(events)
-			place[event.ID] = n
-			events = append(events, event)
+			place[o.Event.ID] = n
+			events = append(events, o.Event)
 		}
 		o.Event = events[n]
 	}
@@ -168,7 +335,7 @@ func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 	}
 	errs := s.publish(ctx, events)
 	for i := range outcomes {
-		if o := &outcomes[i]; o.Event.ID != "" {
+		if o := &outcomes[i]; o.Status != Retry {
 			if err := errs[place[o.Event.ID]]; err != nil {
 				undelivered(o, err)
 			}

@@ -17,6 +17,7 @@ import (
 
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/ledger"
 )
 
 const project = "0549b4a43100d4f32f51c01c2fe4acdb"
@@ -30,7 +31,7 @@ type deleter struct {
 	now, highest int
 }
 
-func (d *deleter) DeleteBackup(ctx context.Context, backup dds.Target) (dds.Deletion, error) {
+func (d *deleter) DeleteBackup(ctx context.Context, backup dds.Target, _ bool) (dds.Deletion, error) {
 	d.mu.Lock()
 	d.calls = append(d.calls, backup.BackupID)
 	d.targets = append(d.targets, backup)
@@ -64,7 +65,7 @@ func service(d *deleter, s *sink, log *slog.Logger) *deletion.Service {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &deletion.Service{
-		Deleter: d, Sink: s, Concurrency: 32, Log: log,
+		Deleter: d, Ledger: ledger.NewMemory(1000, nil), Sink: s, Concurrency: 32, Log: log,
 		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: project},
 	}
 }
@@ -318,7 +319,7 @@ func TestABatchIsWorkedAtOnce(t *testing.T) {
 			t.Errorf("ten deletions took %v, want two round trips", took)
 		}
 
-		sv.Concurrency, d.highest = 3, 0
+		sv.Concurrency, d.highest, sv.Ledger = 3, 0, ledger.NewMemory(1000, nil)
 		start = time.Now()
 		sv.Do(t.Context(), requests(ids...))
 		if took := time.Since(start); took != 5*trip || d.highest != 3 {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -86,7 +87,22 @@ func requestOfMessage(record object) (r deletion.Request, echo bool) {
 	}
 	r = parseRequest([]byte(body))
 	r.TraceParent = messageTraceParent(record)
+	r.Redelivered = redelivered(record)
 	return r, r.Err != nil && isEcho([]byte(body))
+}
+
+// redelivered reports whether a message was received before.
+func redelivered(record object) bool {
+	value, ok := record.get("attributes")
+	if !ok {
+		return false
+	}
+	var attributes struct{ ApproximateReceiveCount string }
+	count := 0
+	if err := json.Unmarshal(value, &attributes); err == nil {
+		count, _ = strconv.Atoi(attributes.ApproximateReceiveCount) // no number is no evidence
+	}
+	return count > 1
 }
 
 // messageTraceParent returns the trace context that a message carries as an attribute.

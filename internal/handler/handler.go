@@ -18,6 +18,7 @@ import (
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/sink"
 )
 
@@ -50,7 +51,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer)
 		return nil, err
 	}
 	return &Handler{log: log, client: client, service: &deletion.Service{
-		Deleter: client, Sink: outcomes, Scope: scope, Concurrency: c.Concurrency, Log: log,
+		Deleter: client, Ledger: ledger.NewMemory(ledger.DefaultSize, nil), Sink: outcomes, Scope: scope, Concurrency: c.Concurrency, Log: log,
 	}}, nil
 }
 

@@ -1,0 +1,288 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"dds-backup-delete/internal/deletion"
+)
+
+// DynamoDB is a ledger in an Amazon DynamoDB table, shared by all processes. The straight path
+// is two conditional writes and no read: a condition that fails brings the item with it.
+//
+// The table has the string key "backup", and "expires_at" for its time to live. An item:
+//
+//	backup        project/backup
+//	lease_token   of the lease; missing where there is none
+//	lease_until   its end, in milliseconds since 1970
+//	lease_after   the token of a lease that ran out before this one
+//	maybe_sent    true where an earlier holder may have sent the DELETE
+//	final_status  accepted or unconfirmed, with final_event
+//	refused       the other outcomes, {status, event} by request
+//	expires_at    in seconds since 1970
+type DynamoDB struct {
+	client *dynamodb.Client
+	table  string
+	now    func() time.Time
+}
+
+const (
+	// keep is how long an item is kept after its last write. DynamoDB removes it some days later,
+	// so what has expired is also recognised here.
+	keep = 35 * 24 * time.Hour
+	// maxRefusals bounds the item: DynamoDB takes 400 KB, and an event has less than 2.
+	maxRefusals = 100
+)
+
+// NewDynamoDB returns the ledger in that table. The clock is that of leases; nil for [time.Now].
+func NewDynamoDB(client *dynamodb.Client, table string, now func() time.Time) *DynamoDB {
+	if now == nil {
+		now = time.Now
+	}
+	return &DynamoDB{client: client, table: table, now: now}
+}
+
+// Begin implements [deletion.Ledger].
+func (d *DynamoDB) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
+	begun, stale, err := d.begin(ctx, r, lease)
+	if err != nil || !stale {
+		return begun, err
+	}
+	// Expired, or full of refusals: as good as none. Seldom enough to cost a round trip more.
+	if err := d.clear(ctx, r); err != nil {
+		return deletion.Begun{}, err
+	}
+	begun, stale, err = d.begin(ctx, r, lease)
+	if err == nil && stale {
+		err = errors.New("ledger: the item stays expired")
+	}
+	return begun, err
+}
+
+// begin is Begin, but reports an item that must be cleared first.
+func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Duration) (begun deletion.Begun, stale bool, err error) {
+	now := d.now()
+	token := rand.Text()
+	out, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String(d.table),
+		Key:       itemKey(r),
+		UpdateExpression: aws.String("SET lease_token = :token, lease_until = :until, expires_at = :expires, " +
+			"lease_after = if_not_exists(lease_token, :nobody), refused = if_not_exists(refused, :none)"),
+		ConditionExpression: aws.String("attribute_not_exists(final_status) AND attribute_not_exists(refused.#request)" +
+			" AND (attribute_not_exists(lease_token) OR lease_until <= :now)" +
+			" AND (attribute_not_exists(expires_at) OR expires_at > :seconds)" +
+			" AND (attribute_not_exists(refused) OR size(refused) < :most)"),
+		ExpressionAttributeNames: map[string]string{"#request": requestKey(r)},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":token":   text(token),
+			":until":   number(now.Add(lease).UnixMilli()),
+			":expires": number(now.Add(keep).Unix()),
+			":nobody":  text(""),
+			":none":    &types.AttributeValueMemberM{},
+			":now":     number(now.UnixMilli()),
+			":seconds": number(now.Unix()),
+			":most":    number(maxRefusals),
+		},
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if err == nil {
+		return deletion.Begun{Token: token, MaybeSent: maybeSent(out.Attributes)}, false, nil
+	}
+	var failed *types.ConditionalCheckFailedException
+	if !errors.As(err, &failed) {
+		return deletion.Begun{}, false, fmt.Errorf("ledger: %w", err)
+	}
+	item := failed.Item
+	if integer(item["expires_at"]) <= now.Unix() {
+		return deletion.Begun{}, true, nil
+	}
+	if done := recordOf(item, r); done != nil {
+		return deletion.Begun{Done: done}, false, nil
+	}
+	if stringOf(item["lease_token"]) == token { // the SDK tried twice, and the first answer was lost
+		return deletion.Begun{Token: token, MaybeSent: maybeSent(item)}, false, nil
+	}
+	if until := time.UnixMilli(integer(item["lease_until"])); item["lease_token"] != nil && now.Before(until) {
+		return deletion.Begun{BusyFor: until.Sub(now)}, false, nil
+	}
+	return deletion.Begun{}, true, nil
+}
+
+// maybeSent reports whether an earlier holder of the lease may have sent the DELETE.
+func maybeSent(item map[string]types.AttributeValue) bool {
+	return item["maybe_sent"] != nil || stringOf(item["lease_after"]) != ""
+}
+
+// clear takes everything out of an item that has expired, and the refusals out of a full one.
+func (d *DynamoDB) clear(ctx context.Context, r *deletion.Request) error {
+	now := d.now()
+	_, err := d.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName:                 aws.String(d.table),
+		Key:                       itemKey(r),
+		ConditionExpression:       aws.String("expires_at <= :seconds"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":seconds": number(now.Unix())},
+	})
+	var failed *types.ConditionalCheckFailedException
+	if err == nil || !errors.As(err, &failed) {
+		return wrap(err)
+	}
+	_, err = d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:           aws.String(d.table),
+		Key:                 itemKey(r),
+		UpdateExpression:    aws.String("SET refused = :none"),
+		ConditionExpression: aws.String("size(refused) >= :most"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":none": &types.AttributeValueMemberM{}, ":most": number(maxRefusals),
+		},
+	})
+	if errors.As(err, &failed) {
+		return nil // somebody else was faster
+	}
+	return wrap(err)
+}
+
+// Record implements [deletion.Ledger].
+func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (earlier *deletion.Record, err error) {
+	first := &records[0]
+	in := &dynamodb.UpdateItemInput{
+		TableName: aws.String(d.table),
+		Key:       itemKey(&first.Request),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":expires": number(d.now().Add(keep).Unix()),
+		},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	values := in.ExpressionAttributeValues
+	update, remove := "SET expires_at = :expires", " REMOVE lease_token, lease_until, maybe_sent"
+	condition := "lease_token = :token AND attribute_not_exists(final_status)"
+	switch {
+	case first.Final():
+		update += ", final_status = :status, final_event = :event"
+		values[":status"], values[":event"] = text(string(first.Status)), text(string(first.Event))
+		if first.Status == deletion.Accepted { // a job id needs no lease, and gives way to none but another
+			condition = "attribute_not_exists(final_status) OR final_status = :unconfirmed"
+			values[":unconfirmed"] = text(string(deletion.Unconfirmed))
+		}
+	default:
+		in.ExpressionAttributeNames = make(map[string]string)
+		for i := range records {
+			n := strconv.Itoa(i)
+			update += ", refused.#r" + n + " = :r" + n
+			in.ExpressionAttributeNames["#r"+n] = requestKey(&records[i].Request)
+			values[":r"+n] = &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
+				"status": text(string(records[i].Status)), "event": text(string(records[i].Event)),
+			}}
+		}
+		if maybeSent {
+			update += ", maybe_sent = :yes"
+			remove = " REMOVE lease_token, lease_until"
+			values[":yes"] = &types.AttributeValueMemberBOOL{Value: true}
+		}
+	}
+	if first.Status != deletion.Accepted {
+		values[":token"] = text(token)
+	}
+	in.UpdateExpression, in.ConditionExpression = aws.String(update+remove), aws.String(condition)
+	_, err = d.client.UpdateItem(ctx, in)
+	var failed *types.ConditionalCheckFailedException
+	if !errors.As(err, &failed) {
+		return nil, wrap(err)
+	}
+	// A repeat of a write whose answer was lost finds its own record.
+	if done := recordOf(failed.Item, &first.Request); done != nil {
+		return done, nil
+	}
+	return nil, deletion.ErrLeaseLost
+}
+
+// Release implements [deletion.Ledger].
+func (d *DynamoDB) Release(ctx context.Context, r *deletion.Request, token string, maybeSent bool) error {
+	update := "REMOVE lease_token, lease_until, maybe_sent"
+	values := map[string]types.AttributeValue{":token": text(token)}
+	if maybeSent {
+		update = "SET maybe_sent = :yes REMOVE lease_token, lease_until"
+		values[":yes"] = &types.AttributeValueMemberBOOL{Value: true}
+	}
+	_, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 aws.String(d.table),
+		Key:                       itemKey(r),
+		UpdateExpression:          aws.String(update),
+		ConditionExpression:       aws.String("lease_token = :token"),
+		ExpressionAttributeValues: values,
+	})
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
+		return nil // it ran out, and somebody else has it
+	}
+	return wrap(err)
+}
+
+// recordOf returns what an item holds for a request: the final record, or its own refusal.
+func recordOf(item map[string]types.AttributeValue, r *deletion.Request) *deletion.Record {
+	if status := stringOf(item["final_status"]); status != "" {
+		return &deletion.Record{
+			Request: *r, Status: deletion.Status(status), Event: []byte(stringOf(item["final_event"])),
+		}
+	}
+	refused, _ := item["refused"].(*types.AttributeValueMemberM)
+	if refused == nil {
+		return nil
+	}
+	own, _ := refused.Value[requestKey(r)].(*types.AttributeValueMemberM)
+	if own == nil {
+		return nil
+	}
+	return &deletion.Record{
+		Request: *r, Status: deletion.Status(stringOf(own.Value["status"])), Event: []byte(stringOf(own.Value["event"])),
+	}
+}
+
+// requestKey names a request inside an item; a source may use any text as an id.
+func requestKey(r *deletion.Request) string {
+	digest := sha256.Sum256([]byte(string(r.Source) + "\x00" + r.ID))
+	return hex.EncodeToString(digest[:16])
+}
+
+func itemKey(r *deletion.Request) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"backup": text(r.ProjectID + "/" + r.BackupID)}
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+func stringOf(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func integer(v types.AttributeValue) int64 {
+	if n, ok := v.(*types.AttributeValueMemberN); ok {
+		if i, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
+			return i
+		}
+	}
+	return 0
+}
+
+func wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("ledger: %w", err)
+}

@@ -1,0 +1,378 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/ledger"
+)
+
+// clock is a clock that only a test moves.
+type clock struct{ ns atomic.Int64 }
+
+func newClock() *clock {
+	c := new(clock)
+	c.ns.Store(time.Date(2026, 11, 23, 21, 0, 0, 0, time.UTC).UnixNano())
+	return c
+}
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.ns.Load()) }
+func (c *clock) advance(d time.Duration) { c.ns.Add(int64(d)) }
+
+// both runs a test on each ledger: the one in memory always, and DynamoDB where DYNAMODB_ENDPOINT
+// names one (`make test-aws` starts Amazon's own DynamoDB Local).
+func both(t *testing.T, test func(t *testing.T, l deletion.Ledger, c *clock)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) {
+		c := newClock()
+		test(t, ledger.NewMemory(1000, c.now), c)
+	})
+	t.Run("DynamoDB", func(t *testing.T) {
+		c := newClock()
+		test(t, newDynamoDB(t, c), c)
+	})
+}
+
+var tables atomic.Int64
+
+// newDynamoDB returns a ledger in a table of its own.
+func newDynamoDB(t *testing.T, c *clock) *ledger.DynamoDB {
+	t.Helper()
+	endpoint := os.Getenv("DYNAMODB_ENDPOINT")
+	if endpoint == "" {
+		t.Skip("DYNAMODB_ENDPOINT is not set; make test-aws starts one")
+	}
+	client := dynamodb.New(dynamodb.Options{
+		Region: "eu-central-1", BaseEndpoint: aws.String(endpoint),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+		}),
+	})
+	table := fmt.Sprintf("ledger-%d-%d", time.Now().UnixNano(), tables.Add(1))
+	if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName:            aws.String(table),
+		BillingMode:          types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("backup"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("backup"), KeyType: types.KeyTypeHash}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return ledger.NewDynamoDB(client, table, c.now)
+}
+
+const lease = time.Minute
+
+func request(id string) *deletion.Request {
+	return &deletion.Request{ID: id, Source: "sqs", ProjectID: "project", BackupID: "backup"}
+}
+
+func record(id string, status deletion.Status, event string) deletion.Record {
+	return deletion.Record{Request: *request(id), Status: status, Event: []byte(event)}
+}
+
+// begin begins and wants a lease.
+func begin(t *testing.T, l deletion.Ledger, id string, warned bool) string {
+	t.Helper()
+	b, err := l.Begin(t.Context(), request(id), lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Token == "" || b.Done != nil || b.MaybeSent != warned {
+		t.Fatalf("begin of %s: %+v, want a lease, warned: %v", id, b, warned)
+	}
+	return b.Token
+}
+
+// done begins and wants a record.
+func done(t *testing.T, l deletion.Ledger, id string, status deletion.Status, event string) {
+	t.Helper()
+	b, err := l.Begin(t.Context(), request(id), lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Done == nil || b.Token != "" || b.Done.Status != status || string(b.Done.Event) != event {
+		t.Fatalf("begin of %s: %+v, want the record %s %s", id, b, status, event)
+	}
+}
+
+// busy begins and wants neither.
+func busy(t *testing.T, l deletion.Ledger, id string, left time.Duration) {
+	t.Helper()
+	b, err := l.Begin(t.Context(), request(id), lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Done != nil || b.Token != "" || b.BusyFor != left {
+		t.Fatalf("begin of %s: %+v, want it busy for %v", id, b, left)
+	}
+}
+
+// note records and wants it recorded as given.
+func note(t *testing.T, l deletion.Ledger, token string, records ...deletion.Record) {
+	t.Helper()
+	if earlier, err := l.Record(t.Context(), token, false, records); err != nil || earlier != nil {
+		t.Fatalf("record: earlier %+v, error %v", earlier, err)
+	}
+}
+
+func release(t *testing.T, l deletion.Ledger, token string, maybeSent bool) {
+	t.Helper()
+	if err := l.Release(t.Context(), request("any"), token, maybeSent); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLease(t *testing.T) {
+	both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
+		first := begin(t, l, "r1", false)
+		busy(t, l, "r1", lease) // the same request, delivered twice
+		c.advance(20 * time.Second)
+		busy(t, l, "r2", lease-20*time.Second)
+		c.advance(lease)
+		second := begin(t, l, "r2", true) // its holder died
+		release(t, l, first, false)       // or was only frozen, and its lease is gone
+		busy(t, l, "r1", lease)
+		release(t, l, second, false)
+		begin(t, l, "r1", false)
+	})
+}
+
+func TestReleaseWithAWarning(t *testing.T) {
+	both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
+		release(t, l, begin(t, l, "r1", false), true)
+		release(t, l, begin(t, l, "r2", true), true)
+		begin(t, l, "r3", true)
+	})
+}
+
+// Nothing left is nothing, and not for ever.
+func TestLeaseOfNoTime(t *testing.T) {
+	both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
+		if b, err := l.Begin(t.Context(), request("r1"), 0); err != nil || b.Token == "" {
+			t.Fatalf("%+v, %v", b, err)
+		}
+		begin(t, l, "r2", true)
+	})
+}
+
+func TestFinalForTheBackup(t *testing.T) {
+	for _, status := range []deletion.Status{deletion.Accepted, deletion.Unconfirmed} {
+		both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
+			note(t, l, begin(t, l, "r1", false), record("r1", status, `{"a":1}`))
+			done(t, l, "r1", status, `{"a":1}`)
+			done(t, l, "r2", status, `{"a":1}`)
+			c.advance(30 * 24 * time.Hour)
+			done(t, l, "r3", status, `{"a":1}`)
+		})
+	}
+}
+
+func TestFinalForTheRequest(t *testing.T) {
+	for _, status := range []deletion.Status{deletion.NotFound, deletion.Rejected} {
+		both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
+			note(t, l, begin(t, l, "r1", false), record("r1", status, "one"), record("r1b", status, "twin"))
+			done(t, l, "r1", status, "one")
+			done(t, l, "r1b", status, "twin")
+			second := begin(t, l, "r2", false)
+			done(t, l, "r1", status, "one") // whoever holds the lease
+			note(t, l, second, record("r2", status, "two"))
+			done(t, l, "r1", status, "one")
+			done(t, l, "r2", status, "two")
+			note(t, l, begin(t, l, "r3", false), record("r3", deletion.Accepted, "three"))
+			done(t, l, "r1", deletion.Accepted, "three")
+		})
+	}
+}
+
+func TestALateJobIDUpgradesAndNeverTheReverse(t *testing.T) {
+	both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
+		frozen := begin(t, l, "r1", false)
+		c.advance(2 * lease)
+		second := begin(t, l, "r1", true)
+		note(t, l, second, record("r1", deletion.Unconfirmed, "unconfirmed"))
+		note(t, l, frozen, record("r1", deletion.Accepted, "accepted"))
+		done(t, l, "r1", deletion.Accepted, "accepted")
+
+		for _, status := range []deletion.Status{deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Accepted} {
+			earlier, err := l.Record(t.Context(), second, false, []deletion.Record{record("r1", status, "other")})
+			if err != nil || earlier == nil || earlier.Status != deletion.Accepted || string(earlier.Event) != "accepted" {
+				t.Errorf("%s over a job id: earlier %+v, error %v", status, earlier, err)
+			}
+		}
+		done(t, l, "r1", deletion.Accepted, "accepted")
+	})
+}
+
+func TestAJobIDNeedsNoLease(t *testing.T) {
+	both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
+		frozen := begin(t, l, "r1", false)
+		c.advance(2 * lease)
+		begin(t, l, "r2", true) // somebody else is at it
+		note(t, l, frozen, record("r1", deletion.Accepted, "accepted"))
+		done(t, l, "r2", deletion.Accepted, "accepted")
+	})
+}
+
+func TestAThawedHolderOverwritesNothing(t *testing.T) {
+	both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
+		frozen := begin(t, l, "r1", false)
+		c.advance(2 * lease)
+		second := begin(t, l, "r2", true)
+		for _, status := range []deletion.Status{deletion.Unconfirmed, deletion.NotFound, deletion.Rejected} {
+			if _, err := l.Record(t.Context(), frozen, false, []deletion.Record{record("r1", status, "late")}); !errors.Is(err, deletion.ErrLeaseLost) {
+				t.Errorf("%s without the lease: error %v", status, err)
+			}
+		}
+		note(t, l, second, record("r2", deletion.NotFound, "two"))
+		done(t, l, "r2", deletion.NotFound, "two")
+	})
+}
+
+// A refusal says nothing of a DELETE that may have been sent before.
+func TestARefusalKeepsTheWarning(t *testing.T) {
+	both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
+		token := begin(t, l, "r1", false)
+		if _, err := l.Record(t.Context(), token, true, []deletion.Record{record("r1", deletion.Rejected, "one")}); err != nil {
+			t.Fatal(err)
+		}
+		begin(t, l, "r2", true)
+	})
+}
+
+// The answer to a write may be lost; writing it again must end the same.
+func TestRecordTwice(t *testing.T) {
+	for _, status := range []deletion.Status{deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected} {
+		both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
+			token := begin(t, l, "r1", false)
+			note(t, l, token, record("r1", status, "one"))
+			earlier, err := l.Record(t.Context(), token, false, []deletion.Record{record("r1", status, "one")})
+			if err != nil || (earlier != nil && string(earlier.Event) != "one") {
+				t.Errorf("%s again: earlier %+v, error %v", status, earlier, err)
+			}
+			done(t, l, "r1", status, "one")
+		})
+	}
+}
+
+func TestOneOfManyGetsTheLease(t *testing.T) {
+	both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
+		var leases, others atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				b, err := l.Begin(t.Context(), request(fmt.Sprintf("r%d", i)), lease)
+				switch {
+				case err != nil:
+					t.Error(err)
+				case b.Token != "":
+					leases.Add(1)
+				default:
+					others.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if leases.Load() != 1 || others.Load() != 19 {
+			t.Errorf("%d leases", leases.Load())
+		}
+	})
+}
+
+func TestBackupsDoNotMix(t *testing.T) {
+	both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
+		note(t, l, begin(t, l, "r1", false), record("r1", deletion.Accepted, "one"))
+		other := request("r1")
+		other.BackupID = "another"
+		if b, err := l.Begin(t.Context(), other, lease); err != nil || b.Token == "" {
+			t.Errorf("%+v, %v", b, err)
+		}
+	})
+}
+
+// Without a record, a message that came before may have been worked by a process that is gone.
+func TestMemoryDoubtsRedeliveries(t *testing.T) {
+	l := ledger.NewMemory(10, nil)
+	r := request("r1")
+	r.Redelivered = true
+	if b, err := l.Begin(t.Context(), r, lease); err != nil || !b.MaybeSent {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	c := newClock()
+	l := ledger.NewMemory(10, c.now)
+	of := func(i int) *deletion.Request {
+		return &deletion.Request{ID: "r", Source: "sqs", ProjectID: "project", BackupID: fmt.Sprintf("backup-%d", i)}
+	}
+	held, err := l.Begin(t.Context(), of(0), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i <= 100; i++ {
+		b, err := l.Begin(t.Context(), of(i), lease)
+		if err != nil || b.Token == "" {
+			t.Fatalf("%+v, %v", b, err)
+		}
+		if _, err := l.Record(t.Context(), b.Token, false, []deletion.Record{{Request: *of(i), Status: deletion.Accepted, Event: []byte("e")}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, _ := l.Begin(t.Context(), of(1), lease); b.Done != nil {
+		t.Error("the oldest is still remembered")
+	}
+	if b, _ := l.Begin(t.Context(), of(100), lease); b.Done == nil {
+		t.Error("the youngest is forgotten")
+	}
+	if b, _ := l.Begin(t.Context(), of(0), lease); b.BusyFor == 0 {
+		t.Errorf("a lease that is held was forgotten: %+v, held %+v", b, held)
+	}
+}
+
+// DynamoDB removes what expired days late, so it is recognised here.
+func TestDynamoDBForgetsInTime(t *testing.T) {
+	c := newClock()
+	l := newDynamoDB(t, c)
+	note(t, l, begin(t, l, "r1", false), record("r1", deletion.Accepted, "one"))
+	c.advance(36 * 24 * time.Hour)
+	begin(t, l, "r2", false)
+}
+
+func TestDynamoDBBoundsAnItem(t *testing.T) {
+	l := newDynamoDB(t, newClock())
+	for i := range 120 {
+		id := fmt.Sprintf("r%d", i)
+		note(t, l, begin(t, l, id, false), record(id, deletion.NotFound, id))
+		done(t, l, id, deletion.NotFound, id)
+	}
+}
+
+func TestDynamoDBOutOfReach(t *testing.T) {
+	client := dynamodb.New(dynamodb.Options{
+		Region: "eu-central-1", BaseEndpoint: aws.String("http://127.0.0.1:1"), RetryMaxAttempts: 1,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+		}),
+	})
+	l := ledger.NewDynamoDB(client, "ledger", nil)
+	if b, err := l.Begin(t.Context(), request("r1"), lease); err == nil {
+		t.Errorf("a lease from nowhere: %+v", b)
+	}
+	if _, err := l.Record(t.Context(), "token", false, []deletion.Record{record("r1", deletion.Accepted, "one")}); err == nil || errors.Is(err, deletion.ErrLeaseLost) {
+		t.Errorf("record: error %v", err)
+	}
+	if err := l.Release(t.Context(), request("r1"), "token", false); err == nil {
+		t.Error("release: no error")
+	}
+}
