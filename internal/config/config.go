@@ -66,15 +66,18 @@ type Config struct {
 
 	OutcomeSink string `envconfig:"OUTCOME_SINK" default:"stdout"`
 	AllowStdout bool   `envconfig:"ALLOW_STDOUT"`
+	Ledger      string `envconfig:"LEDGER" default:"memory"`
 
 	// What AWS Lambda sets, or an AWS SDK reads.
 	LambdaRuntimeAPI          string        `envconfig:"AWS_LAMBDA_RUNTIME_API"`
+	AWSRegion                 string        `envconfig:"AWS_REGION"`
 	AWSAccessKeyID            string        `envconfig:"AWS_ACCESS_KEY_ID"`
 	AWSSecretAccessKey        secret.String `envconfig:"AWS_SECRET_ACCESS_KEY"`
 	AWSSessionToken           secret.String `envconfig:"AWS_SESSION_TOKEN"`
 	AWSEndpointURL            string        `envconfig:"AWS_ENDPOINT_URL"`
 	AWSEndpointEventBridge    string        `envconfig:"AWS_ENDPOINT_URL_EVENTBRIDGE"`
 	AWSEndpointSecretsManager string        `envconfig:"AWS_ENDPOINT_URL_SECRETS_MANAGER"`
+	AWSEndpointDynamoDB       string        `envconfig:"AWS_ENDPOINT_URL_DYNAMODB"`
 }
 
 // StdoutSink is the OUTCOME_SINK that writes to standard output.
@@ -90,6 +93,7 @@ func Load() (*Config, error) {
 	faults = append(faults, c.checkProjects()...)
 	faults = append(faults, c.checkLimits()...)
 	faults = append(faults, c.checkSink()...)
+	faults = append(faults, c.checkLedger()...)
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
@@ -189,6 +193,32 @@ func (c *Config) checkSink() []error {
 		return append(faults, fmt.Errorf("OUTCOME_SINK: %w", err))
 	}
 	return append(faults, c.checkAWSKeys("OUTCOME_SINK")...)
+}
+
+// MemoryLedger is the LEDGER that lives in the process.
+const MemoryLedger = "memory"
+
+var ledgerTable = regexp.MustCompile(`^dynamodb://([A-Za-z0-9_.-]{3,255})$`)
+
+// LedgerTable returns the DynamoDB table of the ledger; empty for one in memory.
+func (c *Config) LedgerTable() string {
+	if parts := ledgerTable.FindStringSubmatch(c.Ledger); parts != nil {
+		return parts[1]
+	}
+	return ""
+}
+
+func (c *Config) checkLedger() []error {
+	switch {
+	case c.Ledger == MemoryLedger:
+		return nil
+	case c.LedgerTable() == "":
+		return []error{fmt.Errorf("LEDGER: %s; want memory, or dynamodb://<table>", shape(c.Ledger))}
+	case c.AWSRegion == "":
+		return []error{errors.New("AWS_REGION: not set; a DynamoDB table as LEDGER needs it")}
+	default:
+		return c.checkAWSKeys("LEDGER")
+	}
 }
 
 // checkAWSKeys says that the named variable needs the keys that Lambda sets.

@@ -21,7 +21,7 @@ func setenv(t *testing.T, env map[string]string) {
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") ||
-			name == "OUTCOME_SINK" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
+			name == "OUTCOME_SINK" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
 			t.Setenv(name, value) // so that it comes back after the test
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
@@ -123,6 +123,10 @@ func TestFaults(t *testing.T) {
 		"HW_PROJECT_ID":                         {"HUAWEICLOUD_SDK_PROJECT_ID": "", "HW_PROJECT_ID": "a b"},
 		"HUAWEICLOUD_SDK_PROJECT_ID:":           {"HUAWEICLOUD_SDK_PROJECT_ID": "", "DDS_REGION": "", "DDS_ENDPOINT": "http://127.0.0.1:1"},
 		"HW_AUTH_URL":                           {"HW_AUTH_URL": "http://iam.example.com/v3"},
+		"LEDGER":                                {"LEDGER": "redis://localhost"},
+		"LEDGER: ":                              {"LEDGER": "dynamodb://a/b"},
+		"AWS_REGION":                            {"LEDGER": "dynamodb://table"},
+		"AWS_ACCESS_KEY_ID, ":                   {"LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1"},
 		"DDS_RATE":                              {"DDS_RATE": "-1"},
 		"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": {"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "http://dds.example.com"},
 		"HUAWEICLOUD_SDK_PROJECT_ID":            {"HUAWEICLOUD_SDK_PROJECT_ID": "a/b"},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
 	"dds-backup-delete/internal/config"
@@ -51,7 +52,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer)
 		return nil, err
 	}
 	return &Handler{log: log, client: client, service: &deletion.Service{
-		Deleter: client, Ledger: ledger.NewMemory(ledger.DefaultSize, nil), Sink: outcomes, Scope: scope, Concurrency: c.Concurrency, Log: log,
+		Deleter: client, Ledger: newLedger(c, log), Sink: outcomes, Scope: scope, Concurrency: c.Concurrency, Log: log,
 	}}, nil
 }
 
@@ -89,6 +90,22 @@ func newSink(c *config.Config, out io.Writer) (deletion.Sink, error) {
 		Credentials:  awsKeys(c),
 		BaseEndpoint: awsEndpoint(c, c.AWSEndpointEventBridge),
 	}), c.OutcomeSink), nil
+}
+
+// newLedger builds the ledger that LEDGER names.
+func newLedger(c *config.Config, log *slog.Logger) deletion.Ledger {
+	if table := c.LedgerTable(); table != "" {
+		return ledger.NewDynamoDB(dynamodb.New(dynamodb.Options{
+			Region:       c.AWSRegion,
+			Credentials:  awsKeys(c),
+			BaseEndpoint: awsEndpoint(c, c.AWSEndpointDynamoDB),
+		}), table, nil)
+	}
+	if c.LambdaRuntimeAPI != "" {
+		log.Warn("LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash " +
+			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; want dynamodb://<table>")
+	}
+	return ledger.NewMemory(ledger.DefaultSize, nil)
 }
 
 // awsKeys are the AWS keys of the environment. AWS clients are configured by hand: the SDK's
