@@ -248,8 +248,7 @@ func (s *Service) ask(ctx context.Context, request Request, maybeSent bool, leas
 			Class: ClassUnavailable, Message: deletion.Unconfirmed,
 		}}, true}
 	}
-	// Before anything else: nothing can find this id again.
-	s.Log.InfoContext(ctx, "job started", append(requestAttrs(&request), "job_id", deletion.JobID)...)
+	s.logJob(ctx, &request, deletion.JobID)
 	return verdict{Outcome{Request: request, Status: Accepted, JobID: deletion.JobID}, true}
 }
 
@@ -284,9 +283,15 @@ func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outco
 		for _, i := range open {
 			outcomes[i] = failed(outcomes[i].Request, newError(ClassConflict, ErrLeaseLost.Error()))
 		}
-	case err != nil:
-		// Published all the same: the outcome is true, and only the memory of it is lost.
+	case err != nil && first.JobID != "":
+		// Published all the same: the job id would be lost, and no other can come instead of it.
 		s.Log.ErrorContext(ctx, "ledger: not recorded", append(requestAttrs(&first.Request), "job_id", first.JobID, "error", err.Error())...)
+	case err != nil:
+		// Nothing is lost by another try, while an outcome that nobody remembers could be
+		// published twice in two forms.
+		for _, i := range open {
+			outcomes[i] = failed(outcomes[i].Request, newError(ClassUndelivered, "the outcome could not be recorded: "+err.Error()))
+		}
 	case earlier != nil:
 		for _, i := range open {
 			outcomes[i] = s.replay(outcomes[i].Request, earlier)
@@ -378,6 +383,14 @@ func undelivered(o *Outcome, err error) {
 // requestAttrs are the log attributes of every line about a request.
 func requestAttrs(r *Request) []any {
 	return []any{"request_id", r.ID, "source", string(r.Source), "project_id", r.ProjectID, "backup_id", r.BackupID}
+}
+
+// logJob writes down a job id before anything else is done, since nothing can find it again:
+// whatever level the log is set to.
+func (s *Service) logJob(ctx context.Context, r *Request, jobID string) {
+	line := slog.NewRecord(time.Now(), slog.LevelInfo, "job started", 0)
+	line.Add(append(requestAttrs(r), "job_id", jobID)...)
+	_ = s.Log.Handler().Handle(ctx, line) // there is nobody else to tell
 }
 
 // logOutcome writes the line of an outcome: at error level where a job id was not handed on.

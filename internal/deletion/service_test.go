@@ -398,6 +398,11 @@ func TestTheJobIDIsLoggedBeforeItIsPublished(t *testing.T) {
 		return make([]error, len(events))
 	}}
 	service(&deleter{delete: accept}, s, slog.New(slog.NewJSONHandler(&log, nil))).Do(t.Context(), requests("a"))
+	quiet := new(bytes.Buffer)
+	service(&deleter{delete: accept}, &sink{}, slog.New(slog.NewJSONHandler(quiet, &slog.HandlerOptions{Level: slog.LevelError}))).Do(t.Context(), requests("a"))
+	if !strings.Contains(quiet.String(), `"job_id":"job-of-a"`) {
+		t.Error("a quiet log has no job id")
+	}
 
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 	if len(lines) != 2 {

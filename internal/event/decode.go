@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -17,6 +18,8 @@ import (
 type Batch struct {
 	// Source is where the payload came from.
 	Source deletion.Source
+	// Limit is how long the source waits for its reply; 0 where only the invocation's deadline counts.
+	Limit time.Duration
 	// Requests are in the order of the payload. There may be none.
 	Requests []deletion.Request
 	// Echoes are the ids of messages that hold outcome events of ours. They are taken as read.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
@@ -140,7 +141,8 @@ var badBodies = map[string]struct{ body, says string }{
 	"a foreign status":     {`{"backup_id":"a","status":"done"}`, "the data of an outcome"},
 	"an SNS notification":  {`{"Type":"Notification","TopicArn":"arn","Message":"{}","backup_id":"a"}`, "an envelope"},
 	"an EventBridge event": {`{"detail-type":"x","detail":{"backup_id":"a"},"backup_id":"a"}`, "an envelope"},
-	"a foreign CloudEvent": {`{"specversion":"1.0","type":"com.example","data":{},"backup_id":"a"}`, "an envelope"},
+	"an event of a kind":   {`{"type":"com.example.backup.created","source":"x","backup_id":"a"}`, "an event of type"},
+	"a foreign CloudEvent": {`{"specversion":"1.0","type":"com.example","data":{},"backup_id":"a"}`, "an event of type"},
 }
 
 func TestBadBodies(t *testing.T) {
@@ -174,7 +176,11 @@ func TestEchoes(t *testing.T) {
 		"on a bus":           `{"version":"0","id":"i","detail-type":"dds.backup.deletion.accepted.v1","source":"dds-backup-delete","detail":` + outcomeEvent + `}`,
 		"in a notification":  `{"Type":"Notification","TopicArn":"arn","Message":` + quoted + `}`,
 		"with a backup_id":   `{"type":"dds.backup.deletion.not_found.v1","backup_id":"a"}`,
-		"cut off":            outcomeEvent[:len(outcomeEvent)-5],
+		"detail alone":       `{"detail":` + outcomeData + `}`,
+		"data alone":         `{"data":` + outcomeData + `}`,
+		"a list":             `[` + outcomeData + `,` + outcomeData + `]`,
+		"a dry run's":        `{"type":"dds.backup.deletion.simulated.v1"}`,
+		"bus in a topic":     string(marshal(t, map[string]string{"Type": "Notification", "TopicArn": "arn", "Message": `{"detail-type":"dds.backup.deletion.accepted.v1","detail":` + outcomeEvent + `}`})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			batch, err := event.Decode(marshal(t, sqs(`{"backup_id":"first"}`, body, `{"backup_id":"last"}`)), "invocation")
@@ -192,6 +198,17 @@ func TestEchoes(t *testing.T) {
 				t.Errorf("reply %+v", got)
 			}
 		})
+	}
+	// What is only wrong, and speaks of an outcome, is told so.
+	for _, body := range []string{
+		`{"backup_id":5,"because":"dds.backup.deletion.not_found.v1"}`,
+		`{"backup_id":"a","region":null,"notify":["dds.backup.deletion.accepted.v1"]}`,
+		`{"backup_id":"a","request_id":"mine","status":"accepted"}`,
+		outcomeEvent[:len(outcomeEvent)-5],
+	} {
+		if _, r := decodeOne(t, marshal(t, sqs(body))); r.Err == nil {
+			t.Errorf("%s was taken", body)
+		}
 	}
 	// A request may speak of one.
 	if _, r := decodeOne(t, []byte(`{"backup_id":"a","because":"dds.backup.deletion.not_found.v1"}`)); r.Err != nil {
@@ -219,6 +236,29 @@ func TestBodiesThatAreNoText(t *testing.T) {
 	broken.IsBase64Encoded = true
 	_, got = decodeOne(t, marshal(t, broken))
 	checkRefused(t, got, "api-request", "12 characters that are not base64")
+}
+
+// In binary mode the body of a CloudEvent looks like any other; its headers tell.
+func TestCloudEventInBinaryMode(t *testing.T) {
+	for _, in := range []events.APIGatewayV2HTTPRequest{
+		httpAPI("POST", "/deletions", `{"backup_id":"`+backup+`"}`), httpAPI("DELETE", "/backups/"+backup, ""),
+	} {
+		in.Headers["ce-specversion"], in.Headers["ce-type"] = "1.0", "com.example.backup.created"
+		_, got := decodeOne(t, marshal(t, in))
+		checkRefused(t, got, "api-request", "it is a CloudEvent")
+	}
+}
+
+func TestOnlyHTTPHasALimit(t *testing.T) {
+	for payload, want := range map[string]time.Duration{
+		string(marshal(t, httpAPI("DELETE", "/backups/a", ""))): 25 * time.Second,
+		string(marshal(t, sqs(`{"backup_id":"a"}`))):            0,
+		`{"backup_id":"a"}`: 0,
+	} {
+		if batch, _ := decodeOne(t, []byte(payload)); batch.Limit != want {
+			t.Errorf("%s has %v, want %v", batch.Source, batch.Limit, want)
+		}
+	}
 }
 
 func TestEmptyBatch(t *testing.T) {
@@ -249,7 +289,7 @@ func TestUnknownPayloads(t *testing.T) {
 		"S3":                 {`{"Records":[{"eventSource":"aws:s3","s3":{"object":{"key":"k"}}}]}`, []string{`sqs: record 0: eventSource is "aws:s3", want "aws:sqs"`}},
 		"SNS":                {`{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"{\"backup_id\":\"a\"}"}}]}`, []string{"sqs: record 0: eventSource: no such member"}},
 		"REST API":           {`{"version":"1.0","httpMethod":"DELETE","path":"/backups/a"}`, []string{`apigateway-http: version is "1.0", want "2.0"`}},
-		"our outcome":        {outcomeEvent, []string{"direct: it is an event of type dds.backup.deletion.accepted.v1"}},
+		"our outcome":        {outcomeEvent, []string{"direct: it is an event of type \"dds.backup.deletion.accepted.v1\""}},
 		"outcome's data":     {outcomeData, []string{"direct: it is the data of an outcome"}},
 		"on a bus":           {`{"detail-type":"dds.backup.deletion.accepted.v1","source":"dds-backup-delete","detail":` + outcomeEvent + `}`, []string{"direct: it is an envelope"}},
 		"Records no list":    {`{"Records":5,"backup_id":"a"}`, []string{"sqs: the member Records is a JSON number, want an array", "direct: it is an envelope"}},

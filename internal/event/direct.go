@@ -33,7 +33,7 @@ var directShape = shape{
 // replyDirect returns the result of the one request, or the error that a workflow can match by its name.
 func replyDirect(outcomes []deletion.Outcome) ([]byte, error) {
 	o := &outcomes[0]
-	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed {
+	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed || o.Status == deletion.Simulated {
 		return json.Marshal(o.Data())
 	}
 	message := o.Err.Error()

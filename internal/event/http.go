@@ -13,12 +13,16 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
+// maxHTTPTime is how long an HTTP request is worked: API Gateway gives up after 29 s.
+const maxHTTPTime = 25 * time.Second
+
 // maxHTTPBody bounds, in bytes, the body of a request; one is below 200.
 const maxHTTPBody = 64 << 10
 
 // httpRequest is what the HTTP sources have in common.
 type httpRequest struct {
 	id, method, path, contentType, traceParent string
+	cloudEvent                                 bool // it has the headers of a CloudEvent in binary mode
 	body                                       []byte
 	bodyErr                                    string // why there is no body to read; empty where there is
 }
@@ -78,6 +82,9 @@ func route(r *httpRequest) (deletion.Request, *httpReply) {
 			return request, reply
 		}
 	}
+	if r.cloudEvent { // whoever sent it told others of something, and did not ask us
+		request = refused("it is a CloudEvent, want a plain request")
+	}
 	request.ID, request.TraceParent = r.id, r.traceParent
 	return request, nil
 }
@@ -118,9 +125,13 @@ func unescape(segment string) string {
 
 // answer returns the HTTP reply to the one request of a call.
 func answer(o *deletion.Outcome) *httpReply {
-	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed {
+	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed || o.Status == deletion.Simulated {
+		status := http.StatusAccepted
+		if o.Status == deletion.Simulated {
+			status = http.StatusOK // nothing was started
+		}
 		return &httpReply{
-			status: http.StatusAccepted,
+			status: status,
 			header: map[string]string{"Content-Type": "application/json"},
 			body:   o.Data(),
 		}
@@ -165,6 +176,7 @@ func httpBatch(r *httpRequest, encode func(status int, header map[string]string,
 		return &Batch{reply: func([]deletion.Outcome) ([]byte, error) { return write(reply) }}
 	}
 	return &Batch{
+		Limit:    maxHTTPTime,
 		Requests: []deletion.Request{request},
 		reply:    func(outcomes []deletion.Outcome) ([]byte, error) { return write(answer(&outcomes[0])) },
 	}

@@ -62,6 +62,7 @@ func decodeHTTPAPI(payload []byte, _ object, id string) (*Batch, error) {
 	if r.id == "" {
 		r.id = id
 	}
+	_, r.cloudEvent = in.Headers["ce-specversion"]
 	r.body, r.bodyErr = decodeBody(in.Body, in.IsBase64Encoded)
 	return httpBatch(r, func(status int, header map[string]string, body string) any {
 		return events.APIGatewayV2HTTPResponse{StatusCode: status, Headers: header, Body: body}

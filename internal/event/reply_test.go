@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +123,24 @@ func TestReplyAccepted(t *testing.T) {
 	got := httpReply(t, batch, outcome(r, ""))
 	if got.StatusCode != http.StatusAccepted || got.Headers["Content-Type"] != "application/json" || got.Body != want {
 		t.Errorf("reply %+v", got)
+	}
+}
+
+func TestReplyOnADryRun(t *testing.T) {
+	simulated := func(r deletion.Request) deletion.Outcome {
+		return deletion.Outcome{Request: r, Status: deletion.Simulated}
+	}
+	batch, r := decodeOne(t, []byte(`{"backup_id":"`+backup+`"}`))
+	if reply, err := batch.Reply([]deletion.Outcome{simulated(r)}); err != nil || !strings.Contains(string(reply), `"status":"simulated"`) {
+		t.Errorf("reply %s, error %v", reply, err)
+	}
+	batch, r = decodeOne(t, marshal(t, httpAPI("DELETE", "/backups/"+backup, "")))
+	if got := httpReply(t, batch, simulated(r)); got.StatusCode != http.StatusOK || !strings.Contains(got.Body, `"status":"simulated"`) {
+		t.Errorf("reply %+v", got)
+	}
+	batch, r = decodeOne(t, marshal(t, sqs(`{"backup_id":"a"}`)))
+	if reply, err := batch.Reply([]deletion.Outcome{simulated(r)}); err != nil || string(reply) != `{"batchItemFailures":[]}` {
+		t.Errorf("reply %s, error %v", reply, err)
 	}
 }
 

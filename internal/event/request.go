@@ -45,8 +45,8 @@ func requestOf(members object) deletion.Request {
 // a request. What asks for a deletion is narrow: an event that others can see too, our own
 // outcome events first of all, must never be taken for a request.
 func foreign(members object) string {
-	if eventType, ok := members.text("type"); ok && strings.HasPrefix(eventType, deletion.TypePrefix) {
-		return "it is an event of type " + shorten(eventType) + ", want a request"
+	if eventType, ok := members.text("type"); ok {
+		return fmt.Sprintf("it is an event of type %q, want a plain request", shorten(eventType))
 	}
 	for _, mark := range []string{"specversion", "detail-type", "TopicArn", "Records", "requestContext"} {
 		if _, ok := members.get(mark); ok {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -22,9 +21,6 @@ import (
 	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/sink"
 )
-
-// maxHTTP is how long an HTTP request is worked: API Gateway gives up after 29 s.
-const maxHTTP = 25 * time.Second
 
 // Handler handles payloads. It is safe for use by many goroutines.
 type Handler struct {
@@ -146,9 +142,9 @@ func (h *Handler) Handle(ctx context.Context, invocationID string, payload []byt
 	if len(batch.Echoes) > 0 {
 		h.log.WarnContext(ctx, "own outcome events came in and were left alone", "ids", batch.Echoes)
 	}
-	if batch.Source == event.SourceHTTPAPI {
+	if batch.Limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, maxHTTP)
+		ctx, cancel = context.WithTimeout(ctx, batch.Limit)
 		defer cancel()
 	}
 	return batch.Reply(h.service.Do(ctx, batch.Requests))

@@ -1,0 +1,453 @@
+package deletion_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/ledger"
+)
+
+// This is a model checker: it walks every interleaving of two workers, with every fault at
+// every step, of the real service and the real ledger. DDS, the sink and the queue are simple
+// enough to be written down here. Time is that of a synctest bubble.
+//
+// A worker stops before each thing it does to the world. The explorer then chooses who goes
+// on, and how: well, with an answer lost before or after the work, or with a crash before or
+// after it. Once in a run it may also let so much time pass that every lease runs out, while
+// the workers stay where they are: a freeze, and a thaw later.
+
+// fault is what happens to a step.
+type fault int
+
+const (
+	none        fault = iota
+	refused           // a definite no, and nothing is done
+	lostBefore        // an error, and nothing is done
+	lostAfter         // it is done, and then an error
+	crashBefore       // the worker ends, and nothing is done
+	crashAfter        // it is done, and the worker ends
+	down              // this and all further writes of the worker's outcome fail, and nothing is done
+)
+
+func (f fault) String() string {
+	return [...]string{"", " refused", " lost before", " lost after", " crash before", " crash after", " down"}[f]
+}
+
+// faultsOf are the faults that a step can suffer.
+var faultsOf = map[string][]fault{
+	"begin":   {lostBefore, lostAfter, crashBefore, crashAfter},
+	"delete":  {refused, lostBefore, lostAfter, crashBefore, crashAfter},
+	"record":  {lostBefore, lostAfter, crashBefore, crashAfter, down},
+	"release": {lostBefore, crashAfter},
+	"publish": {lostBefore, lostAfter, crashBefore, crashAfter},
+}
+
+var errFault = errors.New("fault")
+
+// model is the world of one run.
+type model struct {
+	t      *testing.T
+	choose func(n int) int
+	faults int // still to happen
+	jumps  int // still to happen
+	trace  []string
+	ledger *ledger.Memory
+
+	mu          sync.Mutex
+	exists      bool
+	jobs        []string
+	events      map[string][]byte // published, by id
+	types       map[string]bool
+	final       bool // a final record was written
+	jobRecorded bool
+	unsettled   bool // something happened that may lose an answer
+	violations  []string
+}
+
+// worker runs one delivery.
+type worker struct {
+	*model
+
+	name    string
+	request deletion.Request
+	op      string
+	grant   chan fault
+	waiting bool
+	ended   bool
+	crashed bool
+	isDown  bool
+	cancel  context.CancelFunc
+	outcome deletion.Outcome
+	log     bytes.Buffer
+}
+
+// step waits for the explorer's word and says what happens to op.
+func (w *worker) step(op string) fault {
+	if w.crashed {
+		return crashBefore
+	}
+	if op == "record" && w.isDown {
+		return lostBefore
+	}
+	w.mu.Lock()
+	if op == "delete" && w.final {
+		w.violations = append(w.violations, w.name+" sends a DELETE though an outcome was recorded")
+	}
+	w.op, w.waiting = op, true
+	w.mu.Unlock()
+	f := <-w.grant
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if f == crashBefore || f == crashAfter {
+		w.crashed = true
+		w.cancel()
+	}
+	w.isDown = w.isDown || f == down
+	w.unsettled = w.unsettled || f != none
+	return f
+}
+
+// did reports whether a fault lets the work be done, and the error that follows.
+func did(f fault) (done bool, err error) {
+	switch f {
+	case none:
+		return true, nil
+	case lostAfter, crashAfter:
+		return true, errFault
+	default:
+		return false, errFault
+	}
+}
+
+func (w *worker) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
+	done, err := did(w.step("begin"))
+	if !done {
+		return deletion.Begun{}, err
+	}
+	b, ledgerErr := w.ledger.Begin(ctx, r, lease)
+	return b, errors.Join(err, ledgerErr)
+}
+
+func (w *worker) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (*deletion.Record, error) {
+	done, err := did(w.step("record"))
+	if !done {
+		return nil, err
+	}
+	earlier, ledgerErr := w.ledger.Record(ctx, token, maybeSent, records)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ledgerErr == nil && earlier == nil && records[0].Final() {
+		w.final = true
+		w.jobRecorded = w.jobRecorded || records[0].Status == deletion.Accepted
+	}
+	if err != nil {
+		return nil, err
+	}
+	return earlier, ledgerErr
+}
+
+func (w *worker) Release(ctx context.Context, r *deletion.Request, token string, maybeSent bool) error {
+	done, err := did(w.step("release"))
+	if done {
+		err = errors.Join(err, w.ledger.Release(ctx, r, token, maybeSent))
+	}
+	return err
+}
+
+// DeleteBackup is DDS behind our client, which settles a lost answer as the client does.
+func (w *worker) DeleteBackup(_ context.Context, b dds.Target, maybeSent bool) (dds.Deletion, error) {
+	f := w.step("delete")
+	if f == refused {
+		return dds.Deletion{}, &dds.Error{Class: dds.Conflict, StatusCode: 400}
+	}
+	done, err := did(f)
+	if !done {
+		return dds.Deletion{}, &dds.Error{Class: dds.Unavailable, AnswerLost: true, Err: err}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	there := w.exists
+	job := fmt.Sprintf("job-%d", len(w.jobs))
+	if there {
+		w.exists, w.jobs = false, append(w.jobs, job)
+	}
+	switch {
+	case err != nil:
+		return dds.Deletion{}, &dds.Error{Class: dds.Unavailable, AnswerLost: true, Err: err}
+	case there:
+		return dds.Deletion{JobID: job}, nil
+	case maybeSent:
+		return dds.Deletion{Unconfirmed: "gone"}, nil
+	default:
+		// DDS gives every answer another request id: a repeat must not.
+		return dds.Deletion{}, &dds.Error{Class: dds.NotFound, Code: "DBS.201214", StatusCode: 400, RequestID: fmt.Sprintf("%s-%d", w.name, len(w.trace))}
+	}
+}
+
+func (w *worker) Publish(_ context.Context, events []deletion.Event) []error {
+	done, err := did(w.step("publish"))
+	errs := make([]error, len(events))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, e := range events {
+		errs[i] = err
+		if !done {
+			continue
+		}
+		if before, ok := w.events[e.ID]; ok && !bytes.Equal(before, e.JSON) {
+			w.violations = append(w.violations, fmt.Sprintf("two events of one id:\n%s\n%s", before, e.JSON))
+		}
+		w.events[e.ID] = e.JSON
+		w.types[e.Type] = true
+	}
+	return errs
+}
+
+// run works one delivery to its end.
+func (w *worker) run(ctx context.Context) {
+	w.step("start") // whenever that is: its deadline counts from here
+	ctx, w.cancel = context.WithTimeout(ctx, 30*time.Second)
+	defer w.cancel()
+	s := &deletion.Service{
+		Deleter: w, Ledger: w, Sink: w, Concurrency: 1, Scope: deletion.Scope{Region: "r", ProjectID: project},
+		Log: slog.New(slog.NewJSONHandler(&w.log, nil)),
+	}
+	w.outcome = s.Do(ctx, []deletion.Request{w.request})[0]
+	w.mu.Lock()
+	w.ended = true
+	w.mu.Unlock()
+}
+
+// acknowledged reports whether the queue may forget the message of a worker.
+func (w *worker) acknowledged() bool {
+	return !w.crashed && w.outcome.Status != deletion.Retry
+}
+
+// explore lets two workers run to their ends, in an order and with faults that choose decides.
+func (m *model) explore(workers []*worker) {
+	for _, w := range workers {
+		go w.run(m.t.Context())
+	}
+	for {
+		type option struct {
+			w *worker
+			f fault
+		}
+		var options []option
+		alive := 0
+		for {
+			synctest.Wait()
+			alive, options = 0, options[:0]
+			m.mu.Lock()
+			for _, w := range workers {
+				if w.ended {
+					continue
+				}
+				alive++
+				if !w.waiting {
+					continue
+				}
+				options = append(options, option{w, none})
+				if m.faults > 0 {
+					for _, f := range faultsOf[w.op] {
+						options = append(options, option{w, f})
+					}
+				}
+				alive--
+			}
+			m.mu.Unlock()
+			if alive == 0 {
+				break
+			}
+			time.Sleep(50 * time.Millisecond) // it waits before another try
+		}
+		if len(options) == 0 {
+			return
+		}
+		n := len(options)
+		if m.jumps > 0 {
+			n++
+		}
+		choice := m.choose(n)
+		if choice == len(options) {
+			m.jumps--
+			m.unsettled = true
+			m.trace = append(m.trace, "a minute passes")
+			time.Sleep(time.Minute)
+			continue
+		}
+		o := options[choice]
+		if o.f != none {
+			m.faults--
+		}
+		m.mu.Lock()
+		o.w.waiting = false
+		m.trace = append(m.trace, o.w.name+" "+o.w.op+o.f.String())
+		m.mu.Unlock()
+		o.w.grant <- o.f
+	}
+}
+
+// scenario is what two deliveries are about.
+type scenario struct {
+	name   string
+	exists bool
+	ids    [2]string
+}
+
+// play runs a scenario once and returns what went wrong, and what happened.
+func play(t *testing.T, sc scenario, faults, jumps int, choose func(int) int) (violations, trace []string, unconfirmed bool) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{
+			t: t, choose: choose, faults: faults, jumps: jumps, exists: sc.exists, ledger: ledger.NewMemory(10, nil),
+			events: make(map[string][]byte), types: make(map[string]bool),
+		}
+		var workers []*worker
+		newWorker := func(name, id string) *worker {
+			return &worker{model: m, name: name, grant: make(chan fault), request: deletion.Request{ID: id, Source: "sqs", BackupID: "backup"}}
+		}
+		for i, id := range sc.ids {
+			workers = append(workers, newWorker(string(rune('A'+i)), id))
+		}
+		m.explore(workers)
+
+		// The queue delivers again what nobody acknowledged, now without faults.
+		m.faults, m.jumps, m.choose = 0, 0, func(int) int { return 0 }
+		for _, id := range sc.ids {
+			acknowledged := false
+			for _, w := range workers {
+				acknowledged = acknowledged || w.request.ID == id && w.acknowledged()
+			}
+			for try := 0; !acknowledged && try < 3; try++ {
+				time.Sleep(10 * time.Minute)
+				w := newWorker("again-"+id, id)
+				m.explore([]*worker{w})
+				workers = append(workers, w)
+				acknowledged = w.acknowledged()
+			}
+			if !acknowledged {
+				m.violations = append(m.violations, id+" is never acknowledged")
+			}
+		}
+		m.check(sc, workers)
+		violations, trace = m.violations, m.trace
+		unconfirmed = m.types[deletion.EventType(deletion.Unconfirmed)]
+	})
+	return violations, trace, unconfirmed
+}
+
+// check holds the end of a run against the promise.
+func (m *model) check(sc scenario, workers []*worker) {
+	violated := func(format string, args ...any) { m.violations = append(m.violations, fmt.Sprintf(format, args...)) }
+	for _, w := range workers {
+		if w.acknowledged() && !bytes.Equal(m.events[w.outcome.Event.ID], w.outcome.Event.JSON) {
+			violated("%s acknowledged %s, and its event was not published", w.name, w.request.ID)
+		}
+	}
+	accepted, unconfirmed := m.types[deletion.EventType(deletion.Accepted)], m.types[deletion.EventType(deletion.Unconfirmed)]
+	// The one limit: who was frozen longer than its lease, upgrades an outcome that somebody else
+	// published and acknowledged, and then fails to publish, has nobody left to try again.
+	// (Lambda ends an invocation at its deadline, before its lease ends.)
+	if m.jobRecorded && !accepted && !(unconfirmed && m.happened("a minute passes") && m.faults == 0) {
+		violated("a job id was recorded, and never published")
+	}
+	notFound := m.types[deletion.EventType(deletion.NotFound)]
+	switch {
+	case len(m.jobs) > 1:
+		violated("DDS started %d jobs", len(m.jobs))
+	case sc.exists && (len(m.jobs) != 1 || notFound || (!accepted && !unconfirmed)):
+		violated("a backup that was there: jobs %v, events %v", m.jobs, m.types)
+	case !sc.exists && (len(m.jobs) != 0 || accepted):
+		violated("a backup that was not there: jobs %v, events %v", m.jobs, m.types)
+	case unconfirmed && !m.unsettled:
+		violated("unconfirmed, though nothing was lost")
+	case sc.ids[0] == sc.ids[1] && notFound && unconfirmed:
+		violated("one request, two outcomes: %v", m.types)
+	case accepted && unconfirmed && !m.happened("a minute passes") && !m.happened("down"):
+		violated("two outcomes, though nobody was frozen and the ledger was there: %v", m.types)
+	}
+	if accepted {
+		for _, w := range workers {
+			if w.acknowledged() && w.outcome.Status == deletion.Accepted && w.outcome.JobID != m.jobs[0] {
+				violated("%s was told of job %q", w.name, w.outcome.JobID)
+			}
+		}
+	}
+	for _, w := range workers { // whoever got the job id wrote it down at once
+		if !w.crashed && w.outcome.JobID != "" && accepted && !strings.Contains(w.log.String(), w.outcome.JobID) {
+			violated("%s did not log the job", w.name)
+		}
+	}
+}
+
+// happened reports whether a step of that end was taken.
+func (m *model) happened(what string) bool {
+	return slices.ContainsFunc(m.trace, func(line string) bool { return strings.HasSuffix(line, what) })
+}
+
+// walk calls play with every sequence of choices there is.
+func walk(play func(choose func(n int) int)) (runs int) {
+	var path, widths []int
+	for {
+		depth := 0
+		play(func(n int) int {
+			if depth == len(path) {
+				path, widths = append(path, 0), append(widths, n)
+			}
+			depth++
+			return path[depth-1]
+		})
+		runs++
+		path, widths = path[:depth], widths[:depth]
+		for len(path) > 0 && path[len(path)-1] == widths[len(path)-1]-1 {
+			path, widths = path[:len(path)-1], widths[:len(path)-1]
+		}
+		if len(path) == 0 {
+			return runs
+		}
+		path[len(path)-1]++
+	}
+}
+
+func TestPromiseInEveryInterleaving(t *testing.T) {
+	bounds := []struct{ faults, jumps int }{{0, 1}, {1, 1}, {2, 0}}
+	if os.Getenv("DELETION_MODEL") == "full" { // half a minute more
+		bounds = append(bounds, struct{ faults, jumps int }{2, 1})
+	}
+	for _, sc := range []scenario{
+		{"one request, delivered twice", true, [2]string{"r1", "r1"}},
+		{"two requests for one backup", true, [2]string{"r1", "r2"}},
+		{"one request for nothing, delivered twice", false, [2]string{"r1", "r1"}},
+		{"two requests for nothing", false, [2]string{"r1", "r2"}},
+	} {
+		for _, bound := range bounds {
+			t.Run(fmt.Sprintf("%s, faults %d, freezes %d", sc.name, bound.faults, bound.jumps), func(t *testing.T) {
+				bad, unconfirmed := 0, 0
+				runs := walk(func(choose func(int) int) {
+					violations, trace, un := play(t, sc, bound.faults, bound.jumps, choose)
+					if un {
+						unconfirmed++
+					}
+					if len(violations) > 0 {
+						if bad++; bad <= 3 {
+							t.Errorf("%s\nafter %s", strings.Join(violations, "\n"), strings.Join(trace, ", "))
+						}
+					}
+				})
+				t.Logf("%d runs, %d violate the promise, %d end unconfirmed", runs, bad, unconfirmed)
+			})
+		}
+	}
+}
