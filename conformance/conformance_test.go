@@ -108,7 +108,7 @@ func ourSignature(t *testing.T, method, path string, query url.Values, headers m
 			r.Header.Set(name, value)
 		}
 	}
-	dds.Sign(r, fmt.Sprintf("%x", sha256.Sum256(nil)), dds.Credentials{AccessKey: secret.String(access), SecretKey: secret.String(secretKey)}, signed)
+	dds.Sign(r, fmt.Sprintf("%x", sha256.Sum256(nil)), dds.Credentials{AccessKey: secret.New(access), SecretKey: secret.New(secretKey)}, signed)
 	return r.Header.Get("Authorization")
 }
 
@@ -213,6 +213,6 @@ func BenchmarkSignOurs(b *testing.B) {
 	empty := fmt.Sprintf("%x", sha256.Sum256(nil))
 	b.ReportAllocs()
 	for b.Loop() {
-		dds.Sign(r, empty, dds.Credentials{AccessKey: "AccessKey", SecretKey: "SecretKey"}, []string{"X-Project-Id", "X-Sdk-Date"})
+		dds.Sign(r, empty, dds.Credentials{AccessKey: secret.New("AccessKey"), SecretKey: secret.New("SecretKey")}, []string{"X-Project-Id", "X-Sdk-Date"})
 	}
 }

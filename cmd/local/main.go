@@ -25,6 +25,7 @@ import (
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/secret"
 )
 
 func main() {
@@ -150,7 +151,7 @@ func newSimulated() *ddstest.Server {
 // simulatedConfig is the configuration for a simulated DDS.
 func simulatedConfig(server *ddstest.Server) *config.Config {
 	return &config.Config{
-		Credentials: dds.Credentials{AccessKey: ddstest.AccessKey, SecretKey: ddstest.SecretKey},
+		Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)},
 		ProjectID:   ddstest.ProjectID,
 		Region:      ddstest.Region,
 		Endpoints:   map[string]string{ddstest.Region: server.URL()},

@@ -36,13 +36,22 @@ func (c *Config) checkAddress() []error {
 	if c.Cloud != "" && !domain.MatchString(c.Cloud) {
 		fault("HW_CLOUD: %s; want the domain of a cloud, as myhuaweicloud.com", shape(c.Cloud))
 	}
+	told := c.Cloud != "" || c.Endpoint == "" // which cloud it is
 	if c.Endpoint != "" {
 		if err := checkEndpoint(c.Endpoint); err != nil {
 			fault("DDS_ENDPOINT: %w", err)
 		}
-		c.Region = cmp.Or(c.Region, regionOf(c.Endpoint))
+		inRegion, ofCloud := regionOf(c.Endpoint)
+		c.Region = cmp.Or(c.Region, inRegion)
+		if told = told || ofCloud != ""; ofCloud != "myhuaweicloud.com" && ofCloud != "myhuaweicloud.eu" {
+			c.Cloud = cmp.Or(c.Cloud, ofCloud) // those two are one cloud, whose domain follows the region
+		}
 	} else if c.Region == "" {
 		fault("DDS_REGION: not set, nor is DDS_ENDPOINT; want a region, as cn-north-4, or an address")
+	}
+	// Keys must not go to another cloud than the one that the endpoint belongs to.
+	if !told && (len(c.Regions) > 0 || (c.Region != "" && c.needsIAM())) {
+		fault("HW_CLOUD: not set, and DDS_ENDPOINT does not tell the cloud; want its domain, as myhuaweicloud.com")
 	}
 	if len(faults) > 0 {
 		return faults
@@ -128,15 +137,22 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// regionOf reads the region out of an address as https://dds.<region>.<domain>, "" where it has none.
-func regionOf(endpoint string) string {
+// regionOf reads region and domain out of an address as https://dds.<region>.<domain>; both
+// are empty where it is another.
+func regionOf(endpoint string) (inRegion, ofCloud string) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return ""
+		return "", ""
 	}
 	labels := strings.SplitN(u.Hostname(), ".", 3)
-	if len(labels) == 3 && labels[0] == "dds" && region.MatchString(labels[1]) {
-		return labels[1]
+	if len(labels) == 3 && labels[0] == "dds" && region.MatchString(labels[1]) && strings.Contains(labels[2], ".") {
+		return labels[1], labels[2]
 	}
-	return ""
+	return "", ""
+}
+
+// needsIAM reports whether the project is to be looked up at an address that is to be built.
+func (c *Config) needsIAM() bool {
+	return cmp.Or(c.SDKProjectID, c.HWProjectID, c.OSProjectID, c.OSTenantID) == "" &&
+		cmp.Or(c.SDKIAMEndpoint, c.HWAuthURL, c.OSAuthURL) == ""
 }

@@ -223,7 +223,7 @@ func (c *Config) checkLedger() []error {
 
 // checkAWSKeys says that the named variable needs the keys that Lambda sets.
 func (c *Config) checkAWSKeys(needed string) []error {
-	if c.AWSAccessKeyID == "" || c.AWSSecretAccessKey == "" {
+	if c.AWSAccessKeyID == "" || c.AWSSecretAccessKey.IsZero() {
 		return []error{fmt.Errorf("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; %s needs them", needed)}
 	}
 	return nil

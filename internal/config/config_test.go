@@ -11,6 +11,7 @@ import (
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/secret"
 )
 
 const bus = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
@@ -117,6 +118,8 @@ func TestFaults(t *testing.T) {
 		"HUAWEICLOUD_SDK_AK, ":                  {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": ""},
 		"HUAWEICLOUD_SECRET_ARN":                {"HUAWEICLOUD_SECRET_ARN": "my-secret"},
 		"HW_CLOUD":                              {"HW_CLOUD": "https://myhuaweicloud.com"},
+		"HW_CLOUD:":                             {"DDS_ENDPOINT": "https://proxy.example.com", "ALLOWED_REGIONS": "eu-west-101"},
+		"HW_CLOUD: ":                            {"DDS_ENDPOINT": "https://proxy.example.com", "HUAWEICLOUD_SDK_PROJECT_ID": ""},
 		"HW_REGION_NAME":                        {"DDS_REGION": "", "HW_REGION_NAME": "CN North"},
 		"ALLOWED_REGIONS":                       {"ALLOWED_REGIONS": "eu-west-101,a/b"},
 		"ALLOWED_PROJECTS":                      {"ALLOWED_PROJECTS": "../x"},
@@ -161,26 +164,26 @@ func TestCredentialFamilies(t *testing.T) {
 	}{
 		"the SDK's": {
 			map[string]string{"HUAWEICLOUD_SDK_AK": "a1", "HUAWEICLOUD_SDK_SK": "s1", "HUAWEICLOUD_SDK_SECURITY_TOKEN": "t1", "HW_ACCESS_KEY": "a2", "HW_SECRET_KEY": "s2"},
-			dds.Credentials{AccessKey: "a1", SecretKey: "s1", SecurityToken: "t1"},
+			dds.Credentials{AccessKey: secret.New("a1"), SecretKey: secret.New("s1"), SecurityToken: secret.New("t1")},
 		},
 		"terraform's": {
 			map[string]string{"HW_ACCESS_KEY": "a2", "HW_SECRET_KEY": "s2", "OS_ACCESS_KEY": "a3", "OS_SECRET_KEY": "s3"},
-			dds.Credentials{AccessKey: "a2", SecretKey: "s2"},
+			dds.Credentials{AccessKey: secret.New("a2"), SecretKey: secret.New("s2")},
 		},
 		"terraform's, temporary": {
 			map[string]string{"HW_ACCESS_KEY": "a2", "HW_SECRET_KEY": "s2", "HW_SECURITY_TOKEN": "t2"},
-			dds.Credentials{AccessKey: "a2", SecretKey: "s2", SecurityToken: "t2"},
+			dds.Credentials{AccessKey: secret.New("a2"), SecretKey: secret.New("s2"), SecurityToken: secret.New("t2")},
 		},
 		"OpenStack's": {
 			map[string]string{"OS_ACCESS_KEY": "a3", "OS_SECRET_KEY": "s3", "HW_AUTH_TOKEN": "t"},
-			dds.Credentials{AccessKey: "a3", SecretKey: "s3"},
+			dds.Credentials{AccessKey: secret.New("a3"), SecretKey: secret.New("s3")},
 		},
 		"no token of another family": {
 			map[string]string{"HUAWEICLOUD_SDK_AK": "a1", "HUAWEICLOUD_SDK_SK": "s1", "HW_SECURITY_TOKEN": "t2"},
-			dds.Credentials{AccessKey: "a1", SecretKey: "s1"},
+			dds.Credentials{AccessKey: secret.New("a1"), SecretKey: secret.New("s1")},
 		},
-		"a token":       {map[string]string{"HW_AUTH_TOKEN": "t", "OS_AUTH_TOKEN": "u"}, dds.Credentials{Token: "t"}},
-		"another token": {map[string]string{"OS_AUTH_TOKEN": "u"}, dds.Credentials{Token: "u"}},
+		"a token":       {map[string]string{"HW_AUTH_TOKEN": "t", "OS_AUTH_TOKEN": "u"}, dds.Credentials{Token: secret.New("t")}},
+		"another token": {map[string]string{"OS_AUTH_TOKEN": "u"}, dds.Credentials{Token: secret.New("u")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := valid(nil)
@@ -242,6 +245,16 @@ func TestAddresses(t *testing.T) {
 			},
 			iam: "https://iam.example.com",
 		},
+		"the cloud of the address": {
+			env: map[string]string{"DDS_REGION": "", "DDS_ENDPOINT": "https://dds.eu-de.otc.t-systems.com", "ALLOWED_REGIONS": "eu-nl"}, region: "eu-de",
+			endpoints: map[string]string{"eu-de": "https://dds.eu-de.otc.t-systems.com", "eu-nl": "https://dds.eu-nl.otc.t-systems.com"},
+			iam:       "https://iam.eu-de.otc.t-systems.com",
+		},
+		"Huawei's two domains are one cloud": {
+			env: map[string]string{"DDS_REGION": "", "DDS_ENDPOINT": "https://dds.eu-west-101.myhuaweicloud.eu", "ALLOWED_REGIONS": "cn-north-4"}, region: "eu-west-101",
+			endpoints: map[string]string{"eu-west-101": "https://dds.eu-west-101.myhuaweicloud.eu", "cn-north-4": "https://dds.cn-north-4.myhuaweicloud.com"},
+			iam:       "https://iam.eu-west-101.myhuaweicloud.eu",
+		},
 		"terraform's region": {
 			env: map[string]string{"DDS_REGION": "", "HW_REGION_NAME": "eu-west-101"}, region: "eu-west-101",
 			endpoints: map[string]string{"eu-west-101": "https://dds.eu-west-101.myhuaweicloud.eu"},
@@ -287,7 +300,7 @@ func TestProjects(t *testing.T) {
 
 func TestParseSecret(t *testing.T) {
 	got, err := config.ParseSecret(`{"HUAWEICLOUD_SDK_AK":"a","HUAWEICLOUD_SDK_SK":"s","HUAWEICLOUD_SDK_SECURITY_TOKEN":"t","note":5}`)
-	if want := (dds.Credentials{AccessKey: "a", SecretKey: "s", SecurityToken: "t"}); err != nil || got != want {
+	if want := (dds.Credentials{AccessKey: secret.New("a"), SecretKey: secret.New("s"), SecurityToken: secret.New("t")}); err != nil || got != want {
 		t.Errorf("other credentials than wanted, error %v", err)
 	}
 	for text, says := range map[string]string{

@@ -33,19 +33,19 @@ func (c *Config) families() []family {
 func (c *Config) credentials() (dds.Credentials, error) {
 	for _, f := range c.families() {
 		switch {
-		case f.accessKey != "" && f.secretKey != "":
+		case !f.accessKey.IsZero() && !f.secretKey.IsZero():
 			return dds.Credentials{AccessKey: f.accessKey, SecretKey: f.secretKey, SecurityToken: f.securityToken}, nil
-		case f.accessKey != "":
+		case !f.accessKey.IsZero():
 			return dds.Credentials{}, fmt.Errorf("%s: not set; want the secret key that belongs to %s", f.secretKeyName, f.accessKeyName)
-		case f.secretKey != "":
+		case !f.secretKey.IsZero():
 			return dds.Credentials{}, fmt.Errorf("%s: not set; want the access key that belongs to %s", f.accessKeyName, f.secretKeyName)
-		case f.securityToken != "":
+		case !f.securityToken.IsZero():
 			return dds.Credentials{}, fmt.Errorf("%s, %s: not set; want the key pair that belongs to %s",
 				f.accessKeyName, f.secretKeyName, f.securityTokenName)
 		}
 	}
 	for _, token := range []secret.String{c.HWAuthToken, c.OSAuthToken} {
-		if token != "" {
+		if !token.IsZero() {
 			return dds.Credentials{Token: token}, nil
 		}
 	}
@@ -89,7 +89,7 @@ func ParseSecret(text string) (dds.Credentials, error) {
 	}
 	get := func(name string) secret.String {
 		value, _ := names[name].(string)
-		return secret.String(value)
+		return secret.New(value)
 	}
 	c := Config{
 		AccessKey: get("HUAWEICLOUD_SDK_AK"), SecretKey: get("HUAWEICLOUD_SDK_SK"), SecurityToken: get("HUAWEICLOUD_SDK_SECURITY_TOKEN"),

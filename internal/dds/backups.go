@@ -40,15 +40,19 @@ func (c *Client) backup(ctx context.Context, t Target) (b listedBackup, found bo
 		return b, false, err
 	}
 	var body struct {
-		Backups []listedBackup `json:"backups"`
+		Backups *[]listedBackup `json:"backups"`
+		Total   int             `json:"total_count"`
 	}
-	if err := json.Unmarshal(resp.body, &body); err != nil {
-		return b, false, notJSON(resp)
+	if err := json.Unmarshal(resp.body, &body); err != nil || body.Backups == nil {
+		return b, false, unreadable(resp)
 	}
-	for _, b := range body.Backups {
+	for _, b := range *body.Backups {
 		if b.ID == t.BackupID {
 			return b, true, nil
 		}
+	}
+	if body.Total > len(*body.Backups) { // the filter was not heeded: it may be on another page
+		return b, false, unreadable(resp)
 	}
 	return b, false, nil
 }

@@ -1,7 +1,7 @@
 // Package dds is a client of the calls that deleting a manual backup needs of the Huawei
 // Cloud Document Database Service API.
 //
-// A call passes a chain of small handlers, one concern each: retry, key lock, pace, parse,
+// A call passes a chain of small handlers, one concern each: retry, pace, key lock, parse,
 // sign, send; see [New].
 package dds
 
@@ -35,7 +35,7 @@ type Options struct {
 	DryRun bool
 	// RetryPolicy decides about tries; default [DefaultRetryPolicy].
 	RetryPolicy RetryPolicy
-	// Now is the clock of the signature and of the key lock; default [time.Now].
+	// Now is the clock of the signature, the key lock and the pace; by default the wall clock.
 	Now func() time.Time
 }
 
@@ -79,7 +79,7 @@ func New(o Options) (*Client, error) {
 		o.Connections = 32
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = wallClock
 	}
 	if o.RetryPolicy == nil {
 		o.RetryPolicy = DefaultRetryPolicy
@@ -91,11 +91,15 @@ func New(o Options) (*Client, error) {
 	c.handle = c.sender.send
 	c.handle = signing(c.handle, o.Now)
 	c.handle = parsing(c.handle, o.Now)
-	c.handle = newPace(o.Rate).pacing(c.handle)
 	c.handle = newKeyLock(o.Credentials, o.Renew, o.Now).locking(c.handle)
+	c.handle = newPace(o.Rate, o.Now).pacing(c.handle) // around the lock: who waits here has not passed it
 	c.handle = retrying(c.handle, o.RetryPolicy, rate.NewLimiter(1, 2*o.Connections))
 	return c, nil
 }
+
+// wallClock is the time without the monotonic clock, which stops while a function is frozen:
+// five minutes must pass for a frozen function, too.
+func wallClock() time.Time { return time.Now().Round(0) }
 
 // CloseIdleConnections closes the connections that no call is using.
 func (c *Client) CloseIdleConnections() { c.sender.transport.CloseIdleConnections() }

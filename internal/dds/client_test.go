@@ -2,6 +2,7 @@ package dds_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/secret"
 )
 
 const backup = "8d9586c40b33449a815518d4635a2cd9br02"
@@ -40,7 +42,7 @@ func connect(t *testing.T, server *ddstest.Server, change func(*dds.Options)) *d
 	t.Helper()
 	o := dds.Options{
 		Endpoints:   map[string]string{ddstest.Region: server.URL()},
-		Credentials: dds.Credentials{AccessKey: ddstest.AccessKey, SecretKey: ddstest.SecretKey},
+		Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)},
 		RetryPolicy: quick,
 	}
 	if change != nil {
@@ -89,7 +91,7 @@ func deletes(server *ddstest.Server) int {
 
 func TestDelete(t *testing.T) {
 	server := serve(t, ddstest.Options{SecurityToken: "temporary"})
-	client := connect(t, server, func(o *dds.Options) { o.Credentials.SecurityToken = "temporary" })
+	client := connect(t, server, func(o *dds.Options) { o.Credentials.SecurityToken = secret.New("temporary") })
 	got, err := client.DeleteBackup(limited(t), target(backup), false)
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +108,7 @@ func TestDelete(t *testing.T) {
 
 func TestDeleteWithAToken(t *testing.T) {
 	server := serve(t, ddstest.Options{Token: "iam-token"})
-	client := connect(t, server, func(o *dds.Options) { o.Credentials = dds.Credentials{Token: "iam-token"} })
+	client := connect(t, server, func(o *dds.Options) { o.Credentials = dds.Credentials{Token: secret.New("iam-token")} })
 	if got, err := client.DeleteBackup(limited(t), target(backup), false); err != nil || got.JobID == "" {
 		t.Errorf("deletion %+v, error %v", got, err)
 	}
@@ -325,7 +327,7 @@ func TestFindProject(t *testing.T) {
 		})
 	}
 	server := serve(t, ddstest.Options{})
-	_, err := connect(t, server, func(o *dds.Options) { o.Credentials.SecretKey = "wrong" }).FindProject(limited(t), server.URL(), "cn-north-4")
+	_, err := connect(t, server, func(o *dds.Options) { o.Credentials.SecretKey = secret.New("wrong") }).FindProject(limited(t), server.URL(), "cn-north-4")
 	if e := asError(t, err); e.Class != dds.Unauthenticated || e.Code != "401" || !strings.Contains(e.Message, "verify aksk signature fail") {
 		t.Errorf("error %+v", e)
 	}
@@ -414,7 +416,7 @@ func TestNoServer(t *testing.T) {
 	server.Close()
 	client, err := dds.New(dds.Options{
 		Endpoints:   map[string]string{ddstest.Region: server.URL},
-		Credentials: dds.Credentials{AccessKey: "a", SecretKey: "s"}, RetryPolicy: quick,
+		Credentials: dds.Credentials{AccessKey: secret.New("a"), SecretKey: secret.New("s")}, RetryPolicy: quick,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -427,7 +429,7 @@ func TestNoServer(t *testing.T) {
 
 func TestCredentialsAreNeverPrinted(t *testing.T) {
 	server := serve(t, ddstest.Options{})
-	c := dds.Credentials{AccessKey: "AK-hidden", SecretKey: "SK-hidden", SecurityToken: "ST-hidden", Token: "T-hidden"}
+	c := dds.Credentials{AccessKey: secret.New("AK-hidden"), SecretKey: secret.New("SK-hidden"), SecurityToken: secret.New("ST-hidden"), Token: secret.New("T-hidden")}
 	client := connect(t, server, func(o *dds.Options) { o.Credentials = c })
 	_, err := client.DeleteBackup(limited(t), target(backup), false)
 	var out strings.Builder
@@ -474,5 +476,184 @@ func TestABatchAtOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, jobs); diff != "" {
 		t.Errorf("jobs (-want +got):\n%s", diff)
+	}
+}
+
+// Over real sockets: a wrong key goes out once, whatever the batch, and is then left alone.
+func TestABatchWithAWrongKey(t *testing.T) {
+	server := serve(t, ddstest.Options{})
+	client := connect(t, server, func(o *dds.Options) { o.Credentials.SecretKey = secret.New("wrong") })
+	for range 3 {
+		var wg sync.WaitGroup
+		for _, b := range ddstest.SampleBackups()[:10] {
+			wg.Go(func() {
+				_, err := client.DeleteBackup(limited(t), target(b.ID), false)
+				if e := asError(t, err); e.Class != dds.Unauthenticated {
+					t.Errorf("error %+v", e)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if calls := server.Calls(); len(calls) != 1 {
+		t.Errorf("%d calls with a wrong key, want one", len(calls))
+	}
+}
+
+func TestRefusedCredentials(t *testing.T) {
+	for name, tc := range map[string]struct {
+		server ddstest.Options
+		change func(*dds.Options)
+	}{
+		"clock skew":    {change: func(o *dds.Options) { o.Now = func() time.Time { return time.Now().Add(-16 * time.Minute) } }},
+		"expired token": {server: ddstest.Options{SecurityToken: "new"}, change: func(o *dds.Options) { o.Credentials.SecurityToken = secret.New("old") }},
+		"IAM token":     {server: ddstest.Options{Token: "new"}, change: func(o *dds.Options) { o.Credentials = dds.Credentials{Token: secret.New("old")} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, tc.server)
+			client := connect(t, server, tc.change)
+			_, err := client.DeleteBackup(limited(t), target(backup), false)
+			if e := asError(t, err); e.Class != dds.Unauthenticated || len(server.Calls()) != 1 {
+				t.Errorf("error %+v after %d calls", e, len(server.Calls()))
+			}
+		})
+	}
+}
+
+// The refusal counts, also where its text cannot be read to the end.
+func TestARefusalThatBreaksOff(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.Header().Set("Content-Length", "100")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"error_code":`))
+	}))
+	t.Cleanup(server.Close)
+	client, err := dds.New(dds.Options{
+		Endpoints: map[string]string{ddstest.Region: server.URL}, Credentials: dds.Credentials{AccessKey: secret.New("a"), SecretKey: secret.New("s")}, RetryPolicy: quick,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.DeleteBackup(limited(t), target(backup), false)
+	if e := asError(t, err); e.Class != dds.Unauthenticated || calls != 1 {
+		t.Errorf("error %+v after %d calls", e, calls)
+	}
+}
+
+// Credentials stay with the host that they are for.
+func TestNoRedirectIsFollowed(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
+	t.Cleanup(elsewhere.Close)
+	server := serve(t, ddstest.Options{})
+	f := ddstest.RawAnswer(http.StatusTemporaryRedirect, "text/html", "")
+	f.Header = http.Header{"Location": {elsewhere.URL}}
+	server.Inject(f)
+	_, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
+	if e := asError(t, err); e.Class != dds.Forbidden {
+		t.Errorf("error %+v", e)
+	}
+}
+
+func TestAnAnswerWithoutEnd(t *testing.T) {
+	server := serve(t, ddstest.Options{})
+	server.Inject(ddstest.AnswerAfter(http.StatusAccepted, "application/json", `{"job_id":"`+strings.Repeat("x", 2<<20)+`"}`))
+	got, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
+	if err != nil || got.Unconfirmed == "" {
+		t.Errorf("deletion of %d bytes, error %v, want it unconfirmed", len(got.JobID), err)
+	}
+}
+
+func TestOldTLSIsRefused(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.TLS = &tls.Config{MaxVersion: tls.VersionTLS11} //nolint:gosec // that is the point
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	client, err := dds.New(dds.Options{Endpoints: map[string]string{ddstest.Region: server.URL}, RetryPolicy: quick})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.DeleteBackup(limited(t), target(backup), false)
+	if e := asError(t, err); e.Class != dds.Unavailable || e.AnswerLost || !strings.Contains(e.Error(), "protocol version") {
+		t.Errorf("error %+v", e)
+	}
+}
+
+// DDS_RATE, and the limit of a throttling DDS, hold for the client as a whole.
+func TestTheClientKeepsItsRate(t *testing.T) {
+	server := serve(t, ddstest.Options{})
+	client := connect(t, server, func(o *dds.Options) { o.Rate = 1 })
+	if _, err := client.DeleteBackup(limited(t), target(backup), false); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := client.DeleteBackup(ctx, target(backup), false)
+	if e := asError(t, err); e.Class != dds.Throttled || len(server.Calls()) != 1 {
+		t.Errorf("error %+v after %d calls: a second call in the same second", e, len(server.Calls()))
+	}
+}
+
+func TestThrottledTogether(t *testing.T) {
+	server := serve(t, ddstest.Options{Limit: 2, Window: time.Hour})
+	client := connect(t, server, nil)
+	for _, b := range ddstest.SampleBackups()[:2] {
+		if _, err := client.DeleteBackup(limited(t), target(b.ID), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		_, err := client.DeleteBackup(ctx, target(backup), false)
+		cancel()
+		if e := asError(t, err); e.Class != dds.Throttled {
+			t.Errorf("error %+v", e)
+		}
+	}
+	if calls := server.Calls(); len(calls) != 3 {
+		t.Errorf("%d calls, want two and the one that was throttled", len(calls))
+	}
+}
+
+// Whatever comes after a lost answer, it is never final that the backup was not there, or that
+// the request was wrong.
+func TestAfterALostAnswerNothingIsFinal(t *testing.T) {
+	unknown := ddstest.Answer(400, "DBS.299999", "The backup is being deleted").On(http.MethodDelete)
+	gone := ddstest.Answer(400, "DBS.201214", "gone").On(http.MethodDelete)
+	for name, tc := range map[string]struct {
+		options ddstest.Options
+		faults  []ddstest.Fault
+		class   dds.Class
+	}{
+		"an unknown code, and the list knows":  {faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}},
+		"an unknown code, and no right to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}, class: dds.Unavailable},
+		"a proxy's 503, and then gone":         {faults: []ddstest.Fault{ddstest.AnswerAfter(503, "text/plain", "upstream connect error"), gone}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := serve(t, tc.options)
+			server.Inject(tc.faults...)
+			got, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
+			if tc.class == "" {
+				if err != nil || got.Unconfirmed == "" {
+					t.Errorf("deletion %+v, error %v", got, err)
+				}
+			} else if e := asError(t, err); e.Class != tc.class || !e.AnswerLost {
+				t.Errorf("error %+v", e)
+			}
+		})
+	}
+}
+
+func TestAListThatCannotBeRead(t *testing.T) {
+	for _, body := range []string{
+		`{}`, `null`, `{"status":"ok"}`, `{"backups":null}`, `{"error_code":"DBS.200998"}`, `{"backups":[{"id":"x"}],"total_count":250}`, `<html>`,
+	} {
+		server := serve(t, ddstest.Options{})
+		server.Inject(ddstest.RawAnswer(200, "application/json", body).On(http.MethodGet))
+		_, err := connect(t, server, func(o *dds.Options) { o.RequireManual = true }).DeleteBackup(limited(t), target(backup), false)
+		if e := asError(t, err); e.Class != dds.Unavailable || deletes(server) != 0 {
+			t.Errorf("%s: error %+v", body, e)
+		}
 	}
 }

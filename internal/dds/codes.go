@@ -32,7 +32,7 @@ func classOf(status int, code string) Class {
 	switch {
 	case status < 300 || status >= 500:
 		return Unavailable
-	case !strings.HasPrefix(code, "DBS.") && !isGateway(code):
+	case !strings.HasPrefix(code, "DBS.") && !malformed(status, code):
 		return Forbidden
 	case status == http.StatusNotFound:
 		return NotFound
@@ -41,8 +41,10 @@ func classOf(status int, code string) Class {
 	}
 }
 
-func isGateway(code string) bool {
-	return strings.HasPrefix(code, "APIGW.") || strings.HasPrefix(code, "APIG.") || strings.HasPrefix(code, "APIC.")
+// malformed reports whether the gateway refused the form of the request. What else it says
+// of a 4xx is no verdict on a backup, which it does not know.
+func malformed(status int, code string) bool {
+	return strings.HasPrefix(code, "API") && strings.HasSuffix(code, ".0201") && status != http.StatusNotFound
 }
 
 // classOfCode is the class of each DDS code that a deletion can meet. The published table has

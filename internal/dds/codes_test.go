@@ -126,6 +126,10 @@ func TestUnknownCodes(t *testing.T) {
 		{429, "DBS.999999", Throttled},
 		{500, "DBS.999999", Unavailable},
 		{503, "APIGW.9999", Unavailable},
+		{400, "APIGW.9999", Forbidden},
+		{404, "APIGW.9999", Forbidden},
+		{405, "APIG.9999", Forbidden},
+		{404, "APIGW.0201", Forbidden},
 		// Not DDS's own answer, so no verdict on a backup.
 		{400, "", Forbidden},
 		{404, "", Forbidden},

@@ -33,23 +33,24 @@ func (c *Client) DeleteBackup(ctx context.Context, t Target, maybeSent bool) (De
 			return d, err
 		}
 	}
-	if c.dryRun {
-		return Deletion{Simulated: true}, nil
-	}
 	call, err := c.newCall(ctx, http.MethodDelete, t, nil, "v3", t.ProjectID, "backups", t.BackupID)
 	if err != nil {
 		return Deletion{}, err
+	}
+	if c.dryRun {
+		return Deletion{Simulated: true}, nil
 	}
 	resp, err := c.handle(call)
 	lost := maybeSent || call.answerLost
 	if err != nil {
 		return c.settle(ctx, t, lost, err)
 	}
-	var body struct {
+	var body *struct {
 		JobID string `json:"job_id"`
+		Code  string `json:"error_code"`
 	}
-	if err := json.Unmarshal(resp.body, &body); err != nil {
-		return c.settle(ctx, t, true, notJSON(resp))
+	if err := json.Unmarshal(resp.body, &body); err != nil || body == nil || body.Code != "" {
+		return c.settle(ctx, t, true, unreadable(resp))
 	}
 	if body.JobID == "" {
 		return Deletion{Unconfirmed: "DDS took the deletion but named no job"}, nil
@@ -57,10 +58,11 @@ func (c *Client) DeleteBackup(ctx context.Context, t Target, maybeSent bool) (De
 	return Deletion{JobID: printable(body.JobID)}, nil
 }
 
-// notJSON is the error of a success that cannot be read: whoever sent it, DDS may have done its work.
-func notJSON(resp *response) *Error {
+// unreadable is the error of a success that is not what it should be: whoever sent it, DDS may
+// have done its work.
+func unreadable(resp *response) *Error {
 	return &Error{
-		Class: Unavailable, Message: "a success that is not JSON: " + describe(resp), StatusCode: resp.status,
+		Class: Unavailable, Message: "a success that cannot be read: " + describe(resp), StatusCode: resp.status,
 		RequestID: printable(resp.header.Get("X-Request-Id")), AnswerLost: true,
 	}
 }
@@ -74,10 +76,13 @@ func (c *Client) settle(ctx context.Context, t Target, lost bool, err error) (De
 	}
 	lost = lost || e.AnswerLost
 	gone := e.Class == NotFound
-	if e.Code == codeAmbiguous || (lost && (e.Class == Unavailable || e.Class == Conflict)) {
+	if e.Code == codeAmbiguous || (lost && (e.Class == Unavailable || e.Class == Conflict || e.Class == Invalid)) {
 		backup, found, err := c.backup(ctx, t)
 		switch {
 		case err != nil: // it cannot be asked
+			if lost && e.Class == Invalid { // which may be the code for a backup that is being deleted
+				e.Class, e.AnswerLost = Unavailable, true
+			}
 			return Deletion{}, e
 		case !found:
 			gone = true

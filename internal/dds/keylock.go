@@ -3,6 +3,7 @@ package dds
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 )
@@ -23,44 +24,54 @@ const renewEvery = 30 * time.Second
 //     the others wait for it;
 //   - a refused key is left alone for five minutes, unless the credentials change.
 type keyLock struct {
-	renew func(context.Context) (Credentials, error) // nil where credentials cannot change
-	now   func() time.Time
-	alone chan struct{} // holds the one call that goes alone
+	renew    func(context.Context) (Credentials, error) // nil where credentials cannot change
+	now      func() time.Time
+	alone    chan struct{} // holds the one call that goes alone
+	renewing chan struct{} // holds the one call that reads the credentials anew
 
-	mu          sync.Mutex
+	mu          sync.Mutex // never held while anything is waited for
 	credentials Credentials
 	provenUntil time.Time
 	refused     *Error // why the key is left alone; nil where it is not
 	refusedAt   time.Time
 	renewedAt   time.Time
+	renewErr    error // of the last reading
+	unanswered  int   // calls that went alone and had no answer
 }
 
 func newKeyLock(c Credentials, renew func(context.Context) (Credentials, error), now func() time.Time) *keyLock {
-	return &keyLock{renew: renew, now: now, alone: make(chan struct{}, 1), credentials: c}
+	return &keyLock{
+		renew: renew, now: now, alone: make(chan struct{}, 1), renewing: make(chan struct{}, 1), credentials: c,
+	}
 }
 
 // locking returns a handler that lets calls pass as l allows. A refused key is looked up anew
 // once, and where that brings another, the call goes out again with it.
 func (l *keyLock) locking(next handler) handler {
 	return func(c *call) (*response, error) {
-		for again := true; ; again = false {
-			leave, err := l.enter(c)
-			if err != nil {
-				return nil, err
-			}
-			resp, err := next(c)
-			refused := l.settle(c.credentials, err)
-			leave()
-			if !refused || !again || !l.renewed(c.Context(), c.credentials) {
-				return resp, err
-			}
+		resp, refused, err := l.through(c, next)
+		if refused && l.renewed(c.Context(), c.credentials) {
+			resp, _, err = l.through(c, next)
 		}
+		return resp, err
 	}
+}
+
+// through sends c through next when it may go, and reports whether its key was refused.
+func (l *keyLock) through(c *call, next handler) (resp *response, refused bool, err error) {
+	leave, err := l.enter(c)
+	if err != nil {
+		return nil, false, err
+	}
+	defer leave()
+	resp, err = next(c)
+	return resp, l.settle(c.credentials, err), err
 }
 
 // enter gives c its credentials as soon as it may go, and returns what to call after it.
 func (l *keyLock) enter(c *call) (leave func(), err error) {
-	if pass, err := l.pass(c); pass || err != nil {
+	proven, unanswered, err := l.pass(c)
+	if proven || err != nil {
 		return func() {}, err
 	}
 	select {
@@ -71,31 +82,52 @@ func (l *keyLock) enter(c *call) (leave func(), err error) {
 		}
 	}
 	leave = func() { <-l.alone }
-	pass, err := l.pass(c)
-	if pass || err != nil { // the call before has settled it
+	proven, now, err := l.pass(c)
+	if err == nil && !proven && now != unanswered {
+		// One dead call is enough: it must not cost each of those who waited as long again.
+		err = &Error{Class: Unavailable, Message: "another call, which tried the key, had no answer"}
+	}
+	if proven || err != nil {
 		leave()
 		return func() {}, err
 	}
 	return leave, nil
 }
 
-// pass gives c its credentials and reports whether they are proven. The error says that they
-// are left alone.
-func (l *keyLock) pass(c *call) (proven bool, err error) {
+// pass gives c its credentials and reports whether they are proven, and how many calls that
+// tried them had no answer so far. The error says that they are left alone.
+func (l *keyLock) pass(c *call) (proven bool, unanswered int, err error) {
+	if held := l.held(); held != nil && !l.renewed(c.Context(), l.current()) {
+		return false, 0, held
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.refused != nil {
-		left := lockTime - l.now().Sub(l.refusedAt)
-		if left > 0 && !l.lookUp(c.Context()) {
-			held := *l.refused
-			held.Message = "held back, since the key was refused: " + held.Message
-			held.RetryAfter, held.AnswerLost = left, false
-			return false, &held
-		}
-		l.refused = nil
-	}
 	c.credentials = l.credentials
-	return l.now().Before(l.provenUntil), nil
+	return l.now().Before(l.provenUntil), l.unanswered, nil
+}
+
+// held returns why the key is left alone, nil where it is not.
+func (l *keyLock) held() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refused == nil {
+		return nil
+	}
+	left := lockTime - l.now().Sub(l.refusedAt)
+	if left <= 0 {
+		l.refused = nil
+		return nil
+	}
+	held := *l.refused
+	held.Message = "held back, since the key was refused: " + held.Message
+	held.RetryAfter, held.AnswerLost, held.Err = left, false, l.renewErr
+	return &held
+}
+
+func (l *keyLock) current() Credentials {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.credentials
 }
 
 // settle notes what the answer to a call says of its key and reports whether it was refused.
@@ -104,33 +136,53 @@ func (l *keyLock) settle(used Credentials, err error) (refused bool) {
 	failed := errors.As(err, &e)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if used != l.credentials { // replaced meanwhile
+		return failed && e.Class == Unauthenticated
+	}
 	switch {
 	case failed && e.Class == Unauthenticated:
-		if used == l.credentials { // not already replaced
-			l.refused, l.refusedAt, l.provenUntil = e, l.now(), time.Time{}
-		}
+		kept := *e // the call goes on with its own
+		l.refused, l.refusedAt, l.provenUntil = &kept, l.now(), time.Time{}
 		return true
-	case used == l.credentials && (!failed || e.StatusCode != 0):
+	case !failed || provesKey(e):
 		l.provenUntil = l.now().Add(provenTime)
+	default:
+		l.unanswered++
 	}
 	return false
 }
 
-// renewed reports whether there are other credentials now than those that were refused.
-func (l *keyLock) renewed(ctx context.Context, refused Credentials) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.credentials != refused || l.lookUp(ctx)
+// provesKey reports whether an error says that the key was looked at: a code of DDS, or a
+// refusal of the gateway that comes after authentication.
+func provesKey(e *Error) bool {
+	return strings.HasPrefix(e.Code, "DBS.") || (e.Code != "" && e.Class == Forbidden)
 }
 
-// lookUp asks the source for other credentials and reports whether it had them. l.mu is held,
-// so that a batch asks once.
-func (l *keyLock) lookUp(ctx context.Context) bool {
-	if l.renew == nil || l.now().Sub(l.renewedAt) < renewEvery {
+// renewed reports whether there are other credentials now than those that were refused. One
+// call asks their source, and the others wait for it no longer than they may.
+func (l *keyLock) renewed(ctx context.Context, refused Credentials) bool {
+	if l.renew == nil {
 		return false
 	}
-	l.renewedAt = l.now()
+	select {
+	case l.renewing <- struct{}{}:
+		defer func() { <-l.renewing }()
+	case <-ctx.Done():
+		return false
+	}
+	l.mu.Lock()
+	changed, due := l.credentials != refused, l.now().Sub(l.renewedAt) >= renewEvery
+	l.mu.Unlock()
+	if changed || !due {
+		return changed
+	}
 	fresh, err := l.renew(ctx)
+	if ctx.Err() != nil {
+		return false // it was not asked in earnest
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.renewedAt, l.renewErr = l.now(), err
 	if err != nil || fresh == l.credentials {
 		return false
 	}

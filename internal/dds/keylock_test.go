@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"dds-backup-delete/internal/secret"
 )
 
 // newTestCall returns a call that a fake handler answers.
@@ -41,7 +43,7 @@ func batch(t *testing.T, h handler, n int) []error {
 func TestOneCallProvesTheKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most, calls atomic.Int64
-		l := newKeyLock(Credentials{AccessKey: "a"}, nil, time.Now)
+		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
 		h := l.locking(func(*call) (*response, error) {
 			first := calls.Add(1) == 1
 			if n := now.Add(1); n > most.Load() {
@@ -80,14 +82,18 @@ func TestWhatProvesTheKey(t *testing.T) {
 		err    error
 		proven bool
 	}{
-		"a success":       {nil, true},
-		"not found":       {&Error{Class: NotFound, StatusCode: 400}, true},
-		"no right":        {&Error{Class: Forbidden, StatusCode: 403}, true},
-		"no answer":       {&Error{Class: Unavailable}, false},
-		"a broken answer": {&Error{Class: Unavailable, StatusCode: 500}, true},
+		"a success":   {nil, true},
+		"not found":   {&Error{Class: NotFound, Code: "DBS.201214", StatusCode: 400}, true},
+		"no right":    {&Error{Class: Forbidden, Code: "DBS.280063", StatusCode: 403}, true},
+		"no access":   {&Error{Class: Forbidden, Code: "APIGW.0302", StatusCode: 403}, true},
+		"no answer":   {&Error{Class: Unavailable}, false},
+		"a bare 502":  {&Error{Class: Unavailable, StatusCode: 502}, false},
+		"IAM is away": {&Error{Class: Unavailable, Code: "APIGW.0613", StatusCode: 503}, false},
+		"throttled":   {&Error{Class: Throttled, Code: "APIGW.0308", StatusCode: 429}, false},
+		"a proxy":     {&Error{Class: Forbidden, StatusCode: 407}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newKeyLock(Credentials{AccessKey: "a"}, nil, time.Now)
+			l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
 			h := l.locking(func(*call) (*response, error) { return nil, tc.err })
 			_, _ = h(newTestCall(t.Context(), t))
 			if proven := time.Now().Before(l.provenUntil); proven != tc.proven {
@@ -100,7 +106,7 @@ func TestWhatProvesTheKey(t *testing.T) {
 func TestARefusedKeyIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		l := newKeyLock(Credentials{AccessKey: "a"}, nil, time.Now)
+		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
 		h := l.locking(func(*call) (*response, error) {
 			calls.Add(1)
 			time.Sleep(20 * time.Millisecond)
@@ -134,7 +140,7 @@ func TestARefusedKeyIsLeftAlone(t *testing.T) {
 // A key that turns bad after it was proven is left alone as well.
 func TestAProvenKeyThatTurnsBad(t *testing.T) {
 	good, calls := true, 0
-	l := newKeyLock(Credentials{AccessKey: "a"}, nil, time.Now)
+	l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
 	h := l.locking(func(*call) (*response, error) {
 		if calls++; good {
 			return &response{status: 202}, nil
@@ -155,7 +161,7 @@ func TestAProvenKeyThatTurnsBad(t *testing.T) {
 
 func TestARotatedKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inSecret := Credentials{AccessKey: "old"}
+		inSecret := Credentials{AccessKey: secret.New("old")}
 		accepted := inSecret
 		reads := 0
 		renew := func(context.Context) (Credentials, error) {
@@ -181,19 +187,19 @@ func TestARotatedKey(t *testing.T) {
 
 		// Rotated at both ends: one refusal, one read, and all succeed.
 		time.Sleep(2 * provenTime)
-		inSecret, accepted = Credentials{AccessKey: "new"}, Credentials{AccessKey: "new"}
+		inSecret, accepted = Credentials{AccessKey: secret.New("new")}, Credentials{AccessKey: secret.New("new")}
 		for _, err := range batch(t, h, 10) {
 			if err != nil {
 				t.Errorf("error %v", err)
 			}
 		}
-		if reads != 1 || used[Credentials{AccessKey: "old"}] != 4 {
+		if reads != 1 || used[Credentials{AccessKey: secret.New("old")}] != 4 {
 			t.Errorf("%d reads, used %v: want one read after one refusal", reads, used)
 		}
 
 		// Withdrawn, and the secret not yet changed: one refusal, no second try.
 		time.Sleep(2 * provenTime)
-		accepted = Credentials{AccessKey: "newer"}
+		accepted = Credentials{AccessKey: secret.New("newer")}
 		before := used[inSecret]
 		for _, err := range batch(t, h, 10) {
 			if err == nil {
@@ -217,7 +223,7 @@ func TestARotatedKey(t *testing.T) {
 
 func TestTheKeyIsWaitedForNoLongerThanTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newKeyLock(Credentials{AccessKey: "a"}, nil, time.Now)
+		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
 		h := l.locking(func(c *call) (*response, error) {
 			<-c.Context().Done()
 			return nil, &Error{Class: Unavailable, Err: c.Context().Err()}
@@ -237,4 +243,96 @@ func TestTheKeyIsWaitedForNoLongerThanTheDeadline(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// A dead DDS costs those who wait one call's time, not one each.
+func TestADeadCallFailsThoseWhoWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
+		h := l.locking(func(*call) (*response, error) {
+			calls++
+			time.Sleep(10 * time.Second)
+			return nil, &Error{Class: Unavailable}
+		})
+		start := time.Now()
+		batch(t, h, 100)
+		if took := time.Since(start); took != 10*time.Second || calls != 1 {
+			t.Errorf("a hundred calls took %v, %d went out", took, calls)
+		}
+	})
+}
+
+// Who only waits for its turn at the limiter has not passed the lock yet.
+func TestARefusedKeyStopsThoseInThePace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		good, refusals := true, 0
+		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
+		var mu sync.Mutex
+		h := newPace(20, time.Now).pacing(l.locking(func(*call) (*response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if good {
+				return &response{status: 202}, nil
+			}
+			refusals++
+			return nil, refusedKey()
+		}))
+		batch(t, h, 1)
+		good = false
+		batch(t, h, 40)
+		if refusals > 1 {
+			t.Errorf("%d calls went out with a refused key", refusals)
+		}
+	})
+}
+
+// A call that has its answer must not wait for another one's look at the secret.
+func TestNobodyWaitsForTheSecretInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		renew := func(ctx context.Context) (Credentials, error) {
+			<-ctx.Done()
+			return Credentials{}, ctx.Err()
+		}
+		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, renew, time.Now)
+		l.provenUntil = time.Now().Add(time.Hour)
+		h := l.locking(func(c *call) (*response, error) {
+			if c.Method == http.MethodGet {
+				time.Sleep(10 * time.Millisecond)
+				return nil, refusedKey()
+			}
+			time.Sleep(50 * time.Millisecond)
+			return &response{status: 202}, nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		bad, good := newTestCall(ctx, t), newTestCall(ctx, t)
+		bad.Method = http.MethodGet
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = h(bad) })
+		wg.Go(func() {
+			start := time.Now()
+			if _, err := h(good); err != nil || time.Since(start) != 50*time.Millisecond {
+				t.Errorf("error %v after %v", err, time.Since(start))
+			}
+		})
+		wg.Wait()
+		if !l.renewedAt.IsZero() {
+			t.Error("a look that was cut short counts")
+		}
+	})
+}
+
+// A panic must not leave the way barred for ever.
+func TestAPanicLeavesTheWayFree(t *testing.T) {
+	l := newKeyLock(Credentials{}, nil, time.Now)
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = l.locking(func(*call) (*response, error) { panic("bug") })(newTestCall(t.Context(), t))
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := l.locking(func(*call) (*response, error) { return &response{}, nil })(newTestCall(ctx, t)); err != nil {
+		t.Error(err)
+	}
 }

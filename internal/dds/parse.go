@@ -43,7 +43,7 @@ func parseError(resp *response, now time.Time) *Error {
 		RetryAfter: retryAfter(resp.header.Get("Retry-After"), now),
 		// A gateway that gave up on its backend cannot know what the backend still did, and
 		// an odd success may be one.
-		AnswerLost: resp.status < 300 || (resp.status >= 500 && resp.status != http.StatusServiceUnavailable),
+		AnswerLost: resp.status < 300 || (resp.status >= 500 && (resp.status != http.StatusServiceUnavailable || code == "")),
 	}
 	if e.Class == Throttled {
 		if limit, ok := parseRateLimit(message); ok {

@@ -29,7 +29,7 @@ func (c *Client) FindProject(ctx context.Context, iam, name string) (id string, 
 		} `json:"projects"`
 	}
 	if err := json.Unmarshal(resp.body, &body); err != nil {
-		return "", notJSON(resp)
+		return "", unreadable(resp)
 	}
 	found := 0
 	for _, p := range body.Projects {

@@ -2,6 +2,7 @@ package dds
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -57,13 +58,16 @@ func (s *sender) send(c *call) (*response, error) {
 		return nil, &Error{
 			Class: Unavailable, Message: "no answer", Err: err,
 			AnswerLost: wrote.Load(),
-			stale:      reused.Load() && c.Context().Err() == nil,
+			stale:      reused.Load() && !isTimeout(err),
 		}
 	}
 	defer res.Body.Close() //nolint:errcheck // the body was read
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err == nil && len(body) > maxBody {
 		err = fmt.Errorf("longer than %d bytes", maxBody)
+	}
+	if err != nil && res.StatusCode >= 400 && res.StatusCode < 500 {
+		body, err = nil, nil // the refusal is clear, whatever its text was
 	}
 	if err != nil {
 		return nil, &Error{
@@ -73,10 +77,16 @@ func (s *sender) send(c *call) (*response, error) {
 	return &response{status: res.StatusCode, header: res.Header, body: body}, nil
 }
 
+// isTimeout tells a slow answer from a dead connection.
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
 // dropStale closes the kept connections after a pause that the timer of the transport, which
 // stops while the function is frozen, may not have noticed.
 func (s *sender) dropStale() {
-	now := time.Now().Round(0)
+	now := wallClock()
 	s.mu.Lock()
 	stale := !s.lastUse.IsZero() && now.Sub(s.lastUse) > idleTime
 	s.lastUse = now

@@ -33,15 +33,17 @@ var signedHeaders = []string{"Host", headerProjectID, headerDate, headerSecurity
 // pair or, where there is none, with the IAM token.
 func signing(next handler, now func() time.Time) handler {
 	return func(c *call) (*response, error) {
-		if c.credentials.AccessKey == "" {
+		// Of credentials that were replaced meanwhile, nothing may stay.
+		for _, name := range []string{headerAuthToken, headerAuthorization, headerDate, headerSecurityToken} {
+			c.Header.Del(name)
+		}
+		if c.credentials.AccessKey.IsZero() {
 			c.Header.Set(headerAuthToken, c.credentials.Token.Reveal())
 			return next(c)
 		}
 		c.Header.Set(headerDate, now().UTC().Format(dateLayout))
-		if c.credentials.SecurityToken != "" {
+		if !c.credentials.SecurityToken.IsZero() {
 			c.Header.Set(headerSecurityToken, c.credentials.SecurityToken.Reveal())
-		} else {
-			c.Header.Del(headerSecurityToken) // of a pair that was replaced meanwhile
 		}
 		Sign(c.Request, emptyBodySHA256, c.credentials, signedHeaders)
 		return next(c)

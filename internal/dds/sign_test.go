@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"dds-backup-delete/internal/secret"
 )
 
 // The five vectors: the first two stand in the official SDK's own tests, the others were
@@ -60,7 +62,7 @@ func TestSignVectors(t *testing.T) {
 				r.Header.Set(name, value)
 			}
 			hash := sha256.Sum256([]byte(tc.body))
-			Sign(r, hex.EncodeToString(hash[:]), Credentials{AccessKey: "AccessKey", SecretKey: "SecretKey"}, tc.sign)
+			Sign(r, hex.EncodeToString(hash[:]), Credentials{AccessKey: secret.New("AccessKey"), SecretKey: secret.New("SecretKey")}, tc.sign)
 			want := "SDK-HMAC-SHA256 Access=AccessKey, SignedHeaders=" + tc.signed + ", Signature=" + tc.signature
 			if got := r.Header.Get("Authorization"); got != want {
 				t.Errorf("Authorization\n got %s\nwant %s", got, want)
@@ -87,6 +89,6 @@ func BenchmarkSign(b *testing.B) {
 	r.Header.Set("X-Project-Id", "0549b4a43100d4f32f51c01c2fe4acdb")
 	b.ReportAllocs()
 	for b.Loop() {
-		Sign(r, emptyBodySHA256, Credentials{AccessKey: "AccessKey", SecretKey: "SecretKey"}, signedHeaders)
+		Sign(r, emptyBodySHA256, Credentials{AccessKey: secret.New("AccessKey"), SecretKey: secret.New("SecretKey")}, signedHeaders)
 	}
 }

@@ -20,6 +20,7 @@ const (
 // pace slows all calls of the process together after a throttled answer, and recovers by
 // itself.
 type pace struct {
+	now     func() time.Time
 	ceiling rate.Limit // DDS_RATE, or rate.Inf
 	limiter *rate.Limiter
 
@@ -30,8 +31,8 @@ type pace struct {
 }
 
 // newPace returns a pace of so many calls per second; 0 for no limit but the service's own.
-func newPace(perSecond float64) *pace {
-	p := &pace{ceiling: rate.Inf}
+func newPace(perSecond float64, now func() time.Time) *pace {
+	p := &pace{ceiling: rate.Inf, now: now}
 	if perSecond > 0 {
 		p.ceiling = rate.Limit(perSecond)
 	}
@@ -56,9 +57,9 @@ func (p *pace) pacing(next handler) handler {
 		resp, err := next(c)
 		var e *Error
 		if errors.As(err, &e) && e.Class == Throttled {
-			p.slow(e, time.Now())
+			p.slow(e, p.now())
 		} else if err == nil || e.StatusCode != 0 {
-			p.recover(time.Now())
+			p.recover(p.now())
 		}
 		return resp, err
 	}
@@ -67,7 +68,7 @@ func (p *pace) pacing(next handler) handler {
 // wait waits for the turn of c. Where its deadline comes first, c is given back at once.
 func (p *pace) wait(c *call) error {
 	p.mu.Lock()
-	pause := time.Until(p.until)
+	pause := p.until.Sub(p.now())
 	p.mu.Unlock()
 	deadline, bounded := c.Context().Deadline()
 	if bounded && pause > time.Until(deadline) {

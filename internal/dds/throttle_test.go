@@ -71,7 +71,7 @@ func TestPaceFollowsTheLimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := tc.window
-				press(t, newPace(0).pacing(w.handle), 32, 10*time.Minute)
+				press(t, newPace(0, time.Now).pacing(w.handle), 32, 10*time.Minute)
 				allowed := (10 * time.Minute).Seconds() / w.limit.Window.Seconds() * float64(w.limit.Calls)
 				if share := float64(w.taken) / allowed; share < tc.least {
 					t.Errorf("%.0f %% of what was allowed, want %.0f", 100*share, 100*tc.least)
@@ -87,7 +87,7 @@ func TestPaceFollowsTheLimit(t *testing.T) {
 
 func TestPaceRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(0)
+		p := newPace(0, time.Now)
 		throttled := true
 		h := p.pacing(func(*call) (*response, error) {
 			if throttled {
@@ -111,7 +111,7 @@ func TestPaceHoldsAFixedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		var mu sync.Mutex
-		h := newPace(5).pacing(func(*call) (*response, error) {
+		h := newPace(5, time.Now).pacing(func(*call) (*response, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			calls++
@@ -127,7 +127,7 @@ func TestPaceHoldsAFixedRate(t *testing.T) {
 // Who cannot have a turn before the deadline is told so at once, and not kept.
 func TestPaceGivesBackAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newPace(0).pacing(func(*call) (*response, error) {
+		h := newPace(0, time.Now).pacing(func(*call) (*response, error) {
 			return nil, &Error{Class: Throttled, StatusCode: 429, RetryAfter: 30 * time.Second}
 		})
 		_, _ = h(newTestCall(t.Context(), t))

@@ -15,6 +15,7 @@ import (
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/secret"
 )
 
 // serve starts a simulated DDS and returns a configuration for it.
@@ -24,7 +25,7 @@ func serve(t *testing.T) (*ddstest.Server, *config.Config) {
 	t.Cleanup(server.Close)
 	server.Add(ddstest.SampleBackups()...)
 	return server, &config.Config{
-		Credentials: dds.Credentials{AccessKey: ddstest.AccessKey, SecretKey: ddstest.SecretKey},
+		Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)},
 		ProjectID:   ddstest.ProjectID,
 		Region:      ddstest.Region,
 		Endpoints:   map[string]string{ddstest.Region: server.URL()},
@@ -107,33 +108,33 @@ func (s *secrets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestARotatedSecretNeedsNoRedeploy(t *testing.T) {
 	server, c := serve(t)
-	secret := new(secrets)
-	manager := httptest.NewServer(secret)
+	vault := new(secrets)
+	manager := httptest.NewServer(vault)
 	t.Cleanup(manager.Close)
 	c.Credentials = dds.Credentials{}
 	c.SecretARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:huaweicloud-AbCdEf"
-	c.AWSAccessKeyID, c.AWSSecretAccessKey, c.AWSEndpointSecretsManager = "AKIA", "aws", manager.URL
+	c.AWSAccessKeyID, c.AWSSecretAccessKey, c.AWSEndpointSecretsManager = "AKIA", secret.New("aws"), manager.URL
 
 	if _, err := New(t.Context(), c, discard, nil); err == nil || !strings.Contains(err.Error(), "HUAWEICLOUD_SECRET_ARN") {
 		t.Errorf("a secret that is not there: error %v", err)
 	}
 
-	secret.set(`{"HUAWEICLOUD_SDK_AK":"` + ddstest.AccessKey + `","HUAWEICLOUD_SDK_SK":"` + ddstest.SecretKey + `"}`)
+	vault.set(`{"HUAWEICLOUD_SDK_AK":"` + ddstest.AccessKey + `","HUAWEICLOUD_SDK_SK":"` + ddstest.SecretKey + `"}`)
 	h, err := New(t.Context(), c, discard, new(bytes.Buffer))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Handle(t.Context(), "invocation", direct(0)); err != nil || secret.reads != 1 {
-		t.Fatalf("error %v, %d reads", err, secret.reads)
+	if _, err := h.Handle(t.Context(), "invocation", direct(0)); err != nil || vault.reads != 1 {
+		t.Fatalf("error %v, %d reads", err, vault.reads)
 	}
 
 	server.SetKeys("AKROTATED", "SKROTATED", "")
-	secret.set(`{"HW_ACCESS_KEY":"AKROTATED","HW_SECRET_KEY":"SKROTATED"}`)
-	if _, err := h.Handle(t.Context(), "invocation", direct(1)); err != nil || secret.reads != 2 {
-		t.Errorf("after the rotation: error %v, %d reads", err, secret.reads)
+	vault.set(`{"HW_ACCESS_KEY":"AKROTATED","HW_SECRET_KEY":"SKROTATED"}`)
+	if _, err := h.Handle(t.Context(), "invocation", direct(1)); err != nil || vault.reads != 2 {
+		t.Errorf("after the rotation: error %v, %d reads", err, vault.reads)
 	}
-	if _, err := h.Handle(t.Context(), "invocation", direct(2)); err != nil || secret.reads != 2 {
-		t.Errorf("and then: error %v, %d reads", err, secret.reads)
+	if _, err := h.Handle(t.Context(), "invocation", direct(2)); err != nil || vault.reads != 2 {
+		t.Errorf("and then: error %v, %d reads", err, vault.reads)
 	}
 }
 

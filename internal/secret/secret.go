@@ -4,17 +4,35 @@ package secret
 import (
 	"fmt"
 	"log/slog"
+	"unique"
 )
 
 // Redacted stands in for a secret wherever one would be printed.
 const Redacted = "REDACTED"
 
-// String is a secret text. It prints, logs and marshals as [Redacted], also as a
-// field of a printed struct; only [String.Reveal] gives the text.
-type String string
+// String is a secret text. It prints, logs and marshals as [Redacted], and even where a printer
+// cannot ask it to (a verb like %p, an unexported field), it shows no more than an address.
+// Equal texts are equal Strings. The zero value is the empty text.
+type String struct{ text unique.Handle[string] }
+
+// New returns a secret of that text.
+func New(text string) String {
+	if text == "" {
+		return String{}
+	}
+	return String{unique.Make(text)}
+}
 
 // Reveal returns the secret itself.
-func (s String) Reveal() string { return string(s) }
+func (s String) Reveal() string {
+	if s == (String{}) {
+		return ""
+	}
+	return s.text.Value()
+}
+
+// IsZero reports whether there is no text.
+func (s String) IsZero() bool { return s == String{} }
 
 // Format implements [fmt.Formatter]: every verb prints [Redacted].
 func (s String) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(Redacted)) }
@@ -24,3 +42,9 @@ func (s String) LogValue() slog.Value { return slog.StringValue(Redacted) }
 
 // MarshalText implements [encoding.TextMarshaler], which JSON uses too.
 func (s String) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *String) UnmarshalText(text []byte) error {
+	*s = New(string(text))
+	return nil
+}

@@ -14,14 +14,15 @@ import (
 func TestNeverPrinted(t *testing.T) {
 	const plain = "s3cr3t-value"
 	holder := struct {
-		Key  secret.String
-		Keys []secret.String
-	}{plain, []secret.String{plain}}
+		Key    secret.String
+		Keys   []secret.String
+		hidden secret.String // no method of an unexported field is ever called
+	}{secret.New(plain), []secret.String{secret.New(plain)}, secret.New(plain)}
 
 	var out bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%p", "%t", "%U"} {
 		fmt.Fprintf(&out, verb+"\n", holder)
-		fmt.Fprintf(&out, verb+"\n", secret.String(plain))
+		fmt.Fprintf(&out, verb+"\n", secret.New(plain))
 		fmt.Fprintf(&out, verb+"\n", &holder)
 	}
 	text, err := json.Marshal(holder)
@@ -36,7 +37,11 @@ func TestNeverPrinted(t *testing.T) {
 	if got := out.String(); strings.Contains(got, plain) || strings.Contains(strings.ToLower(got), hex) {
 		t.Errorf("the secret was printed:\n%s", got)
 	}
-	if got := holder.Key.Reveal(); got != plain {
+	if got := holder.hidden.Reveal(); got != plain {
 		t.Errorf("Reveal() = %q", got)
+	}
+	var zero secret.String
+	if zero.Reveal() != "" || !zero.IsZero() || secret.New("") != zero || secret.New(plain) != holder.Key {
+		t.Error("equal texts are not equal, or the empty one is not zero")
 	}
 }
