@@ -96,16 +96,25 @@ func runReal(ctx context.Context, files []string, yes bool, in io.Reader, out io
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "About to delete FOR REAL, at %s, in project %s:\n", c.Endpoints[c.Region], cmp.Or(c.ProjectID, "of that region"))
+	if c.DryRun {
+		fmt.Fprintln(out, "DRY_RUN: everything but the deletion of:")
+	} else {
+		fmt.Fprintln(out, "About to delete FOR REAL:")
+	}
 	for _, sample := range samples {
-		batch, err := event.Decode(sample.payload, invocationID)
+		batch, err := event.Decode(sample.payload, invocationID(sample.name))
 		if err != nil {
 			return fmt.Errorf("%s: %w", sample.name, err)
 		}
 		for _, r := range batch.Requests {
-			if r.Err == nil {
-				fmt.Fprintf(out, "  backup %q  (%s)\n", r.BackupID, sample.name)
+			if r.Err != nil {
+				continue
 			}
+			endpoint, known := c.Endpoints[cmp.Or(r.Region, c.Region)]
+			if !known {
+				endpoint = "nowhere: the region is not allowed"
+			}
+			fmt.Fprintf(out, "  backup %q of project %q at %s  (%s)\n", r.BackupID, cmp.Or(r.ProjectID, c.ProjectID, "the region's"), endpoint, sample.name)
 		}
 	}
 	if !yes {
@@ -119,7 +128,9 @@ func runReal(ctx context.Context, files []string, yes bool, in io.Reader, out io
 	if err != nil {
 		return err
 	}
-	show.all(ctx, samples)
+	if failed := show.all(ctx, samples); failed > 0 {
+		return fmt.Errorf("%d of %d files: not everything was deleted", failed, len(samples))
+	}
 	return nil
 }
 

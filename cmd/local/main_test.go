@@ -111,6 +111,26 @@ func TestRealAsksFirst(t *testing.T) {
 	}
 }
 
+func TestRealNamesEachTarget(t *testing.T) {
+	inProject(t)
+	server := realDDS(t)
+	t.Setenv("ALLOWED_PROJECTS", "other-project")
+	t.Setenv("ALLOWED_REGIONS", "eu-west-101")
+	t.Setenv("HUAWEICLOUD_SDK_REGION_DDS_EU_WEST_101", server.URL()+"/")
+	t.Setenv("HW_CLOUD", "cloud.example.org")
+	file := filepath.Join(t.TempDir(), "event.json")
+	if err := os.WriteFile(file, []byte(`{"backup_id":"a","project_id":"other-project","region":"eu-west-101"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := run(t.Context(), []string{"-real", "-yes", file}, nil, &out); err == nil {
+		t.Error("what was not deleted is no error")
+	}
+	if want := `backup "a" of project "other-project" at ` + server.URL(); !strings.Contains(out.String(), want) {
+		t.Errorf("it does not say %s:\n%s", want, out.String())
+	}
+}
+
 func TestRealWithYes(t *testing.T) {
 	inProject(t)
 	server := realDDS(t)

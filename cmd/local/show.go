@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +23,9 @@ import (
 	"dds-backup-delete/internal/handler"
 )
 
-// invocationID stands for the id that Lambda gives an invocation.
-const invocationID = "local-invocation"
+// invocationID stands for the id that Lambda gives an invocation: one for each file, since a
+// request without an id of its own is known by it.
+func invocationID(name string) string { return "local:" + filepath.Base(name) }
 
 // timeout is that of the deployed function.
 const timeout = 30 * time.Second
@@ -45,17 +47,20 @@ func newShow(ctx context.Context, c *config.Config, out io.Writer) (*show, error
 	return s, err
 }
 
-// all shows each sample in turn.
-func (s *show) all(ctx context.Context, samples []sample) {
+// all shows each sample in turn and counts those of which something was not deleted.
+func (s *show) all(ctx context.Context, samples []sample) (failed int) {
 	for _, sample := range samples {
-		s.one(ctx, sample)
+		if !s.one(ctx, sample) {
+			failed++
+		}
 	}
+	return failed
 }
 
-// one shows what comes of one sample.
-func (s *show) one(ctx context.Context, in sample) {
+// one shows what comes of one sample and reports whether all of it was deleted.
+func (s *show) one(ctx context.Context, in sample) (ok bool) {
 	fmt.Fprintf(s.out, "\n%s\n", in.name)
-	s.lines("came in", cameIn(in.payload))
+	s.lines("came in", cameIn(in))
 	before := 0
 	if s.calls != nil {
 		before = len(s.calls())
@@ -64,7 +69,7 @@ func (s *show) one(ctx context.Context, in sample) {
 	s.log.Reset()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	reply, err := s.handler.Handle(ctx, invocationID, in.payload)
+	reply, err := s.handler.Handle(ctx, invocationID(in.name), in.payload)
 	if s.calls != nil {
 		s.lines("DDS did", answered(s.calls()[before:]))
 	} else {
@@ -76,6 +81,7 @@ func (s *show) one(ctx context.Context, in sample) {
 		s.lines("went out", []string{"to " + s.sink})
 	}
 	s.lines("got back", []string{gotBack(reply, err)})
+	return err == nil && !bytes.Contains(s.log.Bytes(), []byte(`"class":`))
 }
 
 // lines writes the lines of one topic; none is told as "nothing".
@@ -90,8 +96,8 @@ func (s *show) lines(topic string, lines []string) {
 }
 
 // cameIn tells the requests of a payload.
-func cameIn(payload []byte) []string {
-	batch, err := event.Decode(payload, invocationID)
+func cameIn(in sample) []string {
+	batch, err := event.Decode(in.payload, invocationID(in.name))
 	if err != nil {
 		return []string{"no request"}
 	}

@@ -42,6 +42,8 @@ type Service struct {
 	Sink Sink
 	// Scope is what may be deleted.
 	Scope Scope
+	// FindProject looks the scope's project up where it is not known yet; nil where it is.
+	FindProject func(context.Context) (string, error)
 	// Concurrency is how many deletions run at once, at least 1.
 	Concurrency int
 	// Now is the clock that leases are held against; nil for [time.Now].
@@ -57,7 +59,14 @@ type Service struct {
 func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 	outcomes := make([]Outcome, len(requests))
 	stages := stagesOf(ctx, time.Now())
-	s.deleteAll(ctx, stages, requests, outcomes)
+	if scope, err := s.scope(ctx); err != nil {
+		for i, request := range requests {
+			_ = scope.admit(&request) // for what it takes out
+			outcomes[i] = failed(request, explain(err))
+		}
+	} else {
+		s.deleteAll(ctx, scope, stages, requests, outcomes)
+	}
 
 	publishing, cancel := within(ctx, stages.publish)
 	defer cancel()
@@ -67,6 +76,17 @@ func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 		s.logOutcome(ctx, &outcomes[i])
 	}
 	return outcomes
+}
+
+// scope is the scope with its project.
+func (s *Service) scope(ctx context.Context) (Scope, error) {
+	scope := s.Scope
+	if scope.ProjectID != "" || s.FindProject == nil {
+		return scope, nil
+	}
+	var err error
+	scope.ProjectID, err = s.FindProject(ctx)
+	return scope, err
 }
 
 // stages are the moments at which each part of the work must be over, so that there is time
@@ -98,13 +118,13 @@ func within(ctx context.Context, deadline time.Time) (context.Context, context.C
 }
 
 // deleteAll fills outcomes. Requests for one backup share one call to DDS, and what came of it.
-func (s *Service) deleteAll(ctx context.Context, stages stages, requests []Request, outcomes []Outcome) {
+func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, requests []Request, outcomes []Outcome) {
 	var workers errgroup.Group
 	workers.SetLimit(s.Concurrency)
 	groups := make(map[dds.Target][]int, len(requests))
 	var order []dds.Target
 	for i, request := range requests {
-		if err := s.Scope.admit(&request); err != nil {
+		if err := scope.admit(&request); err != nil {
 			outcomes[i] = failed(request, err)
 			if err := outcomes[i].write(); err != nil {
 				undelivered(&outcomes[i], err)

@@ -38,9 +38,10 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer)
 		return nil, err
 	}
 	scope := deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects}
+	project := &project{find: func(ctx context.Context) (string, error) { return client.FindProject(ctx, c.IAMEndpoint, c.Region) }}
 	if scope.ProjectID == "" {
-		if scope.ProjectID, err = client.FindProject(ctx, c.IAMEndpoint, c.Region); err != nil {
-			return nil, fmt.Errorf("HUAWEICLOUD_SDK_PROJECT_ID: not set, and the project of the region was not found: %w", err)
+		if err := project.atStart(ctx, log); err != nil {
+			return nil, err
 		}
 	}
 	outcomes, err := newSink(c, out)
@@ -48,7 +49,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer)
 		return nil, err
 	}
 	return &Handler{log: log, client: client, service: &deletion.Service{
-		Deleter: client, Ledger: newLedger(c, log), Sink: outcomes, Scope: scope, Concurrency: c.Concurrency, Log: log,
+		Deleter: client, Ledger: newLedger(c, log), Sink: outcomes, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
 	}}, nil
 }
 

@@ -81,6 +81,27 @@ func TestProjectThatCannotBeFound(t *testing.T) {
 	}
 }
 
+// A refused key at start must not end the process: each new one would try it again.
+func TestProjectAndARefusedKey(t *testing.T) {
+	server, c := serve(t)
+	c.ProjectID = ""
+	c.Credentials.SecretKey = secret.New("wrong")
+	h, err := New(t.Context(), c, discard, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, err := h.Handle(t.Context(), "invocation", direct(0))
+		var failure *event.FunctionError
+		if !errors.As(err, &failure) || failure.Type != "DDS.Unauthenticated" {
+			t.Errorf("error %v", err)
+		}
+	}
+	if calls := server.Calls(); len(calls) != 1 {
+		t.Errorf("%d calls with a refused key, want one", len(calls))
+	}
+}
+
 // secrets is the GetSecretValue call of AWS Secrets Manager. It holds one secret.
 type secrets struct {
 	mu    sync.Mutex
