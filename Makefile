@@ -1,13 +1,23 @@
 # What `sam deploy` takes: the stripped binary for Lambda's arm64, as template.yaml names it.
 GOARCH ?= arm64
 
-.PHONY: build test lint clean
+.PHONY: build test test-aws chaos lint clean
 
 build:
 	GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w' -o dist/bootstrap ./cmd/handler
 
 test:
 	go test -race ./...
+
+# The ledger on a real engine: Amazon's DynamoDB Local, which needs Java 17 and Maven.
+test-aws:
+	tools/with-dynamodb-local go test -race -count=1 ./internal/ledger
+
+# The crash test: the real binary, killed at random, with faults on every side. It takes minutes.
+REQUESTS ?= 10000
+SEED ?= 0
+chaos:
+	tools/with-dynamodb-local go test -count=1 -v -timeout 60m ./internal/chaos -requests $(REQUESTS) -seed $(SEED)
 
 lint:
 	golangci-lint run ./...

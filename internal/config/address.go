@@ -18,50 +18,63 @@ var (
 	domain = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?$`)
 )
 
-// checkAddress finds the regions and the address of DDS in each.
+// checkAddress finds the regions and the address of DDS in each, and that of IAM.
 func (c *Config) checkAddress() []error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	faults := c.checkRegion()
+	if c.Cloud != "" && !domain.MatchString(c.Cloud) {
+		faults = append(faults, fmt.Errorf("HW_CLOUD: %s; want the domain of a cloud, as myhuaweicloud.com", shape(c.Cloud)))
+	}
+	if len(faults) == 0 {
+		faults = c.checkEndpoints()
+	}
+	if len(faults) == 0 {
+		faults = c.checkIAM()
+	}
+	return faults
+}
 
+// checkRegion finds the default region.
+func (c *Config) checkRegion() []error {
 	for _, from := range []struct{ name, value string }{
 		{"DDS_REGION", c.DDSRegion}, {"HW_REGION_NAME", c.HWRegion}, {"OS_REGION_NAME", c.OSRegion},
 	} {
-		if from.value == "" || c.Region != "" {
+		if from.value == "" {
 			continue
 		}
 		if c.Region = from.value; !region.MatchString(from.value) {
-			fault("%s: %s; want a region, as cn-north-4", from.name, shape(from.value))
+			return []error{fmt.Errorf("%s: %s; want a region, as cn-north-4", from.name, shape(from.value))}
 		}
+		return nil
 	}
-	if c.Cloud != "" && !domain.MatchString(c.Cloud) {
-		fault("HW_CLOUD: %s; want the domain of a cloud, as myhuaweicloud.com", shape(c.Cloud))
+	if c.Endpoint == "" {
+		return []error{errors.New("DDS_REGION: not set, nor is DDS_ENDPOINT; want a region, as cn-north-4, or an address")}
 	}
+	return nil
+}
+
+// checkEndpoints finds the address of DDS in the default region and in the allowed ones. Keys
+// must not go to another cloud than the one that DDS_ENDPOINT belongs to.
+func (c *Config) checkEndpoints() []error {
 	told := c.Cloud != "" || c.Endpoint == "" // which cloud it is
 	if c.Endpoint != "" {
 		if err := checkEndpoint(c.Endpoint); err != nil {
-			fault("DDS_ENDPOINT: %w", err)
+			return []error{fmt.Errorf("DDS_ENDPOINT: %w", err)}
 		}
 		inRegion, ofCloud := regionOf(c.Endpoint)
 		c.Region = cmp.Or(c.Region, inRegion)
 		if told = told || ofCloud != ""; ofCloud != "myhuaweicloud.com" && ofCloud != "myhuaweicloud.eu" {
 			c.Cloud = cmp.Or(c.Cloud, ofCloud) // those two are one cloud, whose domain follows the region
 		}
-	} else if c.Region == "" {
-		fault("DDS_REGION: not set, nor is DDS_ENDPOINT; want a region, as cn-north-4, or an address")
 	}
-	// Keys must not go to another cloud than the one that the endpoint belongs to.
 	if !told && (len(c.Regions) > 0 || (c.Region != "" && c.needsIAM())) {
-		fault("HW_CLOUD: not set, and DDS_ENDPOINT does not tell the cloud; want its domain, as myhuaweicloud.com")
+		return []error{errors.New("HW_CLOUD: not set, and DDS_ENDPOINT does not tell the cloud; want its domain, as myhuaweicloud.com")}
 	}
-	if len(faults) > 0 {
-		return faults
-	}
-
+	var faults []error
 	c.Endpoints = make(map[string]string, 1+len(c.Regions))
 	for _, r := range append([]string{c.Region}, c.Regions...) {
 		if r != c.Region && !region.MatchString(r) {
-			fault("ALLOWED_REGIONS: an element is no region; want regions with commas between them, as cn-north-4,eu-west-101")
-			break
+			return append(faults, errors.New("ALLOWED_REGIONS: an element is no region; "+
+				"want regions with commas between them, as cn-north-4,eu-west-101"))
 		}
 		endpoint, err := c.endpointOf(r)
 		if err != nil {
@@ -69,7 +82,7 @@ func (c *Config) checkAddress() []error {
 		}
 		c.Endpoints[r] = endpoint
 	}
-	return append(faults, c.checkIAM()...)
+	return faults
 }
 
 // endpointOf returns the address of DDS in a region: set outright, or built.

@@ -567,7 +567,7 @@ func TestAnAnswerWithoutEnd(t *testing.T) {
 
 func TestOldTLSIsRefused(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.TLS = &tls.Config{MaxVersion: tls.VersionTLS11} //nolint:gosec // that is the point
+	server.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	client, err := dds.New(dds.Options{Endpoints: map[string]string{ddstest.Region: server.URL}, RetryPolicy: quick})

@@ -76,27 +76,33 @@ func (c *Client) settle(ctx context.Context, t Target, lost bool, err error) (De
 	}
 	lost = lost || e.AnswerLost
 	gone := e.Class == NotFound
-	if e.Code == codeAmbiguous || (lost && (e.Class == Unavailable || e.Class == Conflict || e.Class == Invalid)) {
-		backup, found, err := c.backup(ctx, t)
+	if listHelps(e, lost) {
+		backup, found, listErr := c.backup(ctx, t)
 		switch {
-		case err != nil: // it cannot be asked
-			if lost && e.Class == Invalid { // which may be the code for a backup that is being deleted
-				e.Class, e.AnswerLost = Unavailable, true
-			}
-			return Deletion{}, e
-		case !found:
+		case listErr == nil && !found:
 			gone = true
-		case backup.beingDeleted():
+		case listErr == nil && backup.beingDeleted():
 			return Deletion{Unconfirmed: "the backup is being deleted, by which job is not known"}, nil
-		default:
-			return Deletion{}, e
+		case listErr != nil && lost && e.Class == Invalid:
+			e.Class, e.AnswerLost = Unavailable, true // it may be the code for a backup that is being deleted
 		}
 	}
 	switch {
 	case gone && lost:
 		return Deletion{Unconfirmed: "an answer was lost, and now the backup is gone"}, nil
-	case gone && e.Class != NotFound:
+	case gone:
 		e.Class = NotFound
 	}
 	return Deletion{}, e
+}
+
+// listHelps reports whether the backup list can settle what an error leaves open. Where the
+// credentials or the rate are refused, the list would be refused, too.
+func listHelps(e *Error, lost bool) bool {
+	switch e.Class {
+	case Unavailable, Conflict, Invalid:
+		return lost || e.Code == codeAmbiguous
+	default:
+		return false
+	}
 }

@@ -167,7 +167,7 @@ func (w *worker) Release(ctx context.Context, r *deletion.Request, token string,
 }
 
 // DeleteBackup is DDS behind our client, which settles a lost answer as the client does.
-func (w *worker) DeleteBackup(_ context.Context, b dds.Target, maybeSent bool) (dds.Deletion, error) {
+func (w *worker) DeleteBackup(_ context.Context, _ dds.Target, maybeSent bool) (dds.Deletion, error) {
 	f := w.step("delete")
 	if f == refused {
 		return dds.Deletion{}, &dds.Error{Class: dds.Conflict, StatusCode: 400}
@@ -246,10 +246,10 @@ func (m *model) explore(workers []*worker) {
 			f fault
 		}
 		var options []option
-		alive := 0
 		for {
 			synctest.Wait()
-			alive, options = 0, options[:0]
+			alive := 0
+			options = options[:0]
 			m.mu.Lock()
 			for _, w := range workers {
 				if w.ended {
@@ -309,6 +309,7 @@ type scenario struct {
 
 // play runs a scenario once and returns what went wrong, and what happened.
 func play(t *testing.T, sc scenario, faults, jumps int, choose func(int) int) (violations, trace []string, unconfirmed bool) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{
 			t: t, choose: choose, faults: faults, jumps: jumps, exists: sc.exists, ledger: ledger.NewMemory(10, nil),
@@ -360,7 +361,8 @@ func (m *model) check(sc scenario, workers []*worker) {
 	// The one limit: who was frozen longer than its lease, upgrades an outcome that somebody else
 	// published and acknowledged, and then fails to publish, has nobody left to try again.
 	// (Lambda ends an invocation at its deadline, before its lease ends.)
-	if m.jobRecorded && !accepted && !(unconfirmed && m.happened("a minute passes") && m.faults == 0) {
+	upgraded := unconfirmed && m.happened("a minute passes")
+	if m.jobRecorded && !accepted && !upgraded {
 		violated("a job id was recorded, and never published")
 	}
 	notFound := m.types[deletion.EventType(deletion.NotFound)]

@@ -298,24 +298,30 @@ func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outco
 		return
 	}
 	earlier, err := s.record(ctx, begun.Token, maybeSent && !finalForBackup(first.Status), records)
-	switch {
-	case errors.Is(err, ErrLeaseLost):
-		for _, i := range open {
-			outcomes[i] = failed(outcomes[i].Request, newError(ClassConflict, ErrLeaseLost.Error()))
-		}
-	case err != nil && first.JobID != "":
+	if err == nil && earlier == nil {
+		return // recorded as they are
+	}
+	if err != nil && first.JobID != "" {
 		// Published all the same: the job id would be lost, and no other can come instead of it.
 		s.Log.ErrorContext(ctx, "ledger: not recorded", append(requestAttrs(&first.Request), "job_id", first.JobID, "error", err.Error())...)
-	case err != nil:
+		return
+	}
+	for _, i := range open {
+		outcomes[i] = s.instead(outcomes[i].Request, earlier, err)
+	}
+}
+
+// instead is the outcome of a request whose own was not recorded, and names no job.
+func (s *Service) instead(request Request, earlier *Record, err error) Outcome {
+	switch {
+	case err == nil:
+		return s.replay(request, earlier)
+	case errors.Is(err, ErrLeaseLost):
+		return failed(request, newError(ClassConflict, err.Error()))
+	default:
 		// Nothing is lost by another try, while an outcome that nobody remembers could be
 		// published twice in two forms.
-		for _, i := range open {
-			outcomes[i] = failed(outcomes[i].Request, newError(ClassUndelivered, "the outcome could not be recorded: "+err.Error()))
-		}
-	case earlier != nil:
-		for _, i := range open {
-			outcomes[i] = s.replay(outcomes[i].Request, earlier)
-		}
+		return failed(request, newError(ClassUndelivered, "the outcome could not be recorded: "+err.Error()))
 	}
 }
 

@@ -9,8 +9,10 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
@@ -86,6 +88,7 @@ func newSink(c *config.Config, out io.Writer) (deletion.Sink, error) {
 		Region:       bus.Region,
 		Credentials:  awsKeys(c),
 		BaseEndpoint: awsEndpoint(c, c.AWSEndpointEventBridge),
+		Retryer:      retrySoon(),
 	}), c.OutcomeSink), nil
 }
 
@@ -96,6 +99,7 @@ func newLedger(c *config.Config, log *slog.Logger) deletion.Ledger {
 			Region:       c.AWSRegion,
 			Credentials:  awsKeys(c),
 			BaseEndpoint: awsEndpoint(c, c.AWSEndpointDynamoDB),
+			Retryer:      retrySoon(),
 		}), table, nil)
 	}
 	if c.LambdaRuntimeAPI != "" {
@@ -114,6 +118,15 @@ func awsKeys(c *config.Config) aws.CredentialsProvider {
 			SecretAccessKey: c.AWSSecretAccessKey.Reveal(),
 			SessionToken:    c.AWSSessionToken.Reveal(),
 		}, nil
+	})
+}
+
+// retrySoon repeats failed calls three times within a fraction of a second. The SDK's own
+// waits, of up to 20 seconds, would outlast the time that recording and publishing have.
+func retrySoon() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = 4
+		o.MaxBackoff = 100 * time.Millisecond
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -164,11 +165,11 @@ func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, rec
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 	values := in.ExpressionAttributeValues
-	update, remove := "SET expires_at = :expires", " REMOVE lease_token, lease_until, maybe_sent"
+	sets, remove := []string{"expires_at = :expires"}, " REMOVE lease_token, lease_until, maybe_sent"
 	condition := "lease_token = :token AND attribute_not_exists(final_status)"
 	switch {
 	case first.Final():
-		update += ", final_status = :status, final_event = :event"
+		sets = append(sets, "final_status = :status", "final_event = :event")
 		values[":status"], values[":event"] = text(string(first.Status)), text(string(first.Event))
 		if first.Status == deletion.Accepted { // a job id needs no lease, and gives way to none but another
 			condition = "attribute_not_exists(final_status) OR final_status = :unconfirmed"
@@ -178,14 +179,14 @@ func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, rec
 		in.ExpressionAttributeNames = make(map[string]string)
 		for i := range records {
 			n := strconv.Itoa(i)
-			update += ", refused.#r" + n + " = :r" + n
+			sets = append(sets, "refused.#r"+n+" = :r"+n)
 			in.ExpressionAttributeNames["#r"+n] = requestKey(&records[i].Request)
 			values[":r"+n] = &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
 				"status": text(string(records[i].Status)), "event": text(string(records[i].Event)),
 			}}
 		}
 		if maybeSent {
-			update += ", maybe_sent = :yes"
+			sets = append(sets, "maybe_sent = :yes")
 			remove = " REMOVE lease_token, lease_until"
 			values[":yes"] = &types.AttributeValueMemberBOOL{Value: true}
 		}
@@ -193,7 +194,7 @@ func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, rec
 	if first.Status != deletion.Accepted {
 		values[":token"] = text(token)
 	}
-	in.UpdateExpression, in.ConditionExpression = aws.String(update+remove), aws.String(condition)
+	in.UpdateExpression, in.ConditionExpression = aws.String("SET "+strings.Join(sets, ", ")+remove), aws.String(condition)
 	_, err = d.client.UpdateItem(ctx, in)
 	var failed *types.ConditionalCheckFailedException
 	if !errors.As(err, &failed) {

@@ -1,0 +1,489 @@
+// Package chaos is the crash test: the real binary under a Runtime API, fed by a redelivering
+// queue, with faults in DDS, in the ledger and in the sink, and killed at random instants.
+//
+//	make chaos REQUESTS=10000 SEED=1
+package chaos_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/lambdatest"
+	"dds-backup-delete/internal/sink/sinktest"
+)
+
+var (
+	requests = flag.Int("requests", 0, "how many requests; 0 skips the test")
+	seed     = flag.Uint64("seed", 0, "seed of all chance; 0 takes one from the clock")
+)
+
+const (
+	workers     = 4
+	timeout     = 5 * time.Second // of the function
+	visibility  = 6 * time.Second
+	maxReceives = 60
+	table       = "chaos"
+	bus         = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
+)
+
+// dice is chance that many goroutines share.
+type dice struct {
+	mu sync.Mutex
+	r  *rand.Rand
+}
+
+func (d *dice) n(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.r.IntN(n)
+}
+
+// asked is a request that was sent.
+type asked struct {
+	id, backup string
+	malformed  bool
+}
+
+// world is everything around the function.
+type world struct {
+	t      *testing.T
+	dice   *dice
+	queue  *queue
+	dds    *ddstest.Server
+	front  *httptest.Server // of DDS: notes when a DELETE comes
+	bus    *sinktest.EventBridge
+	busURL string
+	db     *dynamodb.Client
+	dbURL  string
+	binary string
+	asked  []asked
+
+	kills, invocations, unrecorded atomic.Int64
+
+	mu       sync.Mutex
+	recorded map[string]bool // backups with a final record
+	late     []string        // DELETEs after one
+}
+
+func TestChaos(t *testing.T) {
+	endpoint := os.Getenv("DYNAMODB_ENDPOINT")
+	if *requests == 0 || endpoint == "" {
+		t.Skip("make chaos runs it")
+	}
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d", *seed)
+	w := &world{
+		t: t, dice: &dice{r: rand.New(rand.NewPCG(*seed, 1))}, queue: newQueue(visibility, maxReceives),
+		dds: ddstest.NewServer(ddstest.Options{}), recorded: make(map[string]bool),
+	}
+	defer w.dds.Close()
+	w.build()
+	w.startLedger(endpoint)
+	w.startSink()
+	w.startFront()
+	w.ask(*requests)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for i := range workers {
+		all.Go(func() { w.work(ctx, rand.New(rand.NewPCG(*seed, uint64(100+i)))) })
+	}
+	start := time.Now()
+	for w.queue.left() > 0 {
+		time.Sleep(time.Second)
+		if int(time.Since(start).Seconds())%5 == 0 {
+			fmt.Fprintf(os.Stderr, "%4.0fs  %d of %d messages left, %d invocations, %d kills\n",
+				time.Since(start).Seconds(), w.queue.left(), len(w.asked), w.invocations.Load(), w.kills.Load())
+		}
+	}
+	cancel()
+	all.Wait()
+	w.check(time.Since(start))
+}
+
+func (w *world) build() {
+	w.binary = filepath.Join(w.t.TempDir(), "bootstrap")
+	if err := lambdatest.Build(w.t.Context(), "../..", "./cmd/handler", w.binary); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// ask fills DDS with backups and the queue with requests: most for one backup each, some for
+// one that another asks for too, some for none, some that cannot be read.
+func (w *world) ask(n int) {
+	bystanders := n/20 + 1
+	for i := range bystanders {
+		w.dds.Add(ddstest.Backup{ID: fmt.Sprintf("bystander%023dbr02", i)})
+	}
+	for i := range n {
+		a := asked{id: fmt.Sprintf("message-%d", i), backup: fmt.Sprintf("%032dbr02", i)}
+		body := `{"backup_id":"` + a.backup + `"}`
+		switch kind := w.dice.n(100); {
+		case kind < 2:
+			a.malformed, a.backup, body = true, "", `{"backup_id": `
+		case kind < 7:
+			a.backup = fmt.Sprintf("nothing%025dbr02", i)
+			body = `{"backup_id":"` + a.backup + `"}`
+		case kind < 17 && i > 0 && !w.asked[i-1].malformed:
+			a.backup = w.asked[w.dice.n(i)].backup
+			if a.backup == "" {
+				a.backup = w.asked[i-1].backup
+			}
+			body = `{"backup_id":"` + a.backup + `"}`
+		default:
+			w.dds.Add(ddstest.Backup{ID: a.backup})
+		}
+		w.asked = append(w.asked, a)
+		w.queue.send(a.id, body)
+	}
+}
+
+// work is one environment of the function: it polls the queue, and starts anew what was killed.
+func (w *world) work(ctx context.Context, r *rand.Rand) {
+	for ctx.Err() == nil {
+		f, err := lambdatest.Start(ctx, lambdatest.Options{Binary: w.binary, Timeout: timeout, Env: []string{
+			"HUAWEICLOUD_SDK_AK=" + ddstest.AccessKey, "HUAWEICLOUD_SDK_SK=" + ddstest.SecretKey,
+			"HUAWEICLOUD_SDK_PROJECT_ID=" + ddstest.ProjectID, "DDS_REGION=" + ddstest.Region, "DDS_ENDPOINT=" + w.front.URL,
+			"OUTCOME_SINK=" + bus, "AWS_ENDPOINT_URL_EVENTBRIDGE=" + w.busURL,
+			"LEDGER=dynamodb://" + table, "AWS_ENDPOINT_URL_DYNAMODB=" + w.dbURL,
+		}})
+		if err != nil {
+			if ctx.Err() == nil {
+				w.t.Error(err)
+			}
+			return
+		}
+		life := time.Duration(20+r.IntN(3000)) * time.Millisecond
+		killer := time.AfterFunc(life, func() {
+			w.kills.Add(1)
+			_ = f.Kill()
+		})
+		for ctx.Err() == nil && f.State() == nil {
+			w.deliver(ctx, f, r)
+		}
+		killer.Stop()
+		w.unrecorded.Add(int64(strings.Count(f.Stdout(), "ledger: not recorded")))
+		_ = f.Close()
+	}
+}
+
+// deliver hands one batch over and does with it what the reply says.
+func (w *world) deliver(ctx context.Context, f *lambdatest.Function, r *rand.Rand) {
+	messages := w.queue.receive(1+r.IntN(10), r)
+	if len(messages) == 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+		return
+	}
+	var records []map[string]any
+	for _, m := range messages {
+		records = append(records, map[string]any{
+			"messageId": m.id, "body": m.body, "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:requests",
+			"attributes": map[string]string{"ApproximateReceiveCount": fmt.Sprint(m.receives)},
+		})
+	}
+	payload, err := json.Marshal(map[string]any{"Records": records})
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
+	w.invocations.Add(1)
+	result, err := f.Invoke(ctx, lambdatest.Invocation{Payload: payload})
+	var reply struct {
+		BatchItemFailures []struct{ ItemIdentifier string }
+	}
+	if err != nil || result.Err != nil || json.Unmarshal(result.Payload, &reply) != nil {
+		return // the batch comes back after its visibility timeout
+	}
+	for _, m := range messages {
+		failed := slices.ContainsFunc(reply.BatchItemFailures, func(f struct{ ItemIdentifier string }) bool { return f.ItemIdentifier == m.id })
+		if failed {
+			w.queue.giveBack(m.id, time.Duration(200+r.IntN(1500))*time.Millisecond)
+		} else {
+			w.queue.acknowledge(m.id)
+		}
+	}
+}
+
+// disturb makes one DELETE in twelve meet a fault.
+func (w *world) disturb(backup string) {
+	if w.dice.n(12) > 0 {
+		return
+	}
+	faults := []ddstest.Fault{
+		ddstest.DropBefore(), ddstest.DropAfter(), ddstest.Answer(500, "DBS.280005", "server failure"),
+		ddstest.Answer(400, "DBS.200998", "busy"), ddstest.Answer(403, "DBS.200019", "another operation"),
+		ddstest.Slow(time.Duration(w.dice.n(400)) * time.Millisecond), ddstest.NoJobID(),
+		ddstest.AnswerAfter(504, "text/html", "<html>"), ddstest.RawAnswer(502, "text/html", "<html>"),
+		ddstest.Answer(429, "DBS.280443", "too many calls"),
+	}
+	w.dds.Inject(faults[w.dice.n(len(faults))].For(backup).On(http.MethodDelete))
+}
+
+// startFront puts in front of DDS what notes a DELETE for a backup whose outcome was recorded.
+func (w *world) startFront() {
+	target, err := url.Parse(w.dds.URL())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // it is signed
+		},
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		ErrorLog:     nil,
+	}
+	w.front = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			backup := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+			w.mu.Lock()
+			if w.recorded[backup] {
+				w.late = append(w.late, backup)
+			}
+			w.mu.Unlock()
+			w.disturb(backup)
+		}
+		proxy.ServeHTTP(rw, r)
+	}))
+	w.t.Cleanup(w.front.Close)
+}
+
+// startSink puts faults in front of the bus.
+func (w *world) startSink() {
+	w.bus = sinktest.NewEventBridge(func(sinktest.Entry) string {
+		if w.dice.n(50) == 0 {
+			return "ThrottlingException"
+		}
+		return ""
+	})
+	w.t.Cleanup(w.bus.Close)
+	faulty := httptest.NewServer(w.faulty(w.bus))
+	w.t.Cleanup(faulty.Close)
+	w.busURL = faulty.URL
+}
+
+// startLedger makes the table and puts faults in front of it.
+func (w *world) startLedger(endpoint string) {
+	w.db = dynamodb.New(dynamodb.Options{
+		Region: "eu-central-1", BaseEndpoint: aws.String(endpoint),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIDLAMBDATEST", SecretAccessKey: "lambdatest", SessionToken: "lambdatest"}, nil
+		}),
+	})
+	if _, err := w.db.CreateTable(w.t.Context(), &dynamodb.CreateTableInput{
+		TableName: aws.String(table), BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("backup"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("backup"), KeyType: types.KeyTypeHash}},
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
+	faulty := httptest.NewServer(w.faulty(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		r = r.WithContext(context.WithoutCancel(r.Context())) // who was killed does not take his write back
+		recorder := httptest.NewRecorder()
+		proxy.ServeHTTP(recorder, r)
+		w.noteRecord(body, recorder.Code)
+		for name, values := range recorder.Header() {
+			rw.Header()[name] = values
+		}
+		rw.WriteHeader(recorder.Code)
+		_, _ = rw.Write(recorder.Body.Bytes())
+	})))
+	w.t.Cleanup(faulty.Close)
+	w.dbURL = faulty.URL
+}
+
+// noteRecord notes that a final outcome was written.
+func (w *world) noteRecord(body []byte, status int) {
+	var in struct {
+		UpdateExpression string
+		Key              struct{ Backup struct{ S string } }
+	}
+	if status != http.StatusOK || json.Unmarshal(body, &in) != nil || !strings.Contains(in.UpdateExpression, "final_status") {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.recorded[in.Key.Backup.S[strings.Index(in.Key.Backup.S, "/")+1:]] = true
+}
+
+// faulty makes a service fail now and then: before the work, or after it.
+func (w *world) faulty(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch w.dice.n(100) {
+		case 0:
+			http.Error(rw, `{"__type":"InternalServerError"}`, http.StatusInternalServerError)
+		case 1:
+			panic(http.ErrAbortHandler)
+		case 2:
+			next.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		case 3:
+			time.Sleep(time.Duration(w.dice.n(300)) * time.Millisecond)
+			next.ServeHTTP(rw, r)
+		default:
+			next.ServeHTTP(rw, r)
+		}
+	})
+}
+
+// event is an outcome event as the bus has it.
+type event struct {
+	ID   string
+	Type string
+	Data deletion.Data
+}
+
+// check holds the end against the promise.
+func (w *world) check(took time.Duration) {
+	t := w.t
+	bytesOf := make(map[string]string)
+	byRequest := make(map[string][]event)
+	final := make(map[string]map[deletion.Status]event) // by backup
+	count := make(map[deletion.Status]int)
+	for _, entry := range w.bus.Entries() {
+		var e event
+		if err := json.Unmarshal([]byte(entry.Detail), &e); err != nil {
+			t.Fatal(err)
+		}
+		if before, seen := bytesOf[e.ID]; seen {
+			if before != entry.Detail {
+				t.Errorf("two contents of one event:\n%s\n%s", before, entry.Detail)
+			}
+			continue
+		}
+		bytesOf[e.ID] = entry.Detail
+		count[e.Data.Status]++
+		byRequest[e.Data.RequestID] = append(byRequest[e.Data.RequestID], e)
+		if e.Data.Status == deletion.Accepted || e.Data.Status == deletion.Unconfirmed {
+			if final[e.Data.BackupID] == nil {
+				final[e.Data.BackupID] = make(map[deletion.Status]event)
+			}
+			final[e.Data.BackupID][e.Data.Status] = e
+		}
+	}
+	jobs := make(map[string]string) // by backup
+	for _, job := range w.dds.Jobs() {
+		jobs[job.BackupID] = job.ID
+	}
+
+	silent, both := 0, 0
+	for _, a := range w.asked {
+		if len(byRequest[a.id]) == 0 && len(final[a.backup]) == 0 && !w.queue.dead[a.id] {
+			t.Errorf("%s, for %q, ended in silence", a.id, a.backup)
+			silent++
+		}
+		if n := len(byRequest[a.id]); n > 1 {
+			t.Logf("%s has %d events: %v", a.id, n, byRequest[a.id])
+		}
+	}
+	lost, invented := 0, 0
+	for backup, events := range final {
+		a, accepted := events[deletion.Accepted]
+		_, unconfirmed := events[deletion.Unconfirmed]
+		if accepted && a.Data.JobID != jobs[backup] {
+			t.Errorf("%s: event of job %q, DDS started %q", backup, a.Data.JobID, jobs[backup])
+		}
+		if accepted && unconfirmed {
+			both++
+		}
+		if unconfirmed && jobs[backup] != "" && !accepted {
+			lost++
+		}
+		if unconfirmed && jobs[backup] == "" {
+			invented++
+			if !strings.HasPrefix(backup, "nothing") {
+				t.Errorf("%s is unconfirmed, and DDS never deleted it", backup)
+			}
+		}
+	}
+	if unrecorded := int(w.unrecorded.Load()); both > unrecorded {
+		t.Errorf("%d backups have two outcomes, and only %d were not recorded", both, unrecorded)
+	}
+	requested := make(map[string]bool)
+	for _, a := range w.asked {
+		requested[a.backup] = true
+	}
+	for backup := range jobs {
+		if !requested[backup] {
+			t.Errorf("%s was deleted, and nobody asked", backup)
+		}
+	}
+	if len(w.late) > 0 {
+		t.Errorf("DDS saw %d DELETEs after an outcome was recorded: %v", len(w.late), w.late[:min(5, len(w.late))])
+	}
+	recorded := w.checkLedger(bytesOf)
+	t.Logf("seed %d: %d requests in %v, %d invocations, %d kills, %d DDS calls, %d jobs", *seed, len(w.asked), took.Round(time.Second),
+		w.invocations.Load(), w.kills.Load(), len(w.dds.Calls()), len(jobs))
+	t.Logf("events: %d accepted, %d unconfirmed (%d job ids lost, %d for nothing), %d not found, %d rejected; %d published in all",
+		count[deletion.Accepted], count[deletion.Unconfirmed], lost, invented, count[deletion.NotFound], count[deletion.Rejected], len(w.bus.Entries()))
+	t.Logf("ledger: %d job ids recorded, all published; %d answers of DDS not recorded; %d backups with two outcomes; %d dead letters; %d silent",
+		recorded, w.unrecorded.Load(), both, len(w.queue.dead), silent)
+}
+
+// checkLedger wants every job id of the ledger on the bus.
+func (w *world) checkLedger(published map[string]string) (jobs int) {
+	pages := dynamodb.NewScanPaginator(w.db, &dynamodb.ScanInput{TableName: aws.String(table)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, item := range page.Items {
+			text, ok := item["final_event"].(*types.AttributeValueMemberS)
+			if !ok {
+				continue
+			}
+			var e event
+			if err := json.Unmarshal([]byte(text.Value), &e); err != nil {
+				w.t.Fatal(err)
+			}
+			if e.Data.JobID == "" {
+				continue
+			}
+			jobs++
+			if published[e.ID] != text.Value {
+				w.t.Errorf("job %s of %s was recorded and not published", e.Data.JobID, e.Data.BackupID)
+			}
+		}
+	}
+	return jobs
+}

@@ -1,0 +1,278 @@
+package deletion_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/ledger"
+)
+
+// faulty is a ledger that fails, or takes its time, or lets it pass.
+type faulty struct {
+	deletion.Ledger
+
+	trip              time.Duration
+	begin, record     error
+	recordFor         int // how often record fails; 0 for ever
+	recorded, release int
+	afterBegin        func()
+}
+
+func (f *faulty) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
+	time.Sleep(f.trip)
+	if f.begin != nil {
+		return deletion.Begun{}, f.begin
+	}
+	b, err := f.Ledger.Begin(ctx, r, lease)
+	if f.afterBegin != nil {
+		f.afterBegin()
+	}
+	return b, err
+}
+
+func (f *faulty) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (*deletion.Record, error) {
+	time.Sleep(f.trip)
+	f.recorded++
+	if f.record != nil && (f.recordFor == 0 || f.recorded <= f.recordFor) {
+		return nil, f.record
+	}
+	return f.Ledger.Record(ctx, token, maybeSent, records)
+}
+
+func (f *faulty) Release(ctx context.Context, r *deletion.Request, token string, maybeSent bool) error {
+	f.release++
+	return f.Ledger.Release(ctx, r, token, maybeSent)
+}
+
+var errDown = errors.New("the table is on fire")
+
+func memory() *ledger.Memory { return ledger.NewMemory(1000, nil) }
+
+// A repeat sends the stored event, byte for byte, and DDS is never asked again.
+func TestRepeats(t *testing.T) {
+	n := 0
+	for name, answer := range map[string]func(context.Context, string) (dds.Deletion, error){
+		"accepted":    accept,
+		"unconfirmed": func(context.Context, string) (dds.Deletion, error) { return dds.Deletion{Unconfirmed: "why"}, nil },
+		"not found": func(context.Context, string) (dds.Deletion, error) {
+			n++ // DDS gives every answer an id of its own
+			return dds.Deletion{}, &dds.Error{Class: dds.NotFound, RequestID: strings.Repeat("x", n)}
+		},
+		"rejected": func(context.Context, string) (dds.Deletion, error) {
+			n++
+			return dds.Deletion{}, &dds.Error{Class: dds.Invalid, RequestID: strings.Repeat("x", n)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, s := &deleter{delete: answer}, &sink{}
+			sv := service(d, s, nil)
+			// Two requests for one backup, then again, together with a third.
+			first := sv.Do(t.Context(), requests("a", "a"))
+			again := sv.Do(t.Context(), append([]deletion.Request{{ID: "message-9", Source: "sqs", BackupID: "a"}}, requests("a", "a")...))
+			for i := range first {
+				if diff := cmp.Diff(first[i], again[i+1]); diff != "" {
+					t.Errorf("the repeat of request %d differs (-first +again):\n%s", i, diff)
+				}
+			}
+			third := again[0].Status == deletion.NotFound || again[0].Status == deletion.Rejected
+			if calls := len(d.calls); third && calls != 2 || !third && calls != 1 {
+				t.Errorf("DDS was asked %d times", calls)
+			}
+		})
+	}
+}
+
+func TestLedgerDownBeforeTheDelete(t *testing.T) {
+	d, s := &deleter{delete: accept}, &sink{}
+	sv := service(d, s, nil)
+	sv.Ledger = &faulty{Ledger: memory(), begin: errDown}
+	o := sv.Do(t.Context(), requests("a"))[0]
+	if o.Status != deletion.Retry || o.Err.Class != deletion.ClassUnavailable || len(d.calls) != 0 || len(s.taken) != 0 {
+		t.Errorf("%s %+v, DDS was asked for %v", o.Status, o.Err, d.calls)
+	}
+	if strings.Contains(o.Err.Message, "fire") {
+		t.Error("the caller is told of our table")
+	}
+}
+
+// After DDS answered, writing is tried to the deadline. A job id is then published all the
+// same; what can be asked again is asked again.
+func TestLedgerDownAfterTheDelete(t *testing.T) {
+	for name, tc := range map[string]struct {
+		jobID  string
+		err    error
+		status deletion.Status
+	}{
+		"a job id": {jobID: "job", status: deletion.Accepted},
+		"no job":   {status: deletion.Retry},
+		"gone":     {err: &dds.Error{Class: dds.NotFound}, status: deletion.Retry},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) { return dds.Deletion{JobID: tc.jobID}, tc.err }}
+				s := &sink{}
+				l := &faulty{Ledger: memory(), record: errDown}
+				sv := service(d, s, slog.New(slog.NewJSONHandler(&log, nil)))
+				sv.Ledger = l
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				start := time.Now()
+				o := sv.Do(ctx, requests("a"))[0]
+				if o.Status != tc.status || l.recorded < 10 || time.Since(start) < 20*time.Second || ctx.Err() != nil {
+					t.Errorf("%s after %d tries in %v", o.Status, l.recorded, time.Since(start))
+				}
+				if tc.status == deletion.Retry && o.Err.Class != deletion.ClassUndelivered {
+					t.Errorf("class %s", o.Err.Class)
+				}
+				if published := len(s.taken) == 1; published != (tc.jobID != "") {
+					t.Errorf("%d events", len(s.taken))
+				}
+				if tc.jobID != "" && !strings.Contains(log.String(), `"level":"ERROR","msg":"ledger: not recorded"`) {
+					t.Errorf("log:\n%s", log.String())
+				}
+			})
+		})
+	}
+}
+
+func TestLedgerThatComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		l := &faulty{Ledger: memory(), record: errDown, recordFor: 3}
+		sv := service(&deleter{delete: accept}, s, nil)
+		sv.Ledger = l
+		if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Accepted || l.recorded != 4 || len(s.taken) != 1 {
+			t.Errorf("%s after %d tries", o.Status, l.recorded)
+		}
+	})
+}
+
+// A sink that fails leaves the record: the next try publishes only, and the same.
+func TestUndeliveredIsPublishedLater(t *testing.T) {
+	d := &deleter{delete: accept}
+	broken := true
+	var published []deletion.Event
+	s := &sink{publish: func(_ context.Context, events []deletion.Event) []error {
+		if broken {
+			return []error{errDown}
+		}
+		published = append(published, events...)
+		return []error{nil}
+	}}
+	sv := service(d, s, nil)
+	first := sv.Do(t.Context(), requests("a"))[0]
+	if first.Status != deletion.Retry || first.Err.Class != deletion.ClassUndelivered || first.JobID != "job-of-a" {
+		t.Fatalf("%s %+v, job %q", first.Status, first.Err, first.JobID)
+	}
+	broken = false
+	second := sv.Do(t.Context(), requests("a"))[0]
+	if second.Status != deletion.Accepted || second.JobID != "job-of-a" || len(d.calls) != 1 || len(published) != 1 {
+		t.Errorf("%s, job %q, %d calls, %d events", second.Status, second.JobID, len(d.calls), len(published))
+	}
+	if !bytes.Equal(published[0].JSON, s.taken[0].JSON) {
+		t.Errorf("first %s\n then %s", s.taken[0].JSON, published[0].JSON)
+	}
+}
+
+// A definite refusal leaves nothing behind; a lost answer leaves a warning.
+func TestWhatARetryLeaves(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err    error
+		status deletion.Status
+	}{
+		"refused": {&dds.Error{Class: dds.Conflict}, deletion.NotFound},
+		"lost":    {&dds.Error{Class: dds.Unavailable, AnswerLost: true}, deletion.Unconfirmed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var warned []bool
+			l := memory()
+			sv := service(nil, &sink{}, nil)
+			sv.Ledger = l
+			sv.Deleter = deleteFunc(func(_ context.Context, _ dds.Target, maybeSent bool) (dds.Deletion, error) {
+				warned = append(warned, maybeSent)
+				switch {
+				case len(warned) == 1:
+					return dds.Deletion{}, tc.err
+				case maybeSent:
+					return dds.Deletion{Unconfirmed: "gone"}, nil
+				default:
+					return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+				}
+			})
+			if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Retry {
+				t.Fatalf("%s", o.Status)
+			}
+			if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != tc.status {
+				t.Errorf("then %s, warned %v", o.Status, warned)
+			}
+		})
+	}
+}
+
+type deleteFunc func(ctx context.Context, backup dds.Target, maybeSent bool) (dds.Deletion, error)
+
+func (f deleteFunc) DeleteBackup(ctx context.Context, backup dds.Target, maybeSent bool) (dds.Deletion, error) {
+	return f(ctx, backup, maybeSent)
+}
+
+// Who was frozen between Begin and the DELETE must not send it: somebody else may be done by now.
+func TestNoDeleteWithoutALease(t *testing.T) {
+	now := time.Now()
+	d := &deleter{delete: accept}
+	l := &faulty{Ledger: ledger.NewMemory(10, func() time.Time { return now }), afterBegin: func() { now = now.Add(time.Hour) }}
+	sv := service(d, &sink{}, nil)
+	sv.Ledger, sv.Now = l, func() time.Time { return now }
+	if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Retry || len(d.calls) != 0 {
+		t.Errorf("%s, DDS was asked %d times", o.Status, len(d.calls))
+	}
+}
+
+// Another delivery at the same time is told to wait, and how long at the most.
+func TestBusyElsewhere(t *testing.T) {
+	l := memory()
+	r := requests("a")[0]
+	r.ProjectID = project
+	if _, err := l.Begin(t.Context(), &r, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	d := &deleter{delete: accept}
+	sv := service(d, &sink{}, nil)
+	sv.Ledger = l
+	o := sv.Do(t.Context(), requests("a", "b"))
+	if o[0].Status != deletion.Retry || o[0].Err.Class != deletion.ClassConflict || o[0].Err.RetryAfter <= 50*time.Second || o[1].Status != deletion.Accepted {
+		t.Errorf("%s %+v and %s", o[0].Status, o[0].Err, o[1].Status)
+	}
+}
+
+// Begin, delete, record, publish: four round trips, however many the batch has.
+func TestABatchCostsFourRoundTrips(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const trip = 20 * time.Millisecond
+		d := &deleter{delete: func(ctx context.Context, id string) (dds.Deletion, error) {
+			time.Sleep(trip)
+			return accept(ctx, id)
+		}}
+		s := &sink{publish: func(_ context.Context, events []deletion.Event) []error {
+			time.Sleep(trip)
+			return make([]error, len(events))
+		}}
+		sv := service(d, s, nil)
+		sv.Ledger = &faulty{Ledger: memory(), trip: trip}
+		start := time.Now()
+		sv.Do(t.Context(), requests("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"))
+		if took := time.Since(start); took != 4*trip {
+			t.Errorf("ten deletions took %v, want four round trips", took)
+		}
+	})
+}
