@@ -2,20 +2,26 @@ package handler
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/secret"
+	"dds-backup-delete/internal/sink"
 )
 
 // serve starts a simulated DDS and returns a configuration for it.
@@ -165,5 +171,64 @@ func TestPanic(t *testing.T) {
 	var failure *event.FunctionError
 	if !errors.As(err, &failure) || failure.Type != "DDS.Internal" {
 		t.Errorf("error %v", err)
+	}
+}
+
+// deadline is a deleter that notes how long it may take.
+type deadline struct{ left time.Duration }
+
+func (d *deadline) DeleteBackup(ctx context.Context, _ dds.Target, _ bool) (dds.Deletion, error) {
+	if end, ok := ctx.Deadline(); ok {
+		d.left = time.Until(end)
+	}
+	return dds.Deletion{JobID: "job"}, nil
+}
+
+// An HTTP request is worked within 25 s, whatever the invocation has left.
+func TestTheLimitOfASourceHolds(t *testing.T) {
+	for payload, most := range map[string]time.Duration{
+		`{"version":"2.0","rawPath":"/backups/a","requestContext":{"requestId":"r","http":{"method":"DELETE"}}}`: 25 * time.Second,
+		`{"Records":[{"messageId":"m","eventSource":"aws:sqs","body":"{\"backup_id\":\"b\"}"}]}`:                 60 * time.Second,
+	} {
+		d := new(deadline)
+		h := &Handler{log: discard, service: &deletion.Service{
+			Deleter: d, Ledger: ledger.NewMemory(10, nil), Sink: sink.NewStdout(io.Discard), Concurrency: 1, Log: discard,
+			Scope: deletion.Scope{ProjectID: "p"},
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		_, err := h.Handle(ctx, "invocation", []byte(payload))
+		cancel()
+		if err != nil || d.left > most || d.left < most*3/4 {
+			t.Errorf("%s: %v left, error %v, want nearly %v", payload, d.left, err, most)
+		}
+	}
+}
+
+func TestWiring(t *testing.T) {
+	_, c := serve(t)
+	c.Concurrency = 7
+	c.AWSAccessKeyID, c.AWSSecretAccessKey, c.AWSSessionToken = "AKIA", secret.New("s"), secret.New("t")
+	h, err := New(t.Context(), c, discard, nil)
+	if err != nil || h.service.Concurrency != 7 {
+		t.Errorf("concurrency %d, error %v", h.service.Concurrency, err)
+	}
+	keys, err := awsKeys(c).Retrieve(t.Context())
+	if err != nil || keys.AccessKeyID != "AKIA" || keys.SecretAccessKey != "s" || keys.SessionToken != "t" {
+		t.Errorf("AWS keys are not those of the environment, error %v", err)
+	}
+}
+
+// In Lambda the first line says what a ledger in memory costs; elsewhere nobody needs to know.
+func TestAMemoryLedgerIsTold(t *testing.T) {
+	for api, told := range map[string]bool{"127.0.0.1:9001": true, "": false} {
+		_, c := serve(t)
+		c.LambdaRuntimeAPI = api
+		var log bytes.Buffer
+		if _, err := New(t.Context(), c, slog.New(slog.NewJSONHandler(&log, nil)), nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(log.String(), "LEDGER is memory"); got != told {
+			t.Errorf("in Lambda %v, log: %s", api != "", log.String())
+		}
 	}
 }
