@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,11 +22,11 @@ import (
 type faulty struct {
 	deletion.Ledger
 
-	trip              time.Duration
-	begin, record     error
-	recordFor         int // how often record fails; 0 for ever
-	recorded, release int
-	afterBegin        func()
+	trip          time.Duration
+	begin, record error
+	recordFor     int // how often record fails; 0 for ever
+	recorded      atomic.Int64
+	afterBegin    func()
 }
 
 func (f *faulty) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
@@ -42,16 +43,10 @@ func (f *faulty) Begin(ctx context.Context, r *deletion.Request, lease time.Dura
 
 func (f *faulty) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (*deletion.Record, error) {
 	time.Sleep(f.trip)
-	f.recorded++
-	if f.record != nil && (f.recordFor == 0 || f.recorded <= f.recordFor) {
+	if n := int(f.recorded.Add(1)); f.record != nil && (f.recordFor == 0 || n <= f.recordFor) {
 		return nil, f.record
 	}
 	return f.Ledger.Record(ctx, token, maybeSent, records)
-}
-
-func (f *faulty) Release(ctx context.Context, r *deletion.Request, token string, maybeSent bool) error {
-	f.release++
-	return f.Ledger.Release(ctx, r, token, maybeSent)
 }
 
 var errDown = errors.New("the table is on fire")
@@ -129,8 +124,8 @@ func TestLedgerDownAfterTheDelete(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				o := sv.Do(ctx, requests("a"))[0]
-				if o.Status != tc.status || l.recorded < 10 || time.Since(start) < 20*time.Second || ctx.Err() != nil {
-					t.Errorf("%s after %d tries in %v", o.Status, l.recorded, time.Since(start))
+				if o.Status != tc.status || l.recorded.Load() < 10 || time.Since(start) < 20*time.Second || ctx.Err() != nil {
+					t.Errorf("%s after %d tries in %v", o.Status, l.recorded.Load(), time.Since(start))
 				}
 				if tc.status == deletion.Retry && o.Err.Class != deletion.ClassUndelivered {
 					t.Errorf("class %s", o.Err.Class)
@@ -152,8 +147,8 @@ func TestLedgerThatComesBack(t *testing.T) {
 		l := &faulty{Ledger: memory(), record: errDown, recordFor: 3}
 		sv := service(&deleter{delete: accept}, s, nil)
 		sv.Ledger = l
-		if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Accepted || l.recorded != 4 || len(s.taken) != 1 {
-			t.Errorf("%s after %d tries", o.Status, l.recorded)
+		if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Accepted || l.recorded.Load() != 4 || len(s.taken) != 1 {
+			t.Errorf("%s after %d tries", o.Status, l.recorded.Load())
 		}
 	})
 }
