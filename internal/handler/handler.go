@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
@@ -100,6 +102,10 @@ func newLedger(c *config.Config, log *slog.Logger) deletion.Ledger {
 			Credentials:  awsKeys(c),
 			BaseEndpoint: awsEndpoint(c, c.AWSEndpointDynamoDB),
 			Retryer:      retrySoon(),
+			// As many connections are kept as backups are worked at once, not the SDK's ten.
+			HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+				t.MaxIdleConnsPerHost = c.Concurrency
+			}),
 		}), table, nil)
 	}
 	if c.LambdaRuntimeAPI != "" {
