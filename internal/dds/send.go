@@ -47,6 +47,10 @@ func newSender(connections int) *sender {
 // send is a [handler]. No redirect is followed: a signed request is for the host it was
 // signed for.
 func (s *sender) send(c *call) (*response, error) {
+	if deadline, bounded := c.Context().Deadline(); bounded && wallClock().After(deadline.Round(0)) {
+		// The context cannot know: its timer stands still while the function is frozen.
+		return nil, &Error{Class: Unavailable, Message: "the deadline passed while the function was frozen"}
+	}
 	s.dropStale()
 	var reused, wrote atomic.Bool
 	trace := &httptrace.ClientTrace{

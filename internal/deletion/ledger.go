@@ -21,8 +21,9 @@ type Ledger interface {
 	Begin(ctx context.Context, r *Request, lease time.Duration) (Begun, error)
 	// Record notes outcomes under the lease of that token, and ends it. Accepted and
 	// unconfirmed are one record, final for the backup; all others are one for each request.
-	// It returns nil, or the record that was final before, or [ErrLeaseLost] where somebody
-	// else holds the lease. A job id is never refused for want of the lease: it may still
+	// It returns nil, also where the very same records are there already (the answer to a write
+	// may be lost), or the record that was final before, or [ErrLeaseLost] where somebody else
+	// holds the lease. A job id is never refused for want of the lease: it may still
 	// replace unconfirmed, and nothing replaces it.
 	Record(ctx context.Context, token string, maybeSent bool, records []Record) (earlier *Record, err error)
 	// Release gives the lease back without an outcome. With maybeSent, the deletion may have
@@ -38,7 +39,8 @@ var ErrLeaseLost = errors.New("the lease of the backup ran out and is somebody e
 type Begun struct {
 	// Token is that of the lease; empty where there is none.
 	Token string
-	// MaybeSent warns that an earlier holder may have sent the DELETE.
+	// MaybeSent warns that an earlier holder may have sent the DELETE. It also stands beside
+	// BusyFor, for a holder that works several requests for one backup.
 	MaybeSent bool
 	// Done is what became of the backup, or of this very request.
 	Done *Record
@@ -58,6 +60,10 @@ type Record struct {
 
 // Final reports whether the record is final for the backup, and not just for its request.
 func (r *Record) Final() bool { return finalForBackup(r.Status) }
+
+func (r *Record) sameRequest(other Record) bool {
+	return r.Request.Source == other.Request.Source && r.Request.ID == other.Request.ID
+}
 
 func finalForBackup(s Status) bool { return s == Accepted || s == Unconfirmed }
 

@@ -24,7 +24,9 @@ type faulty struct {
 
 	trip          time.Duration
 	begin, record error
-	recordFor     int // how often record fails; 0 for ever
+	recordFor     int  // how often record fails; 0 for ever
+	loseAnswer    bool // record does its work, the first time, and fails
+	panics        bool // record panics
 	recorded      atomic.Int64
 	afterBegin    func()
 }
@@ -46,7 +48,14 @@ func (f *faulty) Record(ctx context.Context, token string, maybeSent bool, recor
 	if n := int(f.recorded.Add(1)); f.record != nil && (f.recordFor == 0 || n <= f.recordFor) {
 		return nil, f.record
 	}
-	return f.Ledger.Record(ctx, token, maybeSent, records)
+	if f.panics {
+		panic("a bug of the ledger")
+	}
+	earlier, err := f.Ledger.Record(ctx, token, maybeSent, records)
+	if f.loseAnswer && f.recorded.Load() == 1 {
+		return nil, errDown
+	}
+	return earlier, err
 }
 
 var errDown = errors.New("the table is on fire")
@@ -270,4 +279,93 @@ func TestABatchCostsFourRoundTrips(t *testing.T) {
 			t.Errorf("ten deletions took %v, want four round trips", took)
 		}
 	})
+}
+
+// The answer to a write may be lost: the repeat finds its own records, and each request of a
+// group keeps its own outcome.
+func TestALostAnswerOfTheLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
+			return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+		}}
+		s := &sink{}
+		sv := service(d, s, nil)
+		sv.Ledger = &faulty{Ledger: memory(), loseAnswer: true}
+		got := sv.Do(t.Context(), requests("a", "a"))
+		if len(s.taken) != 2 || got[0].Event.ID == got[1].Event.ID || got[0].Status != deletion.NotFound || got[1].Status != deletion.NotFound {
+			t.Errorf("%d events for two requests: %s %s and %s %s", len(s.taken), got[0].Status, got[0].Event.ID, got[1].Status, got[1].Event.ID)
+		}
+	})
+}
+
+// A bug of the ledger must not cost a job id that was just earned.
+func TestALedgerThatPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		sv := service(&deleter{delete: accept}, s, nil)
+		sv.Ledger = &faulty{Ledger: memory(), panics: true}
+		if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Accepted || o.JobID != "job-of-a" || len(s.taken) != 1 {
+			t.Errorf("%s with job %q, %d events", o.Status, o.JobID, len(s.taken))
+		}
+	})
+}
+
+// Without a durable ledger, a redelivered request is doubted, also beside one that is not.
+func TestARedeliveryInAGroup(t *testing.T) {
+	warned := false
+	sv := service(nil, &sink{}, nil)
+	sv.Deleter = deleteFunc(func(_ context.Context, _ dds.Target, maybeSent bool) (dds.Deletion, error) {
+		warned = maybeSent
+		return dds.Deletion{Unconfirmed: "gone"}, nil
+	})
+	reqs := requests("a", "a")
+	reqs[1].Redelivered = true
+	if sv.Do(t.Context(), reqs); !warned {
+		t.Error("DDS was asked without a warning")
+	}
+}
+
+// One message may stand twice in a batch.
+func TestOneMessageTwiceInABatch(t *testing.T) {
+	d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
+		return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+	}}
+	s := &sink{}
+	sv := service(d, s, nil)
+	l := &counting{Ledger: memory()}
+	sv.Ledger = l
+	r := requests("a")[0]
+	got := sv.Do(t.Context(), []deletion.Request{r, r})
+	if l.records != 1 || len(s.taken) != 1 || !cmp.Equal(got[0], got[1]) {
+		t.Errorf("%d records, %d events", l.records, len(s.taken))
+	}
+}
+
+// counting counts the records of the last write.
+type counting struct {
+	deletion.Ledger
+
+	records int
+}
+
+func (c *counting) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (*deletion.Record, error) {
+	c.records = len(records)
+	return c.Ledger.Record(ctx, token, maybeSent, records)
+}
+
+func TestTooManyRequestsForOneBackup(t *testing.T) {
+	var ids []string
+	for range 60 {
+		ids = append(ids, "a")
+	}
+	got := service(&deleter{delete: accept}, &sink{}, nil).Do(t.Context(), requests(ids...))
+	for i, o := range got {
+		want := deletion.Accepted
+		if i >= 50 {
+			want = deletion.Retry
+		}
+		if o.Status != want {
+			t.Errorf("outcome %d is %s, want %s", i, o.Status, want)
+		}
+	}
 }

@@ -178,6 +178,9 @@ func (w *worker) DeleteBackup(_ context.Context, _ dds.Target, maybeSent bool) (
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.final && !w.happened("a minute passes") { // a freeze on the way to the wire cannot be fenced
+		w.violations = append(w.violations, w.name+" sent a DELETE though an outcome was recorded")
+	}
 	there := w.exists
 	job := fmt.Sprintf("job-%d", len(w.jobs))
 	if there {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,6 +28,12 @@ type Sink interface {
 // leaseMargin is how much longer a lease lasts than its holder may work, so that clocks may
 // differ a little.
 const leaseMargin = 5 * time.Second
+
+// maxGroup is how many requests for one backup one write to the ledger decides.
+const maxGroup = 50
+
+// recordTime bounds how long an outcome is tried to be recorded where there is no deadline.
+const recordTime = time.Minute
 
 // unbounded is how long a lease lasts whose holder has no deadline, as outside Lambda.
 const unbounded = 15 * time.Minute
@@ -92,7 +99,7 @@ func (s *Service) scope(ctx context.Context) (Scope, error) {
 // stages are the moments at which each part of the work must be over, so that there is time
 // for the next; zero where there is no deadline.
 type stages struct {
-	delete, record, publish time.Time
+	delete, record, publish, end time.Time
 }
 
 // stagesOf divides what is left until the deadline of ctx.
@@ -102,7 +109,7 @@ func stagesOf(ctx context.Context, now time.Time) stages {
 		return stages{}
 	}
 	left := max(deadline.Sub(now), 0)
-	var s stages
+	s := stages{end: deadline}
 	s.publish = deadline.Add(-min(left/10, 500*time.Millisecond))
 	s.record = s.publish.Add(-min(left/8, 2*time.Second))
 	s.delete = s.record.Add(-min(left/8, 2*time.Second))
@@ -133,6 +140,10 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 		}
 		outcomes[i].Request = request
 		target := request.target()
+		if len(groups[target]) == maxGroup {
+			outcomes[i] = failed(request, newError(ClassConflict, "too many requests for one backup in one batch"))
+			continue
+		}
 		if groups[target] == nil {
 			order = append(order, target)
 		}
@@ -156,7 +167,9 @@ func (s *Service) work(ctx context.Context, stages stages, outcomes []Outcome, g
 			r := outcomes[group[0]].Request
 			s.Log.ErrorContext(ctx, "panic", append(requestAttrs(&r), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))...)
 			for _, i := range group {
-				outcomes[i] = failed(outcomes[i].Request, newError(ClassInternal, "the deletion panicked"))
+				if outcomes[i].Status == "" { // what was decided before stays so
+					outcomes[i] = failed(outcomes[i].Request, newError(ClassInternal, "the deletion panicked"))
+				}
 			}
 		}
 	}()
@@ -165,7 +178,7 @@ func (s *Service) work(ctx context.Context, stages stages, outcomes []Outcome, g
 	recording, cancel := within(ctx, stages.record)
 	defer cancel()
 
-	open, begun, leaseEnd := s.beginAll(deleting, outcomes, group)
+	open, begun, leaseEnd := s.beginAll(deleting, stages.end, outcomes, group)
 	if len(open) == 0 {
 		return
 	}
@@ -180,10 +193,10 @@ func (s *Service) work(ctx context.Context, stages stages, outcomes []Outcome, g
 
 // beginAll decides the requests of a group that the ledger can decide, and returns the places
 // of the others, with the one lease for them all.
-func (s *Service) beginAll(ctx context.Context, outcomes []Outcome, group []int) (open []int, lease Begun, leaseEnd time.Time) {
+func (s *Service) beginAll(ctx context.Context, until time.Time, outcomes []Outcome, group []int) (open []int, lease Begun, leaseEnd time.Time) {
 	for _, i := range group {
 		o := &outcomes[i]
-		begun, end, err := s.begin(ctx, &o.Request)
+		begun, end, err := s.begin(ctx, until, &o.Request)
 		switch {
 		case err != nil:
 			*o = failed(o.Request, newError(ClassUnavailable, err.Error()))
@@ -192,6 +205,7 @@ func (s *Service) beginAll(ctx context.Context, outcomes []Outcome, group []int)
 			*o = s.replay(o.Request, begun.Done)
 			continue
 		case begun.Token != "":
+			begun.MaybeSent = begun.MaybeSent || lease.MaybeSent
 			lease, leaseEnd = begun, end
 		case len(open) == 0:
 			*o = failed(o.Request, &Error{
@@ -199,20 +213,21 @@ func (s *Service) beginAll(ctx context.Context, outcomes []Outcome, group []int)
 			})
 			continue
 		}
+		lease.MaybeSent = lease.MaybeSent || begun.MaybeSent
 		open = append(open, i)
 	}
 	return open, lease, leaseEnd
 }
 
-// begin asks the ledger for a lease that lasts as long as the work may, and says when it ends.
+// begin asks the ledger for a lease that lasts as long as the invocation, and says when it ends.
 // No time left is no time: then nothing is asked.
-func (s *Service) begin(ctx context.Context, r *Request) (begun Begun, leaseEnd time.Time, err error) {
+func (s *Service) begin(ctx context.Context, until time.Time, r *Request) (begun Begun, leaseEnd time.Time, err error) {
 	if ctx.Err() != nil {
 		return Begun{}, time.Time{}, errors.New("no time was left to start the deletion")
 	}
 	lease := unbounded
-	if deadline, bounded := ctx.Deadline(); bounded {
-		lease = max(time.Until(deadline), 0)
+	if !until.IsZero() {
+		lease = max(time.Until(until), 0)
 	}
 	now := s.now()
 	begun, err = s.Ledger.Begin(ctx, r, lease+leaseMargin)
@@ -223,11 +238,13 @@ func (s *Service) begin(ctx context.Context, r *Request) (begun Begun, leaseEnd 
 	return begun, now.Add(lease), nil
 }
 
+// now is the wall clock: the monotonic one stands still while a function is frozen, and leases
+// do not.
 func (s *Service) now() time.Time {
 	if s.Now != nil {
 		return s.Now()
 	}
-	return time.Now()
+	return time.Now().Round(0)
 }
 
 // replay is the outcome of a request that was decided before. DDS is not asked.
@@ -284,17 +301,8 @@ func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outco
 	if first.Status == Retry {
 		return
 	}
-	records := make([]Record, 0, len(open))
-	for _, i := range open {
-		if err := outcomes[i].write(); err != nil {
-			undelivered(&outcomes[i], err)
-			return
-		}
-		if len(records) == 0 || !finalForBackup(first.Status) {
-			records = append(records, Record{outcomes[i].Request, outcomes[i].Status, outcomes[i].Event.JSON})
-		}
-	}
-	if first.Status == Simulated {
+	records := writeAll(outcomes, open)
+	if first.Status == Simulated || len(records) == 0 {
 		return
 	}
 	earlier, err := s.record(ctx, begun.Token, maybeSent && !finalForBackup(first.Status), records)
@@ -309,6 +317,23 @@ func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outco
 	for _, i := range open {
 		outcomes[i] = s.instead(outcomes[i].Request, earlier, err)
 	}
+}
+
+// writeAll writes the events of the outcomes at those places and returns what the ledger is to
+// remember of them: one record that is final for the backup, or one for each request.
+func writeAll(outcomes []Outcome, open []int) []Record {
+	records := make([]Record, 0, len(open))
+	for _, i := range open {
+		if err := outcomes[i].write(); err != nil {
+			undelivered(&outcomes[i], err)
+			continue
+		}
+		record := Record{outcomes[i].Request, outcomes[i].Status, outcomes[i].Event.JSON}
+		if len(records) == 0 || (!record.Final() && !slices.ContainsFunc(records, record.sameRequest)) {
+			records = append(records, record)
+		}
+	}
+	return records
 }
 
 // instead is the outcome of a request whose own was not recorded, and names no job.
@@ -328,8 +353,10 @@ func (s *Service) instead(request Request, earlier *Record, err error) Outcome {
 // record writes to the ledger, again and again until ctx ends: what is not written down now
 // may never be known again.
 func (s *Service) record(ctx context.Context, token string, maybeSent bool, records []Record) (earlier *Record, err error) {
+	ctx, cancel := context.WithTimeout(ctx, recordTime)
+	defer cancel()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		earlier, err = s.Ledger.Record(ctx, token, maybeSent, records)
+		earlier, err = s.recordOnce(ctx, token, maybeSent, records)
 		if err == nil || errors.Is(err, ErrLeaseLost) {
 			return earlier, err
 		}
@@ -341,6 +368,17 @@ func (s *Service) record(ctx context.Context, token string, maybeSent bool, reco
 		case <-timer.C:
 		}
 	}
+}
+
+// recordOnce writes to the ledger. A panic there must not cost a job id that was just earned.
+func (s *Service) recordOnce(ctx context.Context, token string, maybeSent bool, records []Record) (earlier *Record, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.Log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			earlier, err = nil, errors.New("the ledger panicked")
+		}
+	}()
+	return s.Ledger.Record(ctx, token, maybeSent, records)
 }
 
 // publishAll publishes the events of all outcomes that are verdicts, each event once. An

@@ -37,6 +37,10 @@ type Handler struct {
 // read from their secret and the project is looked up, here and never for a request. Events
 // for the stdout sink go to out.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer) (*Handler, error) {
+	if c.LambdaRuntimeAPI != "" && c.LedgerTable() == "" { // the first line of the log
+		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
+			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; want dynamodb://<table>")
+	}
 	client, err := newClient(ctx, c)
 	if err != nil {
 		return nil, err
@@ -53,7 +57,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer)
 		return nil, err
 	}
 	return &Handler{log: log, client: client, service: &deletion.Service{
-		Deleter: client, Ledger: newLedger(c, log), Sink: outcomes, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
+		Deleter: client, Ledger: newLedger(c), Sink: outcomes, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
 	}}, nil
 }
 
@@ -91,26 +95,20 @@ func newSink(c *config.Config, out io.Writer) (deletion.Sink, error) {
 		Credentials:  awsKeys(c),
 		BaseEndpoint: awsEndpoint(c, c.AWSEndpointEventBridge),
 		Retryer:      retrySoon(),
+		HTTPClient:   awsHTTP(c),
 	}), c.OutcomeSink), nil
 }
 
 // newLedger builds the ledger that LEDGER names.
-func newLedger(c *config.Config, log *slog.Logger) deletion.Ledger {
+func newLedger(c *config.Config) deletion.Ledger {
 	if table := c.LedgerTable(); table != "" {
 		return ledger.NewDynamoDB(dynamodb.New(dynamodb.Options{
 			Region:       c.AWSRegion,
 			Credentials:  awsKeys(c),
 			BaseEndpoint: awsEndpoint(c, c.AWSEndpointDynamoDB),
 			Retryer:      retrySoon(),
-			// As many connections are kept as backups are worked at once, not the SDK's ten.
-			HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-				t.MaxIdleConnsPerHost = c.Concurrency
-			}),
+			HTTPClient:   awsHTTP(c),
 		}), table, nil)
-	}
-	if c.LambdaRuntimeAPI != "" {
-		log.Warn("LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash " +
-			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; want dynamodb://<table>")
 	}
 	return ledger.NewMemory(ledger.DefaultSize, nil)
 }
@@ -133,6 +131,14 @@ func retrySoon() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = 4
 		o.MaxBackoff = 100 * time.Millisecond
+	})
+}
+
+// awsHTTP keeps as many connections as backups are worked at once, not the SDK's ten, and gives
+// up a try after a second: one that hangs, as after a freeze, must leave time for the next.
+func awsHTTP(c *config.Config) *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTimeout(time.Second).WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConnsPerHost = c.Concurrency
 	})
 }
 

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -35,7 +36,8 @@ func HTTP(h Handler) http.Handler {
 			return
 		}
 		var reply events.APIGatewayV2HTTPResponse
-		text, err := h(r.Context(), id, payload)
+		// Who hangs up does not take back what DDS has been asked for.
+		text, err := h(context.WithoutCancel(r.Context()), id, payload)
 		if err == nil {
 			err = json.Unmarshal(text, &reply)
 		}

@@ -1,12 +1,16 @@
 package ledger
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,22 +60,22 @@ func NewDynamoDB(client *dynamodb.Client, table string, now func() time.Time) *D
 // Begin implements [deletion.Ledger].
 func (d *DynamoDB) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
 	begun, stale, err := d.begin(ctx, r, lease)
-	if err != nil || !stale {
+	if err != nil || stale == nil {
 		return begun, err
 	}
-	// Expired, or full of refusals: as good as none. Seldom enough to cost a round trip more.
-	if err := d.clear(ctx, r); err != nil {
+	// Expired, or full of refusals. Seldom enough to cost two round trips more.
+	if err := d.clear(ctx, r, stale); err != nil {
 		return deletion.Begun{}, err
 	}
 	begun, stale, err = d.begin(ctx, r, lease)
-	if err == nil && stale {
-		err = errors.New("ledger: the item stays expired")
+	if err == nil && stale != nil {
+		err = errors.New("ledger: the item stays expired or full")
 	}
 	return begun, err
 }
 
-// begin is Begin, but reports an item that must be cleared first.
-func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Duration) (begun deletion.Begun, stale bool, err error) {
+// begin is Begin, but returns an item that must be cleared first.
+func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Duration) (begun deletion.Begun, stale map[string]types.AttributeValue, err error) {
 	now := d.now()
 	token := rand.Text()
 	out, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -98,26 +102,26 @@ func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Du
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if err == nil {
-		return deletion.Begun{Token: token, MaybeSent: maybeSent(out.Attributes)}, false, nil
+		return deletion.Begun{Token: token, MaybeSent: maybeSent(out.Attributes)}, nil, nil
 	}
 	var failed *types.ConditionalCheckFailedException
 	if !errors.As(err, &failed) {
-		return deletion.Begun{}, false, fmt.Errorf("ledger: %w", err)
+		return deletion.Begun{}, nil, fmt.Errorf("ledger: %w", err)
 	}
 	item := failed.Item
 	if integer(item["expires_at"]) <= now.Unix() {
-		return deletion.Begun{}, true, nil
+		return deletion.Begun{}, item, nil
 	}
 	if done := recordOf(item, r); done != nil {
-		return deletion.Begun{Done: done}, false, nil
+		return deletion.Begun{Done: done}, nil, nil
 	}
 	if stringOf(item["lease_token"]) == token { // the SDK tried twice, and the first answer was lost
-		return deletion.Begun{Token: token, MaybeSent: maybeSent(item)}, false, nil
+		return deletion.Begun{Token: token, MaybeSent: maybeSent(item)}, nil, nil
 	}
 	if until := time.UnixMilli(integer(item["lease_until"])); item["lease_token"] != nil && now.Before(until) {
-		return deletion.Begun{BusyFor: until.Sub(now)}, false, nil
+		return deletion.Begun{BusyFor: until.Sub(now)}, nil, nil
 	}
-	return deletion.Begun{}, true, nil
+	return deletion.Begun{}, item, nil
 }
 
 // maybeSent reports whether an earlier holder of the lease may have sent the DELETE.
@@ -125,30 +129,51 @@ func maybeSent(item map[string]types.AttributeValue) bool {
 	return item["maybe_sent"] != nil || stringOf(item["lease_after"]) != ""
 }
 
-// clear takes everything out of an item that has expired, and the refusals out of a full one.
-func (d *DynamoDB) clear(ctx context.Context, r *deletion.Request) error {
-	now := d.now()
-	_, err := d.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName:                 aws.String(d.table),
-		Key:                       itemKey(r),
-		ConditionExpression:       aws.String("expires_at <= :seconds"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":seconds": number(now.Unix())},
-	})
+// clear removes an item that has expired, and of one that is full the older half of its
+// refusals: the younger ones may still be repeated.
+func (d *DynamoDB) clear(ctx context.Context, r *deletion.Request, item map[string]types.AttributeValue) error {
 	var failed *types.ConditionalCheckFailedException
-	if err == nil || !errors.As(err, &failed) {
+	if seconds := d.now().Unix(); integer(item["expires_at"]) <= seconds {
+		_, err := d.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName:                 aws.String(d.table),
+			Key:                       itemKey(r),
+			ConditionExpression:       aws.String("expires_at <= :seconds"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":seconds": number(seconds)},
+		})
+		if errors.As(err, &failed) {
+			return nil // somebody else was faster
+		}
 		return wrap(err)
 	}
-	_, err = d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:           aws.String(d.table),
-		Key:                 itemKey(r),
-		UpdateExpression:    aws.String("SET refused = :none"),
-		ConditionExpression: aws.String("size(refused) >= :most"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":none": &types.AttributeValueMemberM{}, ":most": number(maxRefusals),
-		},
+	refused, _ := item["refused"].(*types.AttributeValueMemberM)
+	if refused == nil {
+		return nil
+	}
+	age := func(request string) int64 {
+		record, _ := refused.Value[request].(*types.AttributeValueMemberM)
+		if record == nil {
+			return 0
+		}
+		return integer(record.Value["at"])
+	}
+	oldest := slices.SortedFunc(maps.Keys(refused.Value), func(a, b string) int { return cmp.Compare(age(a), age(b)) })
+	names := make(map[string]string)
+	var paths []string
+	for i, request := range oldest[:len(oldest)/2] {
+		name := "#r" + strconv.Itoa(i)
+		names[name] = request
+		paths = append(paths, "refused."+name)
+	}
+	_, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 aws.String(d.table),
+		Key:                       itemKey(r),
+		UpdateExpression:          aws.String("REMOVE " + strings.Join(paths, ", ")),
+		ConditionExpression:       aws.String("size(refused) >= :most"),
+		ExpressionAttributeNames:  names,
+		ExpressionAttributeValues: map[string]types.AttributeValue{":most": number(maxRefusals)},
 	})
 	if errors.As(err, &failed) {
-		return nil // somebody else was faster
+		return nil
 	}
 	return wrap(err)
 }
@@ -183,6 +208,7 @@ func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, rec
 			in.ExpressionAttributeNames["#r"+n] = requestKey(&records[i].Request)
 			values[":r"+n] = &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
 				"status": text(string(records[i].Status)), "event": text(string(records[i].Event)),
+				"at": number(d.now().UnixMilli()),
 			}}
 		}
 		if maybeSent {
@@ -200,11 +226,16 @@ func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, rec
 	if !errors.As(err, &failed) {
 		return nil, wrap(err)
 	}
-	// A repeat of a write whose answer was lost finds its own record.
-	if done := recordOf(failed.Item, &first.Request); done != nil {
+	if done := recordOf(failed.Item, &first.Request); done != nil && done.Final() {
 		return done, nil
 	}
-	return nil, deletion.ErrLeaseLost
+	for i := range records { // a repeat of a write whose answer was lost finds its own records
+		done := recordOf(failed.Item, &records[i].Request)
+		if done == nil || !bytes.Equal(done.Event, records[i].Event) {
+			return nil, deletion.ErrLeaseLost
+		}
+	}
+	return nil, nil //nolint:nilnil // they are there already
 }
 
 // Release implements [deletion.Ledger].

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -49,16 +53,27 @@ var tables atomic.Int64
 // newDynamoDB returns a ledger in a table of its own.
 func newDynamoDB(t *testing.T, c *clock) *ledger.DynamoDB {
 	t.Helper()
-	endpoint := os.Getenv("DYNAMODB_ENDPOINT")
-	if endpoint == "" {
-		t.Skip("DYNAMODB_ENDPOINT is not set; make test-aws starts one")
-	}
-	client := dynamodb.New(dynamodb.Options{
+	table := newDynamoDBTable(t)
+	return ledger.NewDynamoDB(newClient(os.Getenv("DYNAMODB_ENDPOINT")), table, c.now)
+}
+
+func newClient(endpoint string) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
 		Region: "eu-central-1", BaseEndpoint: aws.String(endpoint),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),
 	})
+}
+
+// newDynamoDBTable makes a table and returns its name.
+func newDynamoDBTable(t *testing.T) string {
+	t.Helper()
+	endpoint := os.Getenv("DYNAMODB_ENDPOINT")
+	if endpoint == "" {
+		t.Skip("DYNAMODB_ENDPOINT is not set; make test-aws starts one")
+	}
+	client := newClient(endpoint)
 	table := fmt.Sprintf("ledger-%d-%d", time.Now().UnixNano(), tables.Add(1))
 	if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName:            aws.String(table),
@@ -68,7 +83,7 @@ func newDynamoDB(t *testing.T, c *clock) *ledger.DynamoDB {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return ledger.NewDynamoDB(client, table, c.now)
+	return table
 }
 
 const lease = time.Minute
@@ -349,13 +364,53 @@ func TestDynamoDBForgetsInTime(t *testing.T) {
 	begin(t, l, "r2", false)
 }
 
+// A full item forgets its older refusals, and never the younger ones.
 func TestDynamoDBBoundsAnItem(t *testing.T) {
-	l := newDynamoDB(t, newClock())
-	for i := range 120 {
+	c := newClock()
+	l := newDynamoDB(t, c)
+	for i := range 220 {
+		c.advance(time.Second)
 		id := fmt.Sprintf("r%d", i)
 		note(t, l, begin(t, l, id, false), record(id, deletion.NotFound, id))
-		done(t, l, id, deletion.NotFound, id)
+		for recent := max(0, i-40); recent <= i; recent += 10 {
+			id := fmt.Sprintf("r%d", recent)
+			done(t, l, id, deletion.NotFound, id)
+		}
 	}
+}
+
+// The SDK repeats a write whose answer was lost: it must end as if it had come.
+func TestDynamoDBLosesItsAnswers(t *testing.T) {
+	c := newClock()
+	table := newDynamoDBTable(t)
+	target, err := url.Parse(os.Getenv("DYNAMODB_ENDPOINT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls atomic.Int64
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1)%2 == 1 { // every first answer is lost after the work
+			proxy.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	l := ledger.NewDynamoDB(newClient(server.URL), table, c.now)
+
+	token := begin(t, l, "r1", false)
+	busy(t, l, "r2", lease)
+	release(t, l, token, false)
+	token = begin(t, l, "r1", false)
+	c.advance(2 * lease)
+	second := begin(t, l, "r2", true)
+	note(t, l, second, record("r2", deletion.NotFound, "two"), record("r2b", deletion.NotFound, "twin"))
+	done(t, l, "r2b", deletion.NotFound, "twin")
+	if earlier, err := l.Record(t.Context(), token, false, []deletion.Record{record("r1", deletion.Accepted, "one")}); err != nil || (earlier != nil && string(earlier.Event) != "one") {
+		t.Errorf("earlier %+v, error %v", earlier, err)
+	}
+	done(t, l, "r3", deletion.Accepted, "one")
 }
 
 func TestDynamoDBOutOfReach(t *testing.T) {

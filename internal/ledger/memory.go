@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"sync"
@@ -37,6 +38,7 @@ type entry struct {
 	maybeSent bool
 	final     *deletion.Record
 	refusals  map[identity]deletion.Record
+	seen      map[identity]bool // requests that this process has met
 }
 
 // NewMemory returns an empty ledger that remembers so many backups. The clock is that of
@@ -59,8 +61,11 @@ func (m *Memory) Begin(_ context.Context, r *deletion.Request, lease time.Durati
 	e, known := m.entries[keyOf(r)]
 	if !known {
 		e = m.remember(keyOf(r), now)
-		e.maybeSent = r.Redelivered
 	}
+	if r.Redelivered && !e.seen[identityOf(r)] {
+		e.maybeSent = true // another process may have worked it
+	}
+	e.seen[identityOf(r)] = true
 	if e.final != nil {
 		done := *e.final
 		return deletion.Begun{Done: &done}, nil
@@ -70,7 +75,7 @@ func (m *Memory) Begin(_ context.Context, r *deletion.Request, lease time.Durati
 	}
 	if e.token != "" {
 		if now.Before(e.until) {
-			return deletion.Begun{BusyFor: e.until.Sub(now)}, nil
+			return deletion.Begun{BusyFor: e.until.Sub(now), MaybeSent: e.maybeSent}, nil
 		}
 		e.maybeSent = true // its holder died, or sleeps
 	}
@@ -94,10 +99,12 @@ func (m *Memory) Record(_ context.Context, token string, maybeSent bool, records
 		final := *e.final
 		return &final, nil
 	case e.token != token:
-		if refusal, refused := e.refusals[identityOf(&records[0].Request)]; refused {
-			return &refusal, nil
+		for _, record := range records {
+			if refusal, refused := e.refusals[identityOf(&record.Request)]; !refused || !bytes.Equal(refusal.Event, record.Event) {
+				return nil, deletion.ErrLeaseLost
+			}
 		}
-		return nil, deletion.ErrLeaseLost
+		return nil, nil //nolint:nilnil // they are there already
 	}
 	e.token, e.maybeSent = "", maybeSent
 	if records[0].Final() {
@@ -134,7 +141,7 @@ func (m *Memory) remember(k key, now time.Time) *entry {
 			break
 		}
 	}
-	e := new(entry)
+	e := &entry{seen: make(map[identity]bool)}
 	m.entries[k] = e
 	m.order = append(m.order, k)
 	return e
