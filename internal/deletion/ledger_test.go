@@ -369,3 +369,21 @@ func TestTooManyRequestsForOneBackup(t *testing.T) {
 		}
 	}
 }
+
+// A decision that a panic kept from being written is not published, and its request comes back.
+func TestAPanicBeforeTheEventIsWritten(t *testing.T) {
+	s := &sink{}
+	sv := service(nil, s, nil)
+	sv.Deleter = deleteFunc(func(context.Context, dds.Target, bool) (dds.Deletion, error) {
+		return dds.Deletion{Simulated: true}, nil
+	})
+	sv.Ledger = noRelease{memory()}
+	if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Retry || o.Err.Class != deletion.ClassUndelivered || len(s.taken) != 0 {
+		t.Errorf("%s %+v, %d events", o.Status, o.Err, len(s.taken))
+	}
+}
+
+// noRelease is a ledger that cannot take a lease back.
+type noRelease struct{ deletion.Ledger }
+
+func (noRelease) Release(context.Context, *deletion.Request, string, bool) error { panic("a bug") }

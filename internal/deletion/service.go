@@ -167,8 +167,11 @@ func (s *Service) work(ctx context.Context, stages stages, outcomes []Outcome, g
 			r := outcomes[group[0]].Request
 			s.Log.ErrorContext(ctx, "panic", append(requestAttrs(&r), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))...)
 			for _, i := range group {
-				if outcomes[i].Status == "" { // what was decided before stays so
-					outcomes[i] = failed(outcomes[i].Request, newError(ClassInternal, "the deletion panicked"))
+				switch o := &outcomes[i]; {
+				case o.Status == "":
+					*o = failed(o.Request, newError(ClassInternal, "the deletion panicked"))
+				case o.Status != Retry && o.Event.ID == "": // decided, and not yet written
+					undelivered(o, errors.New("the deletion panicked"))
 				}
 			}
 		}
