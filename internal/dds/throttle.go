@@ -58,7 +58,7 @@ func (p *pace) pacing(next handler) handler {
 		var e *Error
 		if errors.As(err, &e) && e.Class == Throttled {
 			p.slow(e, p.now())
-		} else if err == nil || e.StatusCode != 0 {
+		} else if err == nil || (e != nil && e.StatusCode != 0) {
 			p.recover(p.now())
 		}
 		return resp, err
