@@ -35,19 +35,13 @@ func (c *Config) checkAddress() []error {
 
 // checkRegion finds the default region.
 func (c *Config) checkRegion() []error {
-	for _, from := range []struct{ name, value string }{
-		{"DDS_REGION", c.DDSRegion}, {"HW_REGION_NAME", c.HWRegion}, {"OS_REGION_NAME", c.OSRegion},
-	} {
-		if from.value == "" {
-			continue
-		}
-		if c.Region = from.value; !region.MatchString(from.value) {
-			return []error{fmt.Errorf("%s: %s; want a region, as cn-north-4", from.name, shape(from.value))}
-		}
-		return nil
-	}
-	if c.Endpoint == "" {
+	from := firstSet(variable{"DDS_REGION", c.DDSRegion}, variable{"HW_REGION_NAME", c.HWRegion}, variable{"OS_REGION_NAME", c.OSRegion})
+	c.Region = from.value
+	switch {
+	case c.Region == "" && c.Endpoint == "":
 		return []error{errors.New("DDS_REGION: not set, nor is DDS_ENDPOINT; want a region, as cn-north-4, or an address")}
+	case c.Region != "" && !region.MatchString(c.Region):
+		return []error{fmt.Errorf("%s: %s; want a region, as cn-north-4", from.name, shape(c.Region))}
 	}
 	return nil
 }
@@ -92,11 +86,12 @@ func (c *Config) endpointOf(r string) (string, error) {
 	}
 	// The official SDK's name for it; several addresses may stand there, of which we take the first.
 	name := "HUAWEICLOUD_SDK_REGION_DDS_" + strings.ToUpper(strings.ReplaceAll(r, "-", "_"))
-	if first, _, _ := strings.Cut(os.Getenv(name), ","); strings.TrimSpace(first) != "" {
-		if err := checkEndpoint(strings.TrimSpace(first)); err != nil {
+	first, _, _ := strings.Cut(os.Getenv(name), ",")
+	if first = strings.TrimSpace(first); first != "" {
+		if err := checkEndpoint(first); err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
-		return strings.TrimSpace(first), nil
+		return first, nil
 	}
 	return "https://dds." + r + "." + c.domainOf(r), nil
 }
@@ -112,20 +107,16 @@ func (c *Config) domainOf(r string) string {
 
 // checkIAM finds the address of IAM, which is asked only for a project id that is not set.
 func (c *Config) checkIAM() []error {
-	for _, from := range []struct{ name, value string }{
-		{"HUAWEICLOUD_SDK_IAM_ENDPOINT", c.SDKIAMEndpoint}, {"HW_AUTH_URL", c.HWAuthURL}, {"OS_AUTH_URL", c.OSAuthURL},
-	} {
-		if from.value == "" {
-			continue
-		}
-		// The variables of terraform and OpenStack end in the version.
-		c.IAMEndpoint = strings.TrimSuffix(strings.TrimSuffix(from.value, "/"), "/v3")
-		if err := checkEndpoint(c.IAMEndpoint); err != nil {
-			return []error{fmt.Errorf("%s: %w", from.name, err)}
-		}
+	from := c.iamVariable()
+	if from.value == "" {
+		c.IAMEndpoint = "https://iam." + c.Region + "." + c.domainOf(c.Region)
 		return nil
 	}
-	c.IAMEndpoint = "https://iam." + c.Region + "." + c.domainOf(c.Region)
+	// The variables of terraform and OpenStack end in the version.
+	c.IAMEndpoint = strings.TrimSuffix(strings.TrimSuffix(from.value, "/"), "/v3")
+	if err := checkEndpoint(c.IAMEndpoint); err != nil {
+		return []error{fmt.Errorf("%s: %w", from.name, err)}
+	}
 	return nil
 }
 
@@ -166,6 +157,9 @@ func regionOf(endpoint string) (inRegion, ofCloud string) {
 
 // needsIAM reports whether the project is to be looked up at an address that is to be built.
 func (c *Config) needsIAM() bool {
-	return cmp.Or(c.SDKProjectID, c.HWProjectID, c.OSProjectID, c.OSTenantID) == "" &&
-		cmp.Or(c.SDKIAMEndpoint, c.HWAuthURL, c.OSAuthURL) == ""
+	return c.projectVariable().value == "" && c.iamVariable().value == ""
+}
+
+func (c *Config) iamVariable() variable {
+	return firstSet(variable{"HUAWEICLOUD_SDK_IAM_ENDPOINT", c.SDKIAMEndpoint}, variable{"HW_AUTH_URL", c.HWAuthURL}, variable{"OS_AUTH_URL", c.OSAuthURL})
 }

@@ -137,27 +137,37 @@ func wanted(kind reflect.Kind) string {
 	}
 }
 
+// variable is an environment variable.
+type variable struct{ name, value string }
+
+// firstSet returns the first of those that is set; the zero variable where none is.
+func firstSet(of ...variable) variable {
+	for _, v := range of {
+		if v.value != "" {
+			return v
+		}
+	}
+	return variable{}
+}
+
+func (c *Config) projectVariable() variable {
+	return firstSet(variable{"HUAWEICLOUD_SDK_PROJECT_ID", c.SDKProjectID}, variable{"HW_PROJECT_ID", c.HWProjectID},
+		variable{"OS_PROJECT_ID", c.OSProjectID}, variable{"OS_TENANT_ID", c.OSTenantID})
+}
+
 // id is the form of a project id, which becomes a path segment.
 var id = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // checkProjects finds the default project and the allowed ones.
 func (c *Config) checkProjects() []error {
 	var faults []error
-	for _, from := range []struct{ name, value string }{
-		{"HUAWEICLOUD_SDK_PROJECT_ID", c.SDKProjectID},
-		{"HW_PROJECT_ID", c.HWProjectID},
-		{"OS_PROJECT_ID", c.OSProjectID},
-		{"OS_TENANT_ID", c.OSTenantID},
-	} {
-		if from.value == "" || c.ProjectID != "" {
-			continue
-		}
-		if c.ProjectID = from.value; !id.MatchString(from.value) {
-			faults = append(faults, fmt.Errorf("%s: %s; want a project id, as 32 hexadecimal digits", from.name, shape(from.value)))
-		}
-	}
-	if c.ProjectID == "" && c.Region == "" {
+	from := c.projectVariable()
+	c.ProjectID = from.value
+	switch {
+	case c.ProjectID == "" && c.Region == "":
 		faults = append(faults, errors.New("HUAWEICLOUD_SDK_PROJECT_ID: not set, and without DDS_REGION it cannot be looked up; want a project id"))
+	case c.ProjectID != "" && !id.MatchString(c.ProjectID):
+		faults = append(faults, fmt.Errorf("%s: %s; want a project id, as 32 hexadecimal digits", from.name, shape(c.ProjectID)))
 	}
 	for _, project := range c.Projects {
 		if !id.MatchString(project) {
@@ -189,8 +199,9 @@ func (c *Config) checkSink() []error {
 		}
 		return faults
 	}
-	if _, err := ParseBusARN(c.OutcomeSink); err != nil {
-		return append(faults, fmt.Errorf("OUTCOME_SINK: %w", err))
+	if c.BusRegion() == "" {
+		return append(faults, fmt.Errorf("OUTCOME_SINK: %s; want stdout, or an ARN as arn:aws:events:<region>:<account>:event-bus/<name>",
+			shape(c.OutcomeSink)))
 	}
 	return append(faults, c.checkAWSKeys("OUTCOME_SINK")...)
 }
@@ -201,12 +212,7 @@ const MemoryLedger = "memory"
 var ledgerTable = regexp.MustCompile(`^dynamodb://([A-Za-z0-9_.-]{3,255})$`)
 
 // LedgerTable returns the DynamoDB table of the ledger; empty for one in memory.
-func (c *Config) LedgerTable() string {
-	if parts := ledgerTable.FindStringSubmatch(c.Ledger); parts != nil {
-		return parts[1]
-	}
-	return ""
-}
+func (c *Config) LedgerTable() string { return group(ledgerTable, c.Ledger) }
 
 func (c *Config) checkLedger() []error {
 	switch {
@@ -229,21 +235,18 @@ func (c *Config) checkAWSKeys(needed string) []error {
 	return nil
 }
 
-// BusARN is the parsed ARN of an event bus.
-type BusARN struct {
-	// Region is the region of the bus, which may be another than the function's.
-	Region string
-}
-
 var busARN = regexp.MustCompile(`^arn:aws[a-z-]*:events:([a-z0-9-]+):\d{12}:event-bus/[/.\-_A-Za-z0-9]+$`)
 
-// ParseBusARN reads the ARN of an event bus. The error does not repeat s.
-func ParseBusARN(s string) (BusARN, error) {
-	parts := busARN.FindStringSubmatch(s)
-	if parts == nil {
-		return BusARN{}, fmt.Errorf("%s; want stdout, or an ARN as arn:aws:events:<region>:<account>:event-bus/<name>", shape(s))
+// BusRegion returns the AWS region of the event bus that OutcomeSink names, which may be
+// another than the function's; empty for another sink.
+func (c *Config) BusRegion() string { return group(busARN, c.OutcomeSink) }
+
+// group returns the first group of an expression, empty where s does not match it.
+func group(expression *regexp.Regexp, s string) string {
+	if parts := expression.FindStringSubmatch(s); parts != nil {
+		return parts[1]
 	}
-	return BusARN{Region: parts[1]}, nil
+	return ""
 }
 
 // shape describes a value without repeating it.

@@ -72,13 +72,7 @@ func (c *Config) checkCredentials() []error {
 }
 
 // SecretRegion returns the AWS region of the secret that SecretARN names.
-func (c *Config) SecretRegion() string {
-	parts := secretARN.FindStringSubmatch(c.SecretARN)
-	if parts == nil {
-		return ""
-	}
-	return parts[1]
-}
+func (c *Config) SecretRegion() string { return group(secretARN, c.SecretARN) }
 
 // ParseSecret reads credentials from the text of a secret: a JSON object whose names are those
 // of the environment variables. The error repeats nothing of it.

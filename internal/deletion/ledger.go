@@ -67,11 +67,12 @@ func (r *Record) sameRequest(other Record) bool {
 
 func finalForBackup(s Status) bool { return s == Accepted || s == Unconfirmed }
 
-// outcome is the outcome that a record stands for, for a request that may be another one.
-func (r *Record) outcome(request Request) (Outcome, error) {
+// replay is the outcome that a record stands for, for a request that may be another one. DDS
+// is not asked.
+func (r *Record) replay(request Request) Outcome {
 	var e cloudEvent
 	if err := json.Unmarshal(r.Event, &e); err != nil {
-		return Outcome{}, errors.New("the ledger holds an event that cannot be read")
+		return failed(request, newError(ClassInternal, "the ledger holds an event that cannot be read"))
 	}
 	o := Outcome{
 		Request: request,
@@ -86,5 +87,5 @@ func (r *Record) outcome(request Request) (Outcome, error) {
 			Class: d.Class, Code: d.Code, Message: d.Message, HTTPStatus: d.HTTPStatus, DDSRequestID: d.DDSRequestID,
 		}
 	}
-	return o, nil
+	return o
 }

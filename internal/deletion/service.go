@@ -205,7 +205,7 @@ func (s *Service) beginAll(ctx context.Context, until time.Time, outcomes []Outc
 			*o = failed(o.Request, newError(ClassUnavailable, err.Error()))
 			continue
 		case begun.Done != nil:
-			*o = s.replay(o.Request, begun.Done)
+			*o = begun.Done.replay(o.Request)
 			continue
 		case begun.Token != "":
 			begun.MaybeSent = begun.MaybeSent || lease.MaybeSent
@@ -248,15 +248,6 @@ func (s *Service) now() time.Time {
 		return s.Now()
 	}
 	return time.Now().Round(0)
-}
-
-// replay is the outcome of a request that was decided before. DDS is not asked.
-func (s *Service) replay(request Request, done *Record) Outcome {
-	o, err := done.outcome(request)
-	if err != nil {
-		return failed(request, newError(ClassInternal, err.Error()))
-	}
-	return o
 }
 
 // verdict is what DDS made of a deletion.
@@ -318,7 +309,7 @@ func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outco
 		return
 	}
 	for _, i := range open {
-		outcomes[i] = s.instead(outcomes[i].Request, earlier, err)
+		outcomes[i] = instead(outcomes[i].Request, earlier, err)
 	}
 }
 
@@ -340,10 +331,10 @@ func writeAll(outcomes []Outcome, open []int) []Record {
 }
 
 // instead is the outcome of a request whose own was not recorded, and names no job.
-func (s *Service) instead(request Request, earlier *Record, err error) Outcome {
+func instead(request Request, earlier *Record, err error) Outcome {
 	switch {
 	case err == nil:
-		return s.replay(request, earlier)
+		return earlier.replay(request)
 	case errors.Is(err, ErrLeaseLost):
 		return failed(request, newError(ClassConflict, err.Error()))
 	default:

@@ -52,12 +52,8 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer)
 			return nil, err
 		}
 	}
-	outcomes, err := newSink(c, out)
-	if err != nil {
-		return nil, err
-	}
 	return &Handler{log: log, client: client, service: &deletion.Service{
-		Deleter: client, Ledger: newLedger(c), Sink: outcomes, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
+		Deleter: client, Ledger: newLedger(c), Sink: newSink(c, out), Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
 	}}, nil
 }
 
@@ -82,21 +78,17 @@ func newClient(ctx context.Context, c *config.Config) (*dds.Client, error) {
 }
 
 // newSink builds the sink that OUTCOME_SINK names.
-func newSink(c *config.Config, out io.Writer) (deletion.Sink, error) {
+func newSink(c *config.Config, out io.Writer) deletion.Sink {
 	if c.OutcomeSink == config.StdoutSink {
-		return sink.NewStdout(out), nil
-	}
-	bus, err := config.ParseBusARN(c.OutcomeSink)
-	if err != nil {
-		return nil, err
+		return sink.NewStdout(out)
 	}
 	return sink.NewEventBridge(eventbridge.New(eventbridge.Options{
-		Region:       bus.Region,
+		Region:       c.BusRegion(),
 		Credentials:  awsKeys(c),
 		BaseEndpoint: awsEndpoint(c, c.AWSEndpointEventBridge),
 		Retryer:      retrySoon(),
 		HTTPClient:   awsHTTP(c),
-	}), c.OutcomeSink), nil
+	}), c.OutcomeSink)
 }
 
 // newLedger builds the ledger that LEDGER names.
