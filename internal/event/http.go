@@ -1,6 +1,7 @@
 package event
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -16,15 +17,198 @@ import (
 // maxHTTPTime is how long an HTTP request is worked: API Gateway gives up after 29 s.
 const maxHTTPTime = 25 * time.Second
 
-// maxHTTPBody bounds, in bytes, the body of a request; one is below 200.
-const maxHTTPBody = 64 << 10
+// MaxHTTPBody bounds, in bytes, the body of an HTTP request, as a load balancer does.
+const MaxHTTPBody = 1 << 20
+
+// Media types of what comes in and goes out.
+const (
+	mediaJSON        = "application/json"
+	mediaEvent       = "application/cloudevents+json"
+	mediaEventBatch  = "application/cloudevents-batch+json"
+	mediaProblem     = "application/problem+json"
+	acceptedInBodies = mediaJSON + ", " + mediaEvent + ", " + mediaEventBatch
+)
 
 // httpRequest is what the HTTP sources have in common.
 type httpRequest struct {
-	id, method, path, contentType, traceParent string
-	cloudEvent                                 bool // it has the headers of a CloudEvent in binary mode
-	body                                       []byte
-	bodyErr                                    string // why there is no body to read; empty where there is
+	id, traceHeader, method, path string
+	headers                       map[string]string // names in lower case
+	body                          []byte
+	bodyErr                       string // why there is no body to read; empty where there is
+}
+
+// newHTTPRequest returns a request with the headers of all these maps, the earlier winning.
+func newHTTPRequest(method string, headers ...map[string]string) *httpRequest {
+	r := &httpRequest{method: method, headers: make(map[string]string)}
+	for _, from := range headers {
+		for name, value := range from {
+			if name = strings.ToLower(name); r.headers[name] == "" {
+				r.headers[name] = value
+			}
+		}
+	}
+	r.traceHeader = traceHeader(r.headers["x-amzn-trace-id"])
+	return r
+}
+
+// joined joins the values of each header, as HTTP allows.
+func joined(multi map[string][]string) map[string]string {
+	headers := make(map[string]string, len(multi))
+	for name, values := range multi {
+		headers[name] = strings.Join(values, ",")
+	}
+	return headers
+}
+
+// setBody takes the bytes of a body, or says why there are none.
+func (r *httpRequest) setBody(body string, isBase64 bool) {
+	if r.body = []byte(body); !isBase64 {
+		return
+	}
+	var err error
+	if r.body, err = base64.StdEncoding.DecodeString(body); err != nil {
+		r.bodyErr = fmt.Sprintf("the body is %d characters that are not base64, as isBase64Encoded says", len(body))
+	}
+}
+
+// setID takes the front's own id of the request, or that of the invocation.
+func (r *httpRequest) setID(id string, in Invocation) {
+	if r.id = id; id == "" {
+		r.id = in.ID
+	}
+}
+
+// base is what the requests of a call have in common.
+func (r *httpRequest) base() deletion.Request {
+	return deletion.Request{ID: r.id, TraceParent: traceParent(r.headers["traceparent"]), TraceHeader: r.traceHeader}
+}
+
+// ask is what a call asks for, and how its caller wants to be answered.
+type ask struct {
+	requests []deletion.Request
+	answer   func([]deletion.Outcome) *httpReply
+}
+
+// route finds what an HTTP request asks for: deletions, or an answer that needs none.
+//
+//	DELETE /backups/{backup_id}
+//	DELETE /v3/{project_id}/backups/{backup_id}
+//	POST   /deletions                            {"backup_id": "…"}, a list, or CloudEvents
+//	POST   /                                     CloudEvents
+func (d *Decoder) route(r *httpRequest) (ask, *httpReply) {
+	request := r.base()
+	path := strings.TrimSuffix(strings.TrimPrefix(r.path, "/"), "/")
+	segments := strings.Split(path, "/")
+	allow := http.MethodDelete
+	switch {
+	case len(segments) == 2 && segments[0] == "backups":
+		request.BackupID = unescape(segments[1])
+	case len(segments) == 4 && segments[0] == "v3" && segments[2] == "backups":
+		request.ProjectID, request.BackupID = unescape(segments[1]), unescape(segments[3])
+		if request.ProjectID == "" {
+			request.Err = &deletion.Error{Class: deletion.ClassInvalid, Message: "project_id: empty in the path"}
+		}
+	case path == "deletions" || path == "":
+		allow = http.MethodPost
+	default:
+		return ask{}, r.failure(http.StatusNotFound,
+			"want DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id} or POST /deletions")
+	}
+	switch {
+	case r.method != allow:
+		reply := r.failure(http.StatusMethodNotAllowed, "want "+allow)
+		reply.header["Allow"] = allow
+		return ask{}, reply
+	case allow == http.MethodPost:
+		return d.routeBody(r, path == "")
+	case r.headers["ce-specversion"] != "": // whoever sent it told others of something, and did not ask us
+		request = refuse(r.base(), "it is a CloudEvent, want a plain request").requests[0]
+	}
+	return ask{[]deletion.Request{request}, answerOne}, nil
+}
+
+// routeBody finds what the body of a POST asks for.
+func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
+	media, _, err := mime.ParseMediaType(r.headers["content-type"])
+	inBinary := r.headers["ce-specversion"] != ""
+	known := media == mediaEvent || media == mediaEventBatch || (media == mediaJSON && (inBinary || !onlyEvents)) || (inBinary && media == "")
+	switch {
+	case !known || (err != nil && media != ""):
+		reply := r.failure(http.StatusUnsupportedMediaType, "want Content-Type: "+mediaJSON+" (below /deletions) or a CloudEvent")
+		reply.header["Accept"] = acceptedInBodies
+		return ask{}, reply
+	case len(r.body) > MaxHTTPBody:
+		return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes, want %d at most", len(r.body), MaxHTTPBody))
+	case r.bodyErr != "":
+		return ask{refuse(r.base(), r.bodyErr).requests, answerOne}, nil
+	case inBinary || media == mediaEvent:
+		return d.routeEvents(r, []json.RawMessage{r.body}, inBinary)
+	case media == mediaEventBatch:
+		if err := parse(r.body); err != nil {
+			return ask{}, r.failure(http.StatusBadRequest, "the body is "+err.Error())
+		}
+		events, err := arrayOf(r.body)
+		if err == nil && len(events) > maxList {
+			err = fmt.Errorf("%d events, want %d at most", len(events), maxList)
+		}
+		if err != nil {
+			return ask{}, r.failure(http.StatusBadRequest, "the body is "+err.Error())
+		}
+		return d.routeEvents(r, events, false)
+	}
+	c := d.readList(r.body, r.base())
+	switch {
+	case c.echo:
+		return ask{}, r.failure(http.StatusBadRequest, c.requests[0].Err.Message)
+	case c.list:
+		return ask{c.requests, answerList}, nil
+	default:
+		return ask{c.requests, answerOne}, nil
+	}
+}
+
+// routeEvents reads CloudEvents. Events of ours among them are left alone.
+func (d *Decoder) routeEvents(r *httpRequest, events []json.RawMessage, inBinary bool) (ask, *httpReply) {
+	header := func(name string) string {
+		if !inBinary {
+			return ""
+		}
+		return decodeHeader(r.headers["ce-"+name])
+	}
+	var a ask
+	several := len(events) != 1
+	for _, body := range events {
+		c := d.readBinary(body, r.base(), header)
+		if !inBinary && !isEvent(body) {
+			c = checked(refuse(r.base(), "the body is no CloudEvent in structured mode, as its Content-Type says"), body)
+		}
+		if several = several || c.list; !c.echo {
+			a.requests = append(a.requests, c.requests...)
+		} else if !several {
+			return ask{}, r.failure(http.StatusBadRequest, c.requests[0].Err.Message)
+		}
+	}
+	if len(a.requests) > maxRequests {
+		return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the events ask for more than %d deletions", maxRequests))
+	}
+	a.answer = func(outcomes []deletion.Outcome) *httpReply { return r.answerEvents(outcomes, several) }
+	return a, nil
+}
+
+// isEvent reports whether a body is a CloudEvent in structured mode, or no JSON at all, which
+// is told elsewhere.
+func isEvent(body []byte) bool {
+	members, err := parseObject(body)
+	return err != nil || members.has("specversion")
+}
+
+// unescape decodes a path segment once. Some fronts hand the path on decoded and some do not;
+// with the characters that an id may have, the two cannot be told apart, nor need they be.
+func unescape(segment string) string {
+	if plain, err := url.PathUnescape(segment); err == nil {
+		return plain
+	}
+	return segment // it holds a "%", which no id does
 }
 
 // httpReply is an HTTP response before it takes the form of its source.
@@ -37,106 +221,49 @@ type httpReply struct {
 // problem is an error in the form of RFC 9457, with members of ours. The type is left out,
 // which stands for "about:blank": the status says it all.
 type problem struct {
-	Title        string         `json:"title"`
-	Status       int            `json:"status"`
-	Detail       string         `json:"detail"`
-	Class        deletion.Class `json:"class,omitempty"`
-	Code         string         `json:"code,omitempty"`
-	RequestID    string         `json:"request_id,omitempty"`
-	BackupID     string         `json:"backup_id,omitempty"`
-	JobID        string         `json:"job_id,omitempty"`
-	DDSRequestID string         `json:"dds_request_id,omitempty"`
+	Title        string          `json:"title"`
+	Status       int             `json:"status"`
+	Detail       string          `json:"detail"`
+	Class        deletion.Class  `json:"class,omitempty"`
+	Code         string          `json:"code,omitempty"`
+	RequestID    string          `json:"request_id,omitempty"`
+	BackupID     string          `json:"backup_id,omitempty"`
+	JobID        string          `json:"job_id,omitempty"`
+	DDSRequestID string          `json:"dds_request_id,omitempty"`
+	Results      []deletion.Data `json:"results,omitempty"`
 }
 
-// route finds what an HTTP request asks for: a deletion, or an answer that needs none.
-//
-//	DELETE /backups/{backup_id}
-//	DELETE /v3/{project_id}/backups/{backup_id}
-//	POST   /deletions                            {"backup_id": "…"}
-func route(r *httpRequest) (deletion.Request, *httpReply) {
-	var request deletion.Request
-	segments := strings.Split(strings.TrimPrefix(r.path, "/"), "/")
-	allow := http.MethodDelete
-	switch {
-	case len(segments) == 2 && segments[0] == "backups":
-		request.BackupID = unescape(segments[1])
-	case len(segments) == 4 && segments[0] == "v3" && segments[2] == "backups":
-		request.ProjectID, request.BackupID = unescape(segments[1]), unescape(segments[3])
-		if request.ProjectID == "" {
-			request.Err = &deletion.Error{Class: deletion.ClassInvalid, Message: "project_id: empty in the path"}
-		}
-	case len(segments) == 1 && segments[0] == "deletions":
-		allow = http.MethodPost
+// failure returns the reply to a call that asks for nothing.
+func (r *httpRequest) failure(status int, detail string) *httpReply {
+	return problemReply(problem{Status: status, Detail: detail, RequestID: r.id})
+}
+
+// problemReply returns the reply that tells a problem.
+func problemReply(p problem) *httpReply {
+	p.Title = http.StatusText(p.Status)
+	return jsonReply(p.Status, mediaProblem, p)
+}
+
+func jsonReply(status int, media string, body any) *httpReply {
+	return &httpReply{status: status, header: map[string]string{"Content-Type": media}, body: body}
+}
+
+// answerOne answers a call for one deletion.
+func answerOne(outcomes []deletion.Outcome) *httpReply {
+	o := &outcomes[0]
+	switch o.Status {
+	case deletion.Accepted, deletion.Unconfirmed:
+		return jsonReply(http.StatusAccepted, mediaJSON, o.Data())
+	case deletion.Simulated: // nothing was started
+		return jsonReply(http.StatusOK, mediaJSON, o.Data())
 	default:
-		return request, failure(problem{Status: http.StatusNotFound, RequestID: r.id,
-			Detail: "want DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id} or POST /deletions"})
+		return answerError(o, nil)
 	}
-	if r.method != allow {
-		reply := failure(problem{Status: http.StatusMethodNotAllowed, RequestID: r.id, Detail: "want " + allow})
-		reply.header["Allow"] = allow
-		return request, reply
-	}
-	if allow == http.MethodPost {
-		var reply *httpReply
-		if request, reply = requestOfBody(r); reply != nil {
-			return request, reply
-		}
-	}
-	if r.cloudEvent { // whoever sent it told others of something, and did not ask us
-		request = refused("it is a CloudEvent, want a plain request")
-	}
-	request.ID, request.TraceParent = r.id, r.traceParent
-	return request, nil
 }
 
-// requestOfBody reads the request in the body of a POST.
-func requestOfBody(r *httpRequest) (deletion.Request, *httpReply) {
-	if media, _, err := mime.ParseMediaType(r.contentType); err != nil || media != "application/json" {
-		reply := failure(problem{
-			Status: http.StatusUnsupportedMediaType, RequestID: r.id, Detail: "want Content-Type: application/json",
-		})
-		reply.header["Accept"] = "application/json"
-		return deletion.Request{}, reply
-	}
-	if len(r.body) > maxHTTPBody {
-		return deletion.Request{}, failure(problem{
-			Status: http.StatusRequestEntityTooLarge, RequestID: r.id,
-			Detail: fmt.Sprintf("the body has %d bytes, want %d at most", len(r.body), maxHTTPBody),
-		})
-	}
-	if r.bodyErr != "" {
-		return refused(r.bodyErr), nil
-	}
-	request := parseRequest(r.body)
-	if request.Err != nil && isEcho(r.body) {
-		return request, failure(problem{Status: http.StatusBadRequest, RequestID: r.id, Detail: request.Err.Message})
-	}
-	return request, nil
-}
-
-// unescape decodes a path segment once. Some fronts hand the path on decoded and some do not;
-// with the characters that an id may have, the two cannot be told apart, nor need they be.
-func unescape(segment string) string {
-	if plain, err := url.PathUnescape(segment); err == nil {
-		return plain
-	}
-	return segment // it holds a "%", which no id does
-}
-
-// answer returns the HTTP reply to the one request of a call.
-func answer(o *deletion.Outcome) *httpReply {
-	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed || o.Status == deletion.Simulated {
-		status := http.StatusAccepted
-		if o.Status == deletion.Simulated {
-			status = http.StatusOK // nothing was started
-		}
-		return &httpReply{
-			status: status,
-			header: map[string]string{"Content-Type": "application/json"},
-			body:   o.Data(),
-		}
-	}
-	reply := failure(problem{
+// answerError answers with the error of an outcome.
+func answerError(o *deletion.Outcome, all []deletion.Data) *httpReply {
+	reply := problemReply(problem{
 		Status:       policyOf(o.Err.Class).status,
 		Detail:       o.Err.Message,
 		Class:        o.Err.Class,
@@ -145,6 +272,7 @@ func answer(o *deletion.Outcome) *httpReply {
 		BackupID:     o.Request.BackupID,
 		JobID:        o.JobID,
 		DDSRequestID: o.Err.DDSRequestID,
+		Results:      all,
 	})
 	if wait := o.Err.RetryAfter; wait > 0 {
 		reply.header["Retry-After"] = strconv.Itoa(int((wait + time.Second - 1) / time.Second))
@@ -152,32 +280,74 @@ func answer(o *deletion.Outcome) *httpReply {
 	return reply
 }
 
-// failure returns the reply that tells a problem.
-func failure(p problem) *httpReply {
-	p.Title = http.StatusText(p.Status)
-	return &httpReply{
-		status: p.Status,
-		header: map[string]string{"Content-Type": "application/problem+json"},
-		body:   p,
+// answerList answers a list with a result for each of its requests, whatever became of them.
+func answerList(outcomes []deletion.Outcome) *httpReply {
+	return jsonReply(http.StatusMultiStatus, mediaJSON, resultsOf(outcomes))
+}
+
+// answerEvents answers whoever delivered CloudEvents: success takes them all as delivered, so
+// one that must be tried again fails the delivery. Where the sender takes events back, the
+// outcomes are those; a reply of another status than 200 would not be sent onward.
+// https://github.com/knative/specs/blob/main/specs/eventing/data-plane.md#derived-reply-events
+func (r *httpRequest) answerEvents(outcomes []deletion.Outcome, several bool) *httpReply {
+	if err := longest(outcomes); err != nil {
+		for i := range outcomes {
+			if o := &outcomes[i]; o.Err == err && several {
+				return answerError(o, resultsOf(outcomes).Results)
+			}
+		}
+	}
+	switch o := outcomes; {
+	case !several && o[0].Status != deletion.Retry && (r.accepts(mediaEvent) || prefersReply(r.headers["prefer"])):
+		return jsonReply(http.StatusOK, mediaEvent, json.RawMessage(o[0].Event.JSON))
+	case !several:
+		return answerOne(o)
+	case r.accepts(mediaEventBatch):
+		all := make([]json.RawMessage, len(o))
+		for i := range o {
+			all[i] = o[i].Event.JSON
+		}
+		return jsonReply(http.StatusOK, mediaEventBatch, all)
+	default:
+		return jsonReply(http.StatusOK, mediaJSON, resultsOf(o))
 	}
 }
 
+// accepts reports whether the caller names a media type among those it takes.
+func (r *httpRequest) accepts(media string) bool {
+	for part := range strings.SplitSeq(r.headers["accept"], ",") {
+		got, parameters, err := mime.ParseMediaType(part)
+		if err == nil && got == media && parameters["q"] != "0" {
+			return true
+		}
+	}
+	return false
+}
+
+// prefersReply reports whether a Prefer header asks for events in reply.
+func prefersReply(header string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		if name, _, _ := strings.Cut(part, ";"); strings.EqualFold(strings.TrimSpace(name), "reply") {
+			return true
+		}
+	}
+	return false
+}
+
 // httpBatch returns the batch of one HTTP call, whose replies are written by encode.
-func httpBatch(r *httpRequest, encode func(status int, header map[string]string, body string) any) *Batch {
+func (d *Decoder) httpBatch(r *httpRequest, encode func(reply *httpReply, body string) any) *Batch {
 	write := func(reply *httpReply) ([]byte, error) {
 		body, err := json.Marshal(reply.body)
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(encode(reply.status, reply.header, string(body)))
+		return json.Marshal(encode(reply, string(body)))
 	}
-	request, reply := route(r)
-	if reply != nil {
-		return &Batch{reply: func([]deletion.Outcome) ([]byte, error) { return write(reply) }}
-	}
-	return &Batch{
-		Limit:    maxHTTPTime,
-		Requests: []deletion.Request{request},
-		reply:    func(outcomes []deletion.Outcome) ([]byte, error) { return write(answer(&outcomes[0])) },
-	}
+	a, reply := d.route(r)
+	return &Batch{Limit: maxHTTPTime, Requests: a.requests, reply: func(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
+		if reply != nil {
+			return write(reply)
+		}
+		return write(a.answer(outcomes))
+	}}
 }
