@@ -22,7 +22,7 @@ func setenv(t *testing.T, env map[string]string) {
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") ||
-			name == "OUTCOME_SINK" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
+			name == "OUTCOME_SINK" || name == "REQUEST_TYPE" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
 			t.Setenv(name, value) // so that it comes back after the test
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
@@ -77,7 +77,8 @@ func TestLoad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.Endpoints[c.Region] != tc.endpoint || c.Region != tc.region || c.OutcomeSink != tc.sink || c.Concurrency != 32 {
+			if c.Endpoints[c.Region] != tc.endpoint || c.Region != tc.region || c.OutcomeSink != tc.sink || c.Concurrency != 32 ||
+				c.RequestType != "dds.backup.deletion.requested.v1" {
 				t.Errorf("endpoint %q, region %q, sink %q, concurrency %d", c.Endpoints[c.Region], c.Region, c.OutcomeSink, c.Concurrency)
 			}
 			if printed := fmt.Sprintf("%+v %#v", *c, c); strings.Contains(printed, "do-not-print") {
@@ -131,6 +132,9 @@ func TestFaults(t *testing.T) {
 		"AWS_REGION":                            {"LEDGER": "dynamodb://table"},
 		"AWS_ACCESS_KEY_ID, ":                   {"LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1"},
 		"DDS_RATE":                              {"DDS_RATE": "-1"},
+		"REQUEST_TYPE":                          {"REQUEST_TYPE": "dds.backup.deletion.accepted.v1"},
+		"REQUEST_TYPE:":                         {"REQUEST_TYPE": strings.Repeat("t", 129)},
+		"REQUEST_TYPE: ":                        {"REQUEST_TYPE": "a\nb"},
 		"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": {"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "http://dds.example.com"},
 		"HUAWEICLOUD_SDK_PROJECT_ID":            {"HUAWEICLOUD_SDK_PROJECT_ID": "a/b"},
 		"DDS_REGION":                            {"DDS_REGION": "evil.example.com/"},

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -347,44 +345,4 @@ func TestManyMembers(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "more than 10000 members") {
 		t.Errorf("error %v", err)
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	files, err := filepath.Glob("../../events/*.json")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no sample events: %v", err)
-	}
-	for _, name := range files {
-		payload, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(payload)
-	}
-	for _, tc := range badBodies {
-		f.Add([]byte(tc.body))
-		f.Add(marshal(f, sqs(tc.body)))
-	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		batch, err := decode(payload)
-		if err != nil {
-			return
-		}
-		outcomes := make([]deletion.Outcome, len(batch.Requests))
-		for i, r := range batch.Requests {
-			if r.ID == "" || r.Source == "" {
-				t.Errorf("request %d has no id or source", i)
-			}
-			if r.Err != nil && r.BackupID != "" {
-				t.Errorf("request %d is refused and names a backup", i)
-			}
-			outcomes[i] = deletion.Outcome{
-				Request: r, Status: deletion.Retry, Err: &deletion.Error{Class: deletion.ClassUnavailable},
-			}
-		}
-		reply, err := batch.Reply(outcomes)
-		if err == nil && !json.Valid(reply) {
-			t.Errorf("reply %q is not JSON", reply)
-		}
-	})
 }
