@@ -120,7 +120,7 @@ func (d *Decoder) route(r *httpRequest) (ask, *httpReply) {
 		return ask{}, reply
 	case allow == http.MethodPost:
 		return d.routeBody(r, path == "")
-	case r.headers["ce-specversion"] != "": // whoever sent it told others of something, and did not ask us
+	case r.binary(): // whoever sent it told others of something, and did not ask us
 		request = refuse(r.base(), "it is a CloudEvent, want a plain request").requests[0]
 	}
 	return ask{[]deletion.Request{request}, answerOne}, nil
@@ -128,11 +128,9 @@ func (d *Decoder) route(r *httpRequest) (ask, *httpReply) {
 
 // routeBody finds what the body of a POST asks for.
 func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
-	media, _, err := mime.ParseMediaType(r.headers["content-type"])
-	inBinary := r.headers["ce-specversion"] != ""
-	known := media == mediaEvent || media == mediaEventBatch || (media == mediaJSON && (inBinary || !onlyEvents)) || (inBinary && media == "")
+	media := r.media(onlyEvents)
 	switch {
-	case !known || (err != nil && media != ""):
+	case media == "":
 		reply := r.failure(http.StatusUnsupportedMediaType, "want Content-Type: "+mediaJSON+" (below /deletions) or a CloudEvent")
 		reply.header["Accept"] = acceptedInBodies
 		return ask{}, reply
@@ -140,20 +138,10 @@ func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
 		return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes, want %d at most", len(r.body), MaxHTTPBody))
 	case r.bodyErr != "":
 		return ask{refuse(r.base(), r.bodyErr).requests, answerOne}, nil
-	case inBinary || media == mediaEvent:
-		return d.routeEvents(r, []json.RawMessage{r.body}, inBinary)
 	case media == mediaEventBatch:
-		if err := parse(r.body); err != nil {
-			return ask{}, r.failure(http.StatusBadRequest, "the body is "+err.Error())
-		}
-		events, err := arrayOf(r.body)
-		if err == nil && len(events) > maxList {
-			err = fmt.Errorf("%d events, want %d at most", len(events), maxList)
-		}
-		if err != nil {
-			return ask{}, r.failure(http.StatusBadRequest, "the body is "+err.Error())
-		}
-		return d.routeEvents(r, events, false)
+		return d.routeBatch(r)
+	case media == mediaEvent || r.binary():
+		return d.routeEvents(r, []json.RawMessage{r.body})
 	}
 	c := d.readList(r.body, r.base())
 	switch {
@@ -166,10 +154,51 @@ func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
 	}
 }
 
+// binary reports whether a call is a CloudEvent in binary mode: the other modes have a type of their own.
+func (r *httpRequest) binary() bool {
+	return r.headers["ce-specversion"] != "" && !strings.HasPrefix(r.headers["content-type"], "application/cloudevents")
+}
+
+// media is the media type of a body that can be read, and empty of another. An event in binary
+// mode may leave out that it is JSON.
+func (r *httpRequest) media(onlyEvents bool) string {
+	given := r.headers["content-type"]
+	if given == "" && r.binary() {
+		return mediaJSON
+	}
+	media, _, err := mime.ParseMediaType(given)
+	switch {
+	case err != nil:
+		return ""
+	case media == mediaJSON && onlyEvents && !r.binary():
+		return ""
+	case media == mediaJSON, media == mediaEvent, media == mediaEventBatch:
+		return media
+	default:
+		return ""
+	}
+}
+
+// routeBatch reads CloudEvents in batch mode.
+func (d *Decoder) routeBatch(r *httpRequest) (ask, *httpReply) {
+	var events []json.RawMessage
+	err := parse(r.body)
+	if err == nil {
+		events, err = arrayOf(r.body)
+	}
+	if err == nil && len(events) > maxList {
+		err = fmt.Errorf("%d events, want %d at most", len(events), maxList)
+	}
+	if err != nil {
+		return ask{}, r.failure(http.StatusBadRequest, "the body is "+err.Error())
+	}
+	return d.routeEvents(r, events)
+}
+
 // routeEvents reads CloudEvents. Events of ours among them are left alone.
-func (d *Decoder) routeEvents(r *httpRequest, events []json.RawMessage, inBinary bool) (ask, *httpReply) {
+func (d *Decoder) routeEvents(r *httpRequest, events []json.RawMessage) (ask, *httpReply) {
 	header := func(name string) string {
-		if !inBinary {
+		if !r.binary() {
 			return ""
 		}
 		return decodeHeader(r.headers["ce-"+name])
@@ -178,7 +207,7 @@ func (d *Decoder) routeEvents(r *httpRequest, events []json.RawMessage, inBinary
 	several := len(events) != 1
 	for _, body := range events {
 		c := d.readBinary(body, r.base(), header)
-		if !inBinary && !isEvent(body) {
+		if !r.binary() && !isEvent(body) {
 			c = checked(refuse(r.base(), "the body is no CloudEvent in structured mode, as its Content-Type says"), body)
 		}
 		if several = several || c.list; !c.echo {

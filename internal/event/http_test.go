@@ -151,6 +151,7 @@ func TestCloudEventsOverHTTP(t *testing.T) {
 		"structured":                    {withType(httpAPI("POST", "/deletions", one), "application/cloudevents+json"), "event-7"},
 		"structured, as JSON":           {httpAPI("POST", "/deletions", one), "event-7"},
 		"batch":                         {withType(httpAPI("POST", "/", "["+one+","+strings.Replace(one, "event-7", "event-8", 1)+"]"), "application/cloudevents-batch+json"), "event-7,event-8"},
+		"structured, with headers":      {withType(binary(event.RequestType, one), "application/cloudevents+json"), "event-7"},
 		"batch of none":                 {withType(httpAPI("POST", "/", "[]"), "application/cloudevents-batch+json"), ""},
 		"batch with one of ours":        {withType(httpAPI("POST", "/", "["+outcomeEvent+","+one+"]"), "application/cloudevents-batch+json"), "event-7"},
 	} {

@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -30,7 +31,7 @@ func decodeKafka(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, er
 	batch.SourceARN, _ = members.text("eventSourceArn")
 	partitions, _ := members.get("records")
 	if partitions == nil || kind(partitions) != "object" {
-		return nil, fmt.Errorf("records: missing or no JSON object")
+		return nil, errors.New("records: missing or no JSON object")
 	}
 	byPartition, err := objectOf(partitions)
 	if err != nil {

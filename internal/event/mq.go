@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"dds-backup-delete/internal/deletion"
@@ -49,7 +50,7 @@ var activeMQShape = shape{
 		batch.SourceARN, _ = members.text("eventSourceArn")
 		list, ok := members.get("messages")
 		if !ok {
-			return nil, fmt.Errorf("messages: missing, want an array")
+			return nil, errors.New("messages: missing, want an array")
 		}
 		if err := d.addAll(batch, list, activeMQ); err != nil {
 			return nil, fmt.Errorf("messages: %w", err)

@@ -35,11 +35,11 @@ var sqsShape = shape{
 func recordsOf(members object) ([]json.RawMessage, error) {
 	list, ok := members.get("Records")
 	if !ok {
-		return nil, errors.New("Records: missing, want an array")
+		return nil, errors.New("the member Records is missing, want an array")
 	}
 	records, err := arrayOf(list)
 	if err != nil {
-		return nil, fmt.Errorf("Records: %w", err)
+		return nil, fmt.Errorf("the member Records is %w", err)
 	}
 	return records, nil
 }

@@ -202,15 +202,16 @@ func TestVisibilities(t *testing.T) {
 	if diff := cmp.Diff(want, batch.Visibilities(outcomes)); diff != "" {
 		t.Errorf("visibilities (-want +got):\n%s", diff)
 	}
-	for receives, want := range map[string]time.Duration{"1": 5, "2": 10, "3": 20, "4": 40, "5": 60, "9": 60, "1000000": 60} {
+	for receives, minutes := range map[string]int{"1": 5, "2": 10, "3": 20, "4": 40, "5": 60, "9": 60, "1000000": 60} {
+		want := time.Duration(minutes) * time.Minute
 		in := sqs(plain)
 		in.Records[0].Attributes = map[string]string{"ApproximateReceiveCount": receives}
 		in.Records[0].ReceiptHandle = "receipt"
 		batch, r := decodeOne(t, marshal(t, in))
 		o := outcome(r, deletion.ClassConflict)
 		o.Err.RetryAfter = 5 * time.Minute
-		if got := batch.Visibilities([]deletion.Outcome{o}); len(got) != 1 || got[0].Timeout != want*time.Minute {
-			t.Errorf("receive %s: %v, want %v", receives, got, want*time.Minute)
+		if got := batch.Visibilities([]deletion.Outcome{o}); len(got) != 1 || got[0].Timeout != want {
+			t.Errorf("receive %s: %v, want %v", receives, got, want)
 		}
 	}
 }
