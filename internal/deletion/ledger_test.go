@@ -353,19 +353,31 @@ func (c *counting) Record(ctx context.Context, token string, maybeSent bool, rec
 	return c.Ledger.Record(ctx, token, maybeSent, records)
 }
 
-func TestTooManyRequestsForOneBackup(t *testing.T) {
+// More requests for one backup than one write decides are decided by several, and by one call
+// to DDS where that is final.
+func TestManyRequestsForOneBackup(t *testing.T) {
 	var ids []string
-	for range 60 {
+	for range 120 {
 		ids = append(ids, "a")
 	}
-	got := service(&deleter{delete: accept}, &sink{}, nil).Do(t.Context(), requests(ids...))
-	for i, o := range got {
-		want := deletion.Accepted
-		if i >= 50 {
-			want = deletion.Retry
+	for name, tc := range map[string]struct {
+		delete func(context.Context, string) (dds.Deletion, error)
+		want   deletion.Status
+		calls  int
+	}{
+		"accepted": {accept, deletion.Accepted, 1},
+		"gone": {func(context.Context, string) (dds.Deletion, error) {
+			return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+		}, deletion.NotFound, 3},
+	} {
+		d := &deleter{delete: tc.delete}
+		for i, o := range service(d, &sink{}, nil).Do(t.Context(), requests(ids...)) {
+			if o.Status != tc.want {
+				t.Errorf("%s: outcome %d is %s, want %s", name, i, o.Status, tc.want)
+			}
 		}
-		if o.Status != want {
-			t.Errorf("outcome %d is %s, want %s", i, o.Status, want)
+		if len(d.calls) != tc.calls {
+			t.Errorf("%s: %d calls, want %d", name, len(d.calls), tc.calls)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func ordered(names ...string) []deletion.Request {
 	var out []deletion.Request
 	for _, name := range names {
 		parts := strings.Split(name, "/")
-		out = append(out, deletion.Request{ID: parts[1], Source: "sqs", Order: parts[0], BackupID: parts[2]})
+		out = append(out, deletion.Request{ID: "same", MessageID: parts[1], Source: "sqs", Order: parts[0], BackupID: parts[2]})
 	}
 	return out
 }
@@ -147,6 +147,14 @@ func TestWhatTellsRequestsApart(t *testing.T) {
 	}
 	if len(s.taken) != 2 || s.taken[0].ID == s.taken[1].ID {
 		t.Errorf("events %+v", s.taken)
+	}
+
+	// Two of a list for one backup are asked for in two regions.
+	list = requests("a", "a")
+	list[0].ID, list[1].ID = "message", "message"
+	list[0].Field, list[1].Field = "[0].backup_id", "[1].backup_id"
+	if list[0].Identity() == list[1].Identity() {
+		t.Error("they are one request")
 	}
 
 	calls := 0

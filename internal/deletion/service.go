@@ -146,10 +146,6 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 			continue
 		}
 		target := request.target()
-		if len(groups[target]) == maxGroup {
-			outcomes[i] = failed(request, newError(ClassConflict, "too many requests for one backup in one batch"))
-			continue
-		}
 		if groups[target] == nil {
 			targets = append(targets, target)
 		}
@@ -164,7 +160,9 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	for _, target := range targets {
 		group := groups[target]
 		workers.Go(func() error {
-			s.work(ctx, stages, outcomes, group)
+			for part := range slices.Chunk(group, maxGroup) {
+				s.work(ctx, stages, outcomes, part)
+			}
 			return nil
 		})
 	}
@@ -190,10 +188,10 @@ func (s *Service) inOrder(ctx context.Context, stages stages, outcomes []Outcome
 	for _, i := range order {
 		o := &outcomes[i]
 		switch {
-		case stopped != nil && o.Request.ID != stopped.Request.ID:
+		case stopped != nil && o.Request.MessageID != stopped.Request.MessageID:
 			*o = failed(o.Request, &Error{
 				Class: stopped.Err.Class, RetryAfter: stopped.Err.RetryAfter,
-				Message: "it comes after a request of the same order that needs another try: " + stopped.Request.ID,
+				Message: "it comes after a request of the same order that needs another try: " + stopped.Request.MessageID,
 			})
 			continue
 		case o.Status == "":
@@ -488,6 +486,9 @@ func undelivered(o *Outcome, err error) {
 // requestAttrs are the log attributes of every line about a request.
 func requestAttrs(r *Request) []any {
 	attrs := []any{"request_id", r.ID, "source", string(r.Source), "project_id", r.ProjectID, "backup_id", r.BackupID}
+	if r.MessageID != "" && r.MessageID != r.ID {
+		attrs = append(attrs, "message_id", r.MessageID)
+	}
 	if r.TraceParent != "" {
 		attrs = append(attrs, "traceparent", r.TraceParent)
 	}

@@ -19,9 +19,6 @@ var cloudEventShape = shape{
 	decode: decodeEvent,
 }
 
-// maxEventID bounds, in bytes, the id and the source that an event brings.
-const maxEventID = 1024
-
 // cloudEvent is what matters here of a CloudEvent, in whatever mode it came.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 type cloudEvent struct {
@@ -58,11 +55,25 @@ func structured(members object) cloudEvent {
 	return e
 }
 
-// binary reads an event in binary mode, whose attributes are headers; specVersion is empty where it is none.
-func binary(header func(name string) string, body []byte) cloudEvent {
-	e := attributesOf(header)
+// binary reads an event in binary mode, whose attributes are headers.
+func binary(attributes map[string]string, body []byte) cloudEvent {
+	e := attributesOf(func(name string) string { return attributes[name] })
 	e.data = body
 	return e
+}
+
+// readBinary reads the requests of a body that is a CloudEvent in binary mode if there are any
+// attributes of one, readable or not, and else speaks for itself.
+func (d *Decoder) readBinary(body []byte, base deletion.Request, attributes map[string]string) content {
+	if len(attributes) == 0 {
+		return d.read(body, base)
+	}
+	e := binary(attributes, body)
+	c := judge(d.openCloudEvent(e, base), body)
+	if c.echo == "" && isOutcomeType(e.eventType) {
+		c = content{echo: c.requests[0].Err.Message}
+	}
+	return c
 }
 
 func attributesOf(get func(name string) string) cloudEvent {
@@ -74,7 +85,7 @@ func attributesOf(get func(name string) string) cloudEvent {
 // openCloudEvent reads the requests of a CloudEvent, if that asks for a deletion. Only its
 // type says so: it may be an event that others can see, too.
 func (d *Decoder) openCloudEvent(e cloudEvent, base deletion.Request) content {
-	if e.id != "" && len(e.id) <= maxEventID && len(e.source) <= maxEventID {
+	if isID(e.id) && isID(e.source) {
 		base.ID, base.Origin = e.id, e.source
 	}
 	if trace := traceParent(e.traceParent); trace != "" {
@@ -85,10 +96,10 @@ func (d *Decoder) openCloudEvent(e cloudEvent, base deletion.Request) content {
 		return refuse(base, fmt.Sprintf("it is a CloudEvent of type %q, want %q", shorten(e.eventType), d.requestType()))
 	case e.specVersion != "1.0":
 		return refuse(base, fmt.Sprintf("specversion: %q, want \"1.0\"", shorten(e.specVersion)))
-	case e.id == "" || len(e.id) > maxEventID:
-		return refuse(base, fmt.Sprintf("id: %d bytes, want 1 to %d", len(e.id), maxEventID))
-	case e.source == "" || len(e.source) > maxEventID:
-		return refuse(base, fmt.Sprintf("source: %d bytes, want 1 to %d", len(e.source), maxEventID))
+	case !isID(e.id):
+		return refuse(base, fmt.Sprintf("id: %d bytes, want 1 to %d, and no control characters", len(e.id), maxID))
+	case !isID(e.source):
+		return refuse(base, fmt.Sprintf("source: %d bytes, want 1 to %d, and no control characters", len(e.source), maxID))
 	case e.fault != "":
 		return refuse(base, e.fault)
 	}

@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"strconv"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -9,26 +10,62 @@ import (
 // maxEnvelopes is how many envelopes are opened, one inside the other.
 const maxEnvelopes = 5
 
-// open reads the requests of an object, out of whatever envelopes it is in. An envelope's own
-// id is what whoever asked was told, so the innermost one names the request.
-func (d *Decoder) open(members object, base deletion.Request, envelopes int) content {
+// openText reads the requests of a text; what names it in a message.
+func (d *Decoder) openText(what string, text []byte, base deletion.Request, envelopes int) content {
+	if err := parse(text); err != nil {
+		return judge(refuse(base, what+" is "+err.Error()), text)
+	}
+	return d.open(what, text, base, envelopes)
+}
+
+// open reads the requests of a value that is valid JSON, out of whatever envelopes it is in. An
+// envelope's own id is what whoever asked was told, so the innermost one names the request.
+func (d *Decoder) open(what string, value []byte, base deletion.Request, envelopes int) content {
+	members, err := objectOf(value)
 	switch {
-	case envelopes == 0:
-		return refuse(base, fmt.Sprintf("it is in more than %d envelopes", maxEnvelopes))
+	case err != nil:
+		return judge(refuse(base, what+" is "+err.Error()), value)
+	case envelopes < 0:
+		return judge(refuse(base, fmt.Sprintf("it is in more than %d envelopes", maxEnvelopes)), value)
 	case isNotification(members):
 		return d.openNotification(members, base, envelopes)
 	case isTopicEvent(members):
 		record, _ := firstRecord(members, "")
 		return d.openNotification(record.object("Sns"), base, envelopes)
-	case members.has("specversion"):
-		return d.openCloudEvent(structured(members), base)
-	case members.has("detail-type"):
-		return d.openBusEvent(members, base)
 	case isDestinationRecord(members):
 		return d.openDestinationRecord(members, base, envelopes)
+	case members.has("specversion"):
+		return judge(d.openCloudEvent(structured(members), base), value)
+	case members.has("detail-type"):
+		return judge(d.openBusEvent(members, base), value)
 	default:
-		return plain(members, base)
+		return judge(plain(members, base), value)
 	}
+}
+
+// openList reads the requests of an array, one or more from each element. An outcome event of
+// ours among them is left alone.
+func (d *Decoder) openList(what string, list []byte, base deletion.Request, envelopes int) content {
+	elements, err := arrayOf(list)
+	if err == nil && (len(elements) == 0 || len(elements) > maxList) {
+		err = fmt.Errorf("an array of %d elements, want 1 to %d", len(elements), maxList)
+	}
+	if err != nil {
+		return judge(refuse(base, what+" is "+err.Error()), list)
+	}
+	c := content{list: true}
+	for i, element := range elements {
+		r := base
+		r.Field = "[" + strconv.Itoa(i) + "]"
+		part := d.open("it", element, r, envelopes)
+		if c.echo == "" {
+			c.echo = part.echo
+		}
+		if c.requests = append(c.requests, part.requests...); len(c.requests) > maxList {
+			return refuse(base, fmt.Sprintf("%s asks for more than %d deletions", what, maxList))
+		}
+	}
+	return c
 }
 
 func isNotification(members object) bool {
@@ -50,7 +87,7 @@ func isTopicEvent(members object) bool {
 // openNotification opens what a topic delivers to a queue, or to a function.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
 func (d *Decoder) openNotification(members object, base deletion.Request, envelopes int) content {
-	if id, _ := members.text("MessageId"); id != "" {
+	if id, _ := members.text("MessageId"); isID(id) {
 		base.ID = id
 	}
 	if trace := traceParent(attribute(members.object("MessageAttributes"), "traceparent", "Value")); trace != "" {
@@ -60,11 +97,7 @@ func (d *Decoder) openNotification(members object, base deletion.Request, envelo
 	if !ok {
 		return refuse(base, "Message: missing or no string")
 	}
-	inner, err := parseObject([]byte(text))
-	if err != nil {
-		return refuse(base, "Message: "+err.Error())
-	}
-	return d.open(inner, base, envelopes-1)
+	return d.openText("Message", []byte(text), base, envelopes-1)
 }
 
 // attribute returns the text of a message attribute of a queue or a topic.
@@ -77,7 +110,7 @@ func attribute(attributes object, name, value string) string {
 // must say that it is a request. The detail is a plain request or a whole CloudEvent.
 // https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
 func (d *Decoder) openBusEvent(members object, base deletion.Request) content {
-	if id, _ := members.text("id"); id != "" {
+	if id, _ := members.text("id"); isID(id) {
 		base.ID = id
 	}
 	if detailType, _ := members.text("detail-type"); detailType != d.requestType() {
@@ -109,7 +142,7 @@ func (d *Decoder) openDestinationRecord(members object, base deletion.Request, e
 	if condition, _ := members.object("requestContext").text("condition"); condition == "Success" {
 		name = "responsePayload"
 	}
-	if id, _ := members.object("requestContext").text("requestId"); id != "" {
+	if id, _ := members.object("requestContext").text("requestId"); isID(id) {
 		base.ID = id
 	}
 	payload, ok := members.get(name)
@@ -117,11 +150,7 @@ func (d *Decoder) openDestinationRecord(members object, base deletion.Request, e
 		return refuse(base, name+": missing, want a request")
 	}
 	if kind(payload) == "array" {
-		return d.openList(payload, base)
+		return d.openList(name, payload, base, envelopes-1)
 	}
-	inner, err := objectOf(payload)
-	if err != nil {
-		return refuse(base, name+": "+err.Error())
-	}
-	return d.open(inner, base, envelopes-1)
+	return d.open(name, payload, base, envelopes-1)
 }

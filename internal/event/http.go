@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -145,8 +146,8 @@ func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
 	}
 	c := d.readList(r.body, r.base())
 	switch {
-	case c.echo:
-		return ask{}, r.failure(http.StatusBadRequest, c.requests[0].Err.Message)
+	case c.echo != "":
+		return ask{}, r.failure(http.StatusBadRequest, c.echo)
 	case c.list:
 		return ask{c.requests, answerList}, nil
 	default:
@@ -154,10 +155,23 @@ func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
 	}
 }
 
-// binary reports whether a call is a CloudEvent in binary mode: the other modes have a type of their own.
-func (r *httpRequest) binary() bool {
-	return r.headers["ce-specversion"] != "" && !strings.HasPrefix(r.headers["content-type"], "application/cloudevents")
+// attributes are those of a CloudEvent in binary mode; none of a call that is not one. The other
+// modes have a type of their own.
+func (r *httpRequest) attributes() map[string]string {
+	if strings.HasPrefix(r.headers["content-type"], "application/cloudevents") {
+		return nil
+	}
+	found := make(map[string]string)
+	for name, value := range r.headers {
+		if attribute, ok := strings.CutPrefix(name, "ce-"); ok {
+			found[attribute] = decodeHeader(value)
+		}
+	}
+	return found
 }
+
+// binary reports whether a call is a CloudEvent in binary mode.
+func (r *httpRequest) binary() bool { return len(r.attributes()) > 0 }
 
 // media is the media type of a body that can be read, and empty of another. An event in binary
 // mode may leave out that it is JSON.
@@ -197,34 +211,32 @@ func (d *Decoder) routeBatch(r *httpRequest) (ask, *httpReply) {
 
 // routeEvents reads CloudEvents. Events of ours among them are left alone.
 func (d *Decoder) routeEvents(r *httpRequest, events []json.RawMessage) (ask, *httpReply) {
-	header := func(name string) string {
-		if !r.binary() {
-			return ""
-		}
-		return decodeHeader(r.headers["ce-"+name])
-	}
 	var a ask
+	attributes := r.attributes()
 	several := len(events) != 1
-	for _, body := range events {
-		c := d.readBinary(body, r.base(), header)
-		if !r.binary() && !isEvent(body) {
-			c = checked(refuse(r.base(), "the body is no CloudEvent in structured mode, as its Content-Type says"), body)
+	for i, body := range events {
+		base := r.base()
+		if several {
+			base.Field = "[" + strconv.Itoa(i) + "]"
 		}
-		if several = several || c.list; !c.echo {
-			a.requests = append(a.requests, c.requests...)
-		} else if !several {
-			return ask{}, r.failure(http.StatusBadRequest, c.requests[0].Err.Message)
+		c := d.readBinary(body, base, attributes)
+		if len(attributes) == 0 && !isEvent(body) {
+			c = judge(refuse(base, "the body is no CloudEvent in structured mode, as its Content-Type says"), body)
 		}
-	}
-	if len(a.requests) > maxRequests {
-		return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the events ask for more than %d deletions", maxRequests))
+		several = several || c.list
+		if c.echo != "" && !several {
+			return ask{}, r.failure(http.StatusBadRequest, c.echo)
+		}
+		if a.requests = append(a.requests, c.requests...); len(a.requests) > maxList {
+			return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the events ask for more than %d deletions", maxList))
+		}
 	}
 	a.answer = func(outcomes []deletion.Outcome) *httpReply { return r.answerEvents(outcomes, several) }
 	return a, nil
 }
 
-// isEvent reports whether a body is a CloudEvent in structured mode, or no JSON at all, which
-// is told elsewhere.
+// isEvent reports whether a body is a CloudEvent in structured mode, or no JSON object at all,
+// which is told elsewhere.
 func isEvent(body []byte) bool {
 	members, err := parseObject(body)
 	return err != nil || members.has("specversion")

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"golang.org/x/sync/errgroup"
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/event"
@@ -45,6 +46,9 @@ func newQueue(c *config.Config, log *slog.Logger) *queue {
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html
 const maxEntries = 10
 
+// maxCalls is how many calls run at once: a function has little CPU for handshakes.
+const maxCalls = 8
+
 var queueARN = regexp.MustCompile(`^arn:(aws[a-z-]*):sqs:([a-z0-9-]+):(\d{12}):([A-Za-z0-9_-]+(?:\.fifo)?)$`)
 
 // postpone sets the visibility of messages that are about to be given back. Where that is
@@ -65,15 +69,21 @@ func (q *queue) postpone(ctx context.Context, arn string, messages []event.Visib
 		defer cancel()
 	}
 	client, url := q.client(parts[2]), queueURL(parts[1], parts[2], parts[3], parts[4])
-	var calls sync.WaitGroup
+	var calls errgroup.Group
+	calls.SetLimit(maxCalls)
 	for group := range slices.Chunk(messages, maxEntries) {
-		calls.Go(func() {
-			if err := postponeSome(ctx, client, url, group); err != nil {
+		calls.Go(func() error {
+			err := ctx.Err() // no call is begun that has no time
+			if err == nil {
+				err = postponeSome(ctx, client, url, group)
+			}
+			if err != nil {
 				q.log.WarnContext(ctx, "messages are given back without a delay", "messages", len(group), "error", err.Error())
 			}
+			return nil
 		})
 	}
-	calls.Wait()
+	_ = calls.Wait() // no call returns an error
 }
 
 func (q *queue) client(region string) *sqs.Client {
