@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"dds-backup-delete/internal/contracttest"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/lambdatest"
@@ -110,6 +111,9 @@ func start(t *testing.T, refuse func(sinktest.Entry) string, env ...string) *wor
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		for _, entry := range w.bus.Entries() {
+			contracttest.Check(t, "outcome-event.json", []byte(entry.Detail))
+		}
 		if err := w.function.Close(); err != nil {
 			t.Error(err)
 		}
@@ -129,6 +133,9 @@ func (w *world) invoke(t *testing.T, payload []byte) lambdatest.Result {
 	result, err := w.function.Invoke(t.Context(), lambdatest.Invocation{Payload: payload, RequestID: "invocation"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if result.Err == nil {
+		checkContract(t, payload, result.Payload)
 	}
 	return result
 }

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
+	"dds-backup-delete/internal/contracttest"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/lambdatest"
 )
@@ -278,7 +280,7 @@ func TestSamples(t *testing.T) {
 		all = append(all, want.events...)
 	}
 	slices.Sort(all)
-	if diff := cmp.Diff(all, w.events(t)); diff != "" {
+	if diff := gocmp.Diff(all, w.events(t)); diff != "" {
 		t.Errorf("all events (-want +got):\n%s", diff)
 	}
 }
@@ -336,5 +338,53 @@ func checkEvent(t *testing.T, status int, header map[string]string, body string,
 	t.Helper()
 	if status != 200 || header["Content-Type"] != "application/cloudevents+json" || len(events) != 1 || body != events[0] {
 		t.Errorf("reply %d %v %s, want the event %v", status, header, body, events)
+	}
+}
+
+// checkContract holds a reply against the published contract: that of the HTTP API, or the
+// schema of a result.
+func checkContract(t *testing.T, payload, reply []byte) {
+	t.Helper()
+	var call struct {
+		HTTPMethod, Path, RawPath string
+		RequestContext            struct {
+			HTTP struct{ Method string }
+		}
+	}
+	var answer struct {
+		StatusCode        int
+		Headers           map[string]string
+		MultiValueHeaders map[string][]string
+		Body              string
+		Results           []json.RawMessage
+		Status            string
+	}
+	if json.Unmarshal(reply, &answer) != nil {
+		t.Fatalf("reply %s", reply)
+	}
+	switch {
+	case answer.Results != nil:
+		contracttest.Check(t, "results.json", reply)
+	case answer.Status != "":
+		contracttest.Check(t, "outcome.json", reply)
+	case answer.StatusCode != 0:
+		if err := json.Unmarshal(payload, &call); err != nil {
+			t.Fatal(err)
+		}
+		header := answer.Headers
+		for name, values := range answer.MultiValueHeaders {
+			if header == nil {
+				header = make(map[string]string)
+			}
+			header[name] = strings.Join(values, ",")
+		}
+		method, path := cmp.Or(call.HTTPMethod, call.RequestContext.HTTP.Method), cmp.Or(call.Path, call.RawPath)
+		for _, route := range []string{"/v3/", "/backups/", "/deletions"} { // behind the prefix of a stage or a domain
+			if at := strings.Index(path, route); at >= 0 {
+				path = path[at:]
+				break
+			}
+		}
+		contracttest.Response(t, method, path, answer.StatusCode, header["Content-Type"], header, []byte(answer.Body))
 	}
 }

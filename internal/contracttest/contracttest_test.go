@@ -23,7 +23,7 @@ var documents = map[string]struct {
 			{`"a"`, `"` + strings.Repeat("aZ09-_bb", 8) + `"`},
 			{`}`, `,"project_id":"p","region":"r"}`},
 			{`}`, `,"traceparent":"malformed"}`},
-			{`}`, members(255) + `}`},
+			{`}`, members(9_999) + `}`},
 			{`}`, `,"Backup_ID":5,"because":{"type":"x","status":"y"}}`},
 		},
 		bad: []change{
@@ -31,7 +31,7 @@ var documents = map[string]struct {
 			{`{"backup_id":"a"}`, `5`},
 			{`{"backup_id":"a"}`, `[{"backup_id":"a"}]`},
 			{`{"backup_id":"a"}`, `{}`},
-			{`}`, members(256) + `}`},
+			{`}`, members(10_000) + `}`},
 			{`backup_id`, `Backup_ID`},
 			{`"a"`, `""`},
 			{`"a"`, `"a/b"`},
@@ -88,10 +88,10 @@ var documents = map[string]struct {
 		good: []change{
 			{`"data":{"backup_id":"a"}`, `"data_base64":"eyJiYWNrdXBfaWQiOiJhIn0="`},
 			{`"id"`, `"time":"2026-01-04T02:00:00Z","subject":"a","myextension":5,"id"`},
-			{`}`, members(251) + `}`},
+			{`}`, members(9_995) + `}`},
 		},
 		bad: []change{
-			{`}`, members(252) + `}`},
+			{`}`, members(9_996) + `}`},
 			{`{"specversion":"1.0","id":"i","source":"s","type":"dds.backup.deletion.requested.v1","data":{"backup_id":"a"}}`, `[]`},
 			{`"i"`, `5`},
 			{`"s"`, `{}`},

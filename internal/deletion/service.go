@@ -257,7 +257,7 @@ func (s *Service) beginAll(ctx context.Context, until time.Time, outcomes []Outc
 			lease, leaseEnd = begun, end
 		case len(open) == 0:
 			*o = failed(o.Request, &Error{
-				Class: ClassConflict, Message: "another delivery of a request for this backup is being worked", RetryAfter: begun.BusyFor,
+				Class: ClassConflict, Message: "another delivery of a request for this backup is being worked", RetryAfter: max(begun.BusyFor, time.Second),
 			})
 			continue
 		}
