@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -97,9 +98,9 @@ func (d *Decoder) openCloudEvent(e cloudEvent, base deletion.Request) content {
 	case e.specVersion != "1.0":
 		return refuse(base, fmt.Sprintf("specversion: %q, want \"1.0\"", shorten(e.specVersion)))
 	case !isID(e.id):
-		return refuse(base, fmt.Sprintf("id: %d bytes, want 1 to %d, and no control characters", len(e.id), maxID))
+		return refuse(base, fmt.Sprintf("id: %d characters, want 1 to %d, and no control characters", utf8.RuneCountInString(e.id), maxID))
 	case !isID(e.source):
-		return refuse(base, fmt.Sprintf("source: %d bytes, want 1 to %d, and no control characters", len(e.source), maxID))
+		return refuse(base, fmt.Sprintf("source: %d characters, want 1 to %d, and no control characters", utf8.RuneCountInString(e.source), maxID))
 	case e.fault != "":
 		return refuse(base, e.fault)
 	}

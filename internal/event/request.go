@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -177,13 +179,13 @@ func traceHeader(s string) string {
 	return s
 }
 
-// maxID bounds, in bytes, an id that an event or an envelope brings.
+// maxID bounds, in characters, an id that an event or an envelope brings.
 const maxID = 1024
 
 // isID reports whether a text can name a request: whatever it says goes into events, into log
-// lines and into the ledger.
+// lines and into the ledger. CloudEvents allows no control characters either.
 func isID(s string) bool {
-	return s != "" && len(s) <= maxID && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f })
+	return s != "" && utf8.RuneCountInString(s) <= maxID && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // isGraphic reports whether a text has nothing but printable ASCII, and no space.
