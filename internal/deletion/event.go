@@ -22,6 +22,9 @@ func EventType(s Status) string { return TypePrefix + string(s) + ".v1" }
 type Event struct {
 	// ID, Type, Source, Subject and TraceParent are the CloudEvents attributes.
 	ID, Type, Source, Subject, TraceParent string
+	// TraceHeader is the AWS X-Ray trace header to carry on beside the event, which does not
+	// hold it; empty where the source gave none.
+	TraceHeader string
 	// JSON is the whole event in structured mode.
 	JSON []byte
 }
