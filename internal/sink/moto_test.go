@@ -1,10 +1,8 @@
 package sink_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -20,9 +18,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
-	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/sink"
 )
 
@@ -145,49 +141,6 @@ func bodiesOf(messages []sqstypes.Message) []string {
 	return bodies
 }
 
-// deleter is a DDS in which the backups are called what becomes of them.
-type deleter struct{}
-
-func (deleter) DeleteBackup(_ context.Context, backup dds.Target, _ bool) (dds.Deletion, error) {
-	switch {
-	case strings.HasPrefix(backup.BackupID, "gone"):
-		return dds.Deletion{}, &dds.Error{Class: dds.NotFound, Code: "DBS.201214", Message: "backup <żółw> & \"co\" does not exist"}
-	case strings.HasPrefix(backup.BackupID, "lost"):
-		return dds.Deletion{Unconfirmed: "the answer named no job"}, nil
-	default:
-		return dds.Deletion{JobID: "job-" + backup.BackupID}, nil
-	}
-}
-
-// catch is a sink that only looks.
-type catch struct{ events []deletion.Event }
-
-func (c *catch) Publish(_ context.Context, events []deletion.Event) []error {
-	c.events = append(c.events, events...)
-	return make([]error, len(events))
-}
-
-// outcomes returns real events of every type: n accepted ones and one each of the others.
-func outcomes(t *testing.T, n int) []deletion.Event {
-	t.Helper()
-	requests := []deletion.Request{{ID: "r-gone", BackupID: "gone"}, {ID: "r-lost", BackupID: "lost"}, {ID: "r-none"}}
-	for i := range n {
-		requests = append(requests, deletion.Request{
-			ID: fmt.Sprint("r", i), BackupID: fmt.Sprint("backup", i), TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-		})
-	}
-	seen := new(catch)
-	service := &deletion.Service{
-		Deleter: deleter{}, Ledger: ledger.NewMemory(1000, nil), Sink: seen, Concurrency: 4, Log: slog.New(slog.DiscardHandler),
-		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: "project"},
-	}
-	service.Do(t.Context(), requests)
-	if len(seen.events) != n+3 {
-		t.Fatalf("%d events, want %d", len(seen.events), n+3)
-	}
-	return seen.events
-}
-
 // ofType returns the bodies of the events whose types end so, sorted; all of them without a suffix.
 func ofType(events []deletion.Event, suffixes ...string) []string {
 	var bodies []string
@@ -218,9 +171,8 @@ func TestMotoBusToQueue(t *testing.T) {
 	allURL, all := m.queue("")
 	failedURL, failed := m.queue("")
 	busName := bus[strings.LastIndex(bus, "/")+1:]
-	m.rule(busName, all, `{"source":["dds-backup-delete"]}`)
-	m.rule(busName, failed, `{"source":["dds-backup-delete"],"detail-type":["dds.backup.deletion.not_found.v1","dds.backup.deletion.rejected.v1"],`+
-		`"detail":{"data":{"project_id":["project"]}}}`)
+	m.rule(busName, all, documented(t, "rule for all")[0])
+	m.rule(busName, failed, documented(t, "rule")[0])
 	events := outcomes(t, 20)
 	publish(t, sink.NewEventBridge(m.bus, bus, sink.EventSource), events)
 
@@ -289,7 +241,7 @@ func TestMotoTopicToQueue(t *testing.T) {
 	failedURL, failed := m.queue("")
 	elsewhereURL, elsewhere := m.queue("")
 	m.subscribe(topic, all, "")
-	m.subscribe(topic, failed, `{"status":["not_found","rejected"],"project_id":["project"]}`)
+	m.subscribe(topic, failed, documented(t, "filter policy")[0])
 	m.subscribe(topic, elsewhere, `{"project_id":["another"]}`)
 	events := outcomes(t, 20)
 	publish(t, sink.NewSNS(m.sns, topic), events)
@@ -328,7 +280,7 @@ func TestMotoQueue(t *testing.T) {
 		for name, value := range message.MessageAttributes {
 			attributes[name] = aws.ToString(value.StringValue)
 		}
-		want := map[string]string{"type": e.Type, "status": string(e.Data.Status), "project_id": "project"}
+		want := map[string]string{"type": e.Type, "status": string(e.Data.Status), "project_id": project}
 		if diff := cmp.Diff(want, attributes); diff != "" {
 			t.Errorf("attributes (-want +got):\n%s", diff)
 		}
