@@ -12,32 +12,39 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// callError is the error of a call that failed as a whole, as a [*refusal] where AWS would refuse
-// it again. What cannot be told counts as worth another try: an event that comes twice does no harm.
-func callError(err error) error {
+// refuses reports whether AWS would refuse again what err is about. What cannot be told counts as
+// worth another try: an event that comes twice does no harm.
+func refuses(err error) bool {
 	if retryables.IsErrorRetryable(err) == aws.TrueTernary {
-		return err
+		return false
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		switch {
 		case strings.Contains(api.ErrorCode(), "Throttl"): // KMS has its own, for each service
-			return err
+			return false
 		case api.ErrorFault() == smithy.FaultClient:
-			return &refusal{err}
+			return true
 		}
 	}
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) {
-		if status := response.HTTPStatusCode(); status >= http.StatusMultipleChoices && status < http.StatusInternalServerError {
-			return &refusal{err}
-		}
+		status := response.HTTPStatusCode()
+		return status >= http.StatusMultipleChoices && status < http.StatusInternalServerError
 	}
-	return err
+	return false
 }
 
 // retryables are the errors that the SDK itself would repeat a call for.
 var retryables = retry.IsErrorRetryables(retry.DefaultRetryables)
+
+// callFailed is what a call that failed as a whole means for each of its entries.
+func callFailed(entries int, err error) []error {
+	if refuses(err) {
+		err = &refusal{error: err, whole: true}
+	}
+	return fail(entries, err)
+}
 
 // entryError is the error of one entry of a call that succeeded for others.
 func entryError(call, code, message string, sendersFault bool) error {
@@ -45,5 +52,9 @@ func entryError(call, code, message string, sendersFault bool) error {
 	if sendersFault {
 		fault = smithy.FaultClient
 	}
-	return callError(fmt.Errorf("%s: %w", call, &smithy.GenericAPIError{Code: code, Message: message, Fault: fault}))
+	err := fmt.Errorf("%s: %w", call, &smithy.GenericAPIError{Code: code, Message: message, Fault: fault})
+	if refuses(err) {
+		return &refusal{error: err}
+	}
+	return err
 }

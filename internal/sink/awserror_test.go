@@ -43,20 +43,31 @@ func TestWhichAWSErrorsAreWorthAnotherTry(t *testing.T) {
 		"cut off":               {fmt.Errorf("read: %w", io.ErrUnexpectedEOF), true},
 		"garbage":               {&smithy.DeserializationError{Err: errors.New("invalid character '<'")}, true},
 		"too slow":              {fmt.Errorf("%w", context.DeadlineExceeded), true},
-		"entry, ours to mend":   {entryError("Call", "InvalidParameterValue", "", true), false},
-		"entry, theirs":         {entryError("Call", "InternalError", "", false), true},
-		"entry, throttled":      {entryError("Call", "KmsThrottled", "", true), true},
 	} {
-		if again, _ := another(callError(tc.err)); again != tc.again {
-			t.Errorf("%s: another try: %v, want %v", name, again, tc.again)
-		}
-		if !errors.Is(callError(tc.err), tc.err) {
-			t.Errorf("%s: the cause is lost", name)
+		for _, err := range callFailed(2, tc.err) {
+			if again, _ := another(err); again != tc.again || isWhole(err) == tc.again {
+				t.Errorf("%s: another try: %v, want %v", name, again, tc.again)
+			}
+			if !errors.Is(err, tc.err) {
+				t.Errorf("%s: the cause is lost", name)
+			}
 		}
 	}
 }
 
-func TestEntryErrorsSayWhatIsWrong(t *testing.T) {
+func TestEntryErrors(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err   error
+		again bool
+	}{
+		"ours to mend": {entryError("Call", "InvalidParameterValue", "", true), false},
+		"theirs":       {entryError("Call", "InternalError", "", false), true},
+		"throttled":    {entryError("Call", "KmsThrottled", "", true), true},
+	} {
+		if again, _ := another(tc.err); again != tc.again || isWhole(tc.err) {
+			t.Errorf("%s: another try: %v, want %v", name, again, tc.again)
+		}
+	}
 	err := entryError("PutEvents", "MalformedDetail", "Detail is malformed.", true)
 	if got, want := err.Error(), "PutEvents: api error MalformedDetail: Detail is malformed."; got != want {
 		t.Errorf("%q, want %q", got, want)

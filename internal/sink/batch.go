@@ -23,7 +23,12 @@ const (
 )
 
 // refusal is the error of an event that would be refused again: it is not sent again.
-type refusal struct{ error }
+type refusal struct {
+	error
+
+	// whole says that the call was refused, perhaps for one of its entries.
+	whole bool
+}
 
 // Unwrap returns what the refusal is about.
 func (r *refusal) Unwrap() error { return r.error }
@@ -96,7 +101,8 @@ func (b *batches[entry]) split(entries []entry) iter.Seq2[int, int] {
 }
 
 // deliver sends one batch, then what failed of it, until nothing is left that another try can help
-// or the time is up. The results stand in errs.
+// or the time is up. Entries that are refused together go one by one, so that none harms another.
+// The results stand in errs.
 func (b *batches[entry]) deliver(ctx context.Context, batch []entry, errs []error) {
 	open := make([]int, len(batch)) // the places of the entries that are to be sent
 	for i := range open {
@@ -108,6 +114,12 @@ func (b *batches[entry]) deliver(ctx context.Context, batch []entry, errs []erro
 			sending[i] = batch[place]
 		}
 		results := b.call(ctx, sending)
+		if len(sending) > 1 && isWhole(results[0]) {
+			for _, place := range open {
+				b.deliver(ctx, batch[place:place+1], errs[place:place+1])
+			}
+			return
+		}
 		var again []int
 		var wait time.Duration
 		for i, place := range open {
@@ -126,11 +138,11 @@ func (b *batches[entry]) deliver(ctx context.Context, batch []entry, errs []erro
 func (b *batches[entry]) call(ctx context.Context, batch []entry) (results []error) {
 	defer func() {
 		if p := recover(); p != nil {
-			results = fail(len(batch), &refusal{fmt.Errorf("the sink panicked: %v\n%s", p, debug.Stack())})
+			results = fail(len(batch), &refusal{error: fmt.Errorf("the sink panicked: %v\n%s", p, debug.Stack())})
 		}
 	}()
 	if results = b.send(ctx, batch); len(results) != len(batch) {
-		return fail(len(batch), &refusal{fmt.Errorf("%d results for %d events", len(results), len(batch))})
+		return fail(len(batch), &refusal{error: fmt.Errorf("%d results for %d events", len(results), len(batch))})
 	}
 	return results
 }
@@ -142,6 +154,12 @@ func fail(n int, err error) []error {
 		errs[i] = err
 	}
 	return errs
+}
+
+// isWhole reports whether err is the refusal of a whole call.
+func isWhole(err error) bool {
+	var refused *refusal
+	return errors.As(err, &refused) && refused.whole
 }
 
 // another reports whether err is worth another try, and what wait that needs at least.

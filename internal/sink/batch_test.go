@@ -107,7 +107,7 @@ func TestOnlyWhatFailedIsSentAgain(t *testing.T) {
 			case id == "e1" && try < 3:
 				return errors.New("not yet")
 			case id == "e2":
-				return &refusal{errors.New("never")}
+				return &refusal{error: errors.New("never")}
 			}
 			return nil
 		}}
@@ -119,6 +119,30 @@ func TestOnlyWhatFailedIsSentAgain(t *testing.T) {
 			t.Errorf("calls %v, want %v", s.calls, want)
 		}
 	})
+}
+
+// One entry that a service cannot stand does not take the others with it.
+func TestARefusedCallIsTakenApart(t *testing.T) {
+	b := new(script).batches()
+	var mu sync.Mutex
+	var calls []int
+	b.send = func(_ context.Context, batch []deletion.Event) []error {
+		mu.Lock()
+		defer mu.Unlock()
+		calls = append(calls, len(batch))
+		if slices.ContainsFunc(batch, func(e deletion.Event) bool { return e.ID == "e2" }) {
+			return fail(len(batch), &refusal{error: errors.New("never"), whole: true})
+		}
+		return make([]error, len(batch))
+	}
+	for i, err := range b.publish(t.Context(), events(4, 1)) {
+		if (err != nil) != (i == 2) {
+			t.Errorf("event %d: %v", i, err)
+		}
+	}
+	if want := []int{4, 1, 1, 1, 1}; !cmp.Equal(calls, want) {
+		t.Errorf("calls of %v entries, want %v", calls, want)
+	}
 }
 
 func TestTriesEndBeforeTheDeadline(t *testing.T) {

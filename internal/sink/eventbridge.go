@@ -79,7 +79,7 @@ func entrySize(e *types.PutEventsRequestEntry) int {
 func (s *EventBridge) put(ctx context.Context, entries []types.PutEventsRequestEntry) []error {
 	out, err := s.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
 	if err != nil {
-		return fail(len(entries), callError(err))
+		return callFailed(len(entries), err)
 	}
 	if len(out.Entries) != len(entries) {
 		return fail(len(entries), fmt.Errorf("PutEvents answered for %d of %d entries", len(out.Entries), len(entries)))

@@ -1,8 +1,10 @@
 package sink_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -13,7 +15,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -50,12 +51,9 @@ func someEvents(n int) []deletion.Event {
 
 func eventBridge(url string) *sink.EventBridge {
 	return sink.NewEventBridge(eventbridge.New(eventbridge.Options{
-		Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{}, HTTPClient: soon(),
+		Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{},
 	}), bus, "our.source")
 }
-
-// soon gives up a try that hangs, as the program's clients do.
-func soon() *awshttp.BuildableClient { return awshttp.NewBuildableClient().WithTimeout(time.Second) }
 
 // service is something outcomes are published to.
 type service struct {
@@ -95,7 +93,7 @@ func services() map[string]service {
 			perCall: 10,
 			sink: func(url string) deletion.Sink {
 				return sink.NewSNS(sns.New(sns.Options{
-					Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{}, HTTPClient: soon(),
+					Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{},
 				}), topicARN)
 			},
 			start: func(refuse func(string) string) (string, func() []string, func() []int, func()) {
@@ -112,7 +110,7 @@ func services() map[string]service {
 			perCall: 10,
 			sink: func(url string) deletion.Sink {
 				s, err := sink.NewSQS(sqs.New(sqs.Options{
-					Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{}, HTTPClient: soon(),
+					Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{},
 				}), queueARN)
 				if err != nil {
 					panic(err)
@@ -315,6 +313,26 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// An event that a topic or queue cannot stand fails the whole call; the others get there.
+func TestAPoisonedCall(t *testing.T) {
+	for name, s := range services() {
+		t.Run(name, func(t *testing.T) {
+			url, taken, _, stop := s.start(never)
+			defer stop()
+			front := newFront(t, url, nil)
+			front.refuse = func(body string) bool { return strings.Contains(body, "id-3") }
+			events := someEvents(5)
+			errs := s.sink(front.URL).Publish(t.Context(), events)
+			check(t, events, errs, taken(), true)
+			for i, err := range errs {
+				if (err != nil) != (i == 3) {
+					t.Errorf("event %d: %v", i, err)
+				}
+			}
+		})
+	}
+}
+
 // An answer that is none fails its events, while there is time again and again.
 func TestStrangeAnswers(t *testing.T) {
 	for name, s := range services() {
@@ -344,9 +362,10 @@ func TestOutages(t *testing.T) {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				url, taken, _, stop := s.start(never)
 				defer stop()
-				front := newFront(t, url, 3, fault)
+				front := newFront(t, url, fault)
+				front.first = 3
 				events := someEvents(12)
-				errs := s.sink(front).Publish(t.Context(), events)
+				errs := s.sink(front.URL).Publish(t.Context(), events)
 				check(t, events, errs, taken(), true)
 				for i, err := range errs {
 					if err != nil {
@@ -372,9 +391,10 @@ func TestLostAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url, taken, _, stop := s.start(never)
 			defer stop()
-			front := newFront(t, url, 2, nil)
+			front := newFront(t, url, nil)
+			front.first = 2
 			events := someEvents(12)
-			errs := s.sink(front).Publish(t.Context(), events)
+			errs := s.sink(front.URL).Publish(t.Context(), events)
 			check(t, events, errs, taken(), false)
 			for i, err := range errs {
 				if err != nil {
@@ -412,38 +432,61 @@ func TestSlowness(t *testing.T) {
 	}
 }
 
-// newFront starts a server that hands calls on to url. The first calls it answers with the fault;
-// with none, it hands them on and loses the answer.
-func newFront(t *testing.T, url string, first int32, fault http.HandlerFunc) string {
+// front hands calls on to a service. Before that it fails some of them.
+type front struct {
+	*httptest.Server
+
+	// first is how many calls fail at first: with the fault, or without one by losing the answer.
+	first int32
+	fault http.HandlerFunc
+	// refuse refuses a call by its body; it may be nil.
+	refuse func(body string) bool
+
+	t     *testing.T
+	url   string
+	calls atomic.Int32
+}
+
+func newFront(t *testing.T, url string, fault http.HandlerFunc) *front {
 	t.Helper()
-	var calls atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		failing := calls.Add(1) <= first
-		if failing && fault != nil {
-			fault(w, r)
-			return
-		}
-		request, err := http.NewRequestWithContext(r.Context(), r.Method, url+r.URL.Path, r.Body)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		request.Header = r.Header
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer func() { _ = response.Body.Close() }()
-		if failing {
-			panic(http.ErrAbortHandler)
-		}
-		w.Header().Set("Content-Type", response.Header.Get("Content-Type"))
-		w.WriteHeader(response.StatusCode)
-		if err := copyAll(w, response.Body); err != nil {
-			t.Error(err)
-		}
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
+	f := &front{t: t, url: url, fault: fault}
+	f.Server = httptest.NewServer(f)
+	t.Cleanup(f.Close)
+	return f
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		f.t.Error(err)
+	}
+	failing := f.calls.Add(1) <= f.first
+	switch {
+	case failing && f.fault != nil:
+		f.fault(w, r)
+		return
+	case f.refuse != nil && f.refuse(string(body)):
+		http.Error(w, `{"__type":"ValidationException"}`, http.StatusBadRequest)
+		return
+	}
+	request, err := http.NewRequestWithContext(r.Context(), r.Method, f.url+r.URL.Path, bytes.NewReader(body))
+	if err != nil {
+		f.t.Error(err)
+		return
+	}
+	request.Header = r.Header
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		f.t.Error(err)
+		return
+	}
+	defer func() { _ = response.Body.Close() }()
+	if failing {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", response.Header.Get("Content-Type"))
+	w.WriteHeader(response.StatusCode)
+	if _, err := io.Copy(w, response.Body); err != nil {
+		f.t.Error(err)
+	}
 }

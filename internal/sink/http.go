@@ -86,7 +86,7 @@ func (s *HTTP) Publish(ctx context.Context, events []deletion.Event) []error {
 func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
 	request, err := s.request(ctx, e)
 	if err != nil {
-		return &refusal{fmt.Errorf("the event cannot be sent over HTTP: %w", err)}
+		return &refusal{error: fmt.Errorf("the event cannot be sent over HTTP: %w", err)}
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
 		err = fmt.Errorf("%s: %w", request.URL.Host, err)
 		var certificate *tls.CertificateVerificationError
 		if errors.As(err, &certificate) {
-			return &refusal{err}
+			return &refusal{error: err}
 		}
 		return err
 	}
@@ -142,11 +142,11 @@ func statusError(host string, response *http.Response) error {
 	case status == http.StatusTooManyRequests || status >= 500:
 		return &busy{err, retryAfter(response.Header.Get("Retry-After"), time.Now())}
 	case status >= 300 && status <= 399:
-		return &refusal{fmt.Errorf("%w, a redirect, which is not followed", err)}
+		return &refusal{error: fmt.Errorf("%w, a redirect, which is not followed", err)}
 	case status == http.StatusGone:
-		return &refusal{fmt.Errorf("%w: the receiver wants no more events", err)}
+		return &refusal{error: fmt.Errorf("%w: the receiver wants no more events", err)}
 	default:
-		return &refusal{err}
+		return &refusal{error: err}
 	}
 }
 

@@ -24,11 +24,6 @@ import (
 	"dds-backup-delete/internal/sink"
 )
 
-func copyAll(w io.Writer, r io.Reader) error {
-	_, err := io.Copy(w, r)
-	return err
-}
-
 // receiver takes CloudEvents. It keeps requests, refused or not, and the bodies of those it took.
 type receiver struct {
 	refuse func(body string) string

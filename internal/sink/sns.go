@@ -52,7 +52,7 @@ func (s *SNS) send(ctx context.Context, messages []message) []error {
 	}
 	out, err := s.client.PublishBatch(ctx, &sns.PublishBatchInput{TopicArn: aws.String(s.topic), PublishBatchRequestEntries: entries})
 	if err != nil {
-		return fail(len(messages), callError(err))
+		return callFailed(len(messages), err)
 	}
 	answer := newAnswer("PublishBatch", len(messages))
 	for _, taken := range out.Successful {

@@ -76,7 +76,7 @@ func (s *SQS) send(ctx context.Context, messages []message) []error {
 	}
 	out, err := s.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(s.queue), Entries: entries})
 	if err != nil {
-		return fail(len(messages), callError(err))
+		return callFailed(len(messages), err)
 	}
 	answer := newAnswer("SendMessageBatch", len(messages))
 	for _, taken := range out.Successful {
