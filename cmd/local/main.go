@@ -102,7 +102,7 @@ func runReal(ctx context.Context, files []string, yes bool, in io.Reader, out io
 		fmt.Fprintln(out, "About to delete FOR REAL:")
 	}
 	for _, sample := range samples {
-		batch, err := event.Decode(sample.payload, invocationID(sample.name))
+		batch, err := (&event.Decoder{RequestType: c.RequestType}).Decode(sample.payload, invocation(sample.name))
 		if err != nil {
 			return fmt.Errorf("%s: %w", sample.name, err)
 		}

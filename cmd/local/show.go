@@ -23,9 +23,11 @@ import (
 	"dds-backup-delete/internal/handler"
 )
 
-// invocationID stands for the id that Lambda gives an invocation: one for each file, since a
-// request without an id of its own is known by it.
-func invocationID(name string) string { return "local:" + filepath.Base(name) }
+// invocation stands for that of Lambda, whose id is one for each file here: a request without
+// an id of its own is known by it.
+func invocation(name string) event.Invocation {
+	return event.Invocation{ID: "local:" + filepath.Base(name)}
+}
 
 // timeout is that of the deployed function.
 const timeout = 30 * time.Second
@@ -33,6 +35,7 @@ const timeout = 30 * time.Second
 // show sends payloads through the pipeline and tells at a glance what became of them.
 type show struct {
 	handler *handler.Handler
+	decoder event.Decoder
 	sink    string
 	out     io.Writer
 	events  bytes.Buffer          // what the stdout sink wrote
@@ -41,7 +44,7 @@ type show struct {
 }
 
 func newShow(ctx context.Context, c *config.Config, out io.Writer, options ...handler.Option) (*show, error) {
-	s := &show{out: out, sink: c.OutcomeSink}
+	s := &show{out: out, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}}
 	var err error
 	s.handler, err = handler.New(ctx, c, slog.New(slog.NewJSONHandler(&s.log, nil)), &s.events, options...)
 	return s, err
@@ -60,7 +63,7 @@ func (s *show) all(ctx context.Context, samples []sample) (failed int) {
 // one shows what comes of one sample and reports whether all of it was deleted.
 func (s *show) one(ctx context.Context, in sample) (ok bool) {
 	fmt.Fprintf(s.out, "\n%s\n", in.name)
-	s.lines("came in", cameIn(in))
+	s.lines("came in", s.cameIn(in))
 	before := 0
 	if s.calls != nil {
 		before = len(s.calls())
@@ -69,7 +72,7 @@ func (s *show) one(ctx context.Context, in sample) (ok bool) {
 	s.log.Reset()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	reply, err := s.handler.Handle(ctx, invocationID(in.name), in.payload)
+	reply, err := s.handler.Handle(ctx, invocation(in.name), in.payload)
 	if s.calls != nil {
 		s.lines("DDS did", answered(s.calls()[before:]))
 	} else {
@@ -96,8 +99,8 @@ func (s *show) lines(topic string, lines []string) {
 }
 
 // cameIn tells the requests of a payload.
-func cameIn(in sample) []string {
-	batch, err := event.Decode(in.payload, invocationID(in.name))
+func (s *show) cameIn(in sample) []string {
+	batch, err := s.decoder.Decode(in.payload, invocation(in.name))
 	if err != nil {
 		return []string{"no request"}
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/kelseyhightower/envconfig"
 
 	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -64,6 +66,7 @@ type Config struct {
 	RequireManual bool    `envconfig:"REQUIRE_MANUAL"`
 	DryRun        bool    `envconfig:"DRY_RUN"`
 
+	RequestType    string        `envconfig:"REQUEST_TYPE" default:"dds.backup.deletion.requested.v1"`
 	OutcomeSink    string        `envconfig:"OUTCOME_SINK" default:"stdout"`
 	OutcomeSource  string        `envconfig:"OUTCOME_SOURCE" default:"dds-backup-delete"`
 	HTTPMode       string        `envconfig:"OUTCOME_HTTP_MODE" default:"structured"`
@@ -96,6 +99,7 @@ func Load() (*Config, error) {
 	faults = append(faults, c.checkAddress()...)
 	faults = append(faults, c.checkProjects()...)
 	faults = append(faults, c.checkLimits()...)
+	faults = append(faults, c.checkRequestType()...)
 	faults = append(faults, c.checkSink()...)
 	faults = append(faults, c.checkLedger()...)
 	if len(faults) > 0 {
@@ -191,6 +195,21 @@ func (c *Config) checkLimits() []error {
 		faults = append(faults, fmt.Errorf("DDS_RATE: %v; want calls per second, 0 to 10000", c.Rate))
 	}
 	return faults
+}
+
+var eventType = regexp.MustCompile(`^[!-~]([ -~]{0,126}[!-~])?$`)
+
+// checkRequestType keeps outcomes from being requests: no type of theirs may be that of one.
+func (c *Config) checkRequestType() []error {
+	switch {
+	case !eventType.MatchString(c.RequestType):
+		return []error{fmt.Errorf("REQUEST_TYPE: %s; want an event type of 1 to 128 printable characters, as dds.backup.deletion.requested.v1",
+			shape(c.RequestType))}
+	case strings.HasPrefix(c.RequestType, deletion.TypePrefix) && c.RequestType != event.RequestType:
+		return []error{fmt.Errorf("REQUEST_TYPE: below %s only %s is the type of a request; want that, or one of your own",
+			deletion.TypePrefix, event.RequestType)}
+	}
+	return nil
 }
 
 // MemoryLedger is the LEDGER that lives in the process.

@@ -25,7 +25,7 @@ func setenv(t *testing.T, env map[string]string) {
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "OUTCOME_") ||
-			name == "REQUEST_SOURCES" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
+			name == "REQUEST_SOURCES" || name == "REQUEST_TYPE" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
 			t.Setenv(name, value) // so that it comes back after the test
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
@@ -80,7 +80,8 @@ func TestLoad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.Endpoints[c.Region] != tc.endpoint || c.Region != tc.region || c.OutcomeSink != tc.sink || c.Concurrency != 32 {
+			if c.Endpoints[c.Region] != tc.endpoint || c.Region != tc.region || c.OutcomeSink != tc.sink || c.Concurrency != 32 ||
+				c.RequestType != "dds.backup.deletion.requested.v1" {
 				t.Errorf("endpoint %q, region %q, sink %q, concurrency %d", c.Endpoints[c.Region], c.Region, c.OutcomeSink, c.Concurrency)
 			}
 			if printed := fmt.Sprintf("%+v %#v", *c, c); strings.Contains(printed, "do-not-print") {
@@ -134,6 +135,9 @@ func TestFaults(t *testing.T) {
 		"AWS_REGION":                            {"LEDGER": "dynamodb://table"},
 		"AWS_ACCESS_KEY_ID, ":                   {"LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "ALLOW_STDOUT": "true"},
 		"DDS_RATE":                              {"DDS_RATE": "-1"},
+		"REQUEST_TYPE":                          {"REQUEST_TYPE": "dds.backup.deletion.accepted.v1"},
+		"REQUEST_TYPE:":                         {"REQUEST_TYPE": strings.Repeat("t", 129)},
+		"REQUEST_TYPE: ":                        {"REQUEST_TYPE": "a\nb"},
 		"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": {"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "http://dds.example.com"},
 		"HUAWEICLOUD_SDK_PROJECT_ID":            {"HUAWEICLOUD_SDK_PROJECT_ID": "a/b"},
 		"DDS_REGION":                            {"DDS_REGION": "evil.example.com/"},

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -22,8 +23,8 @@ func EventType(s Status) string { return TypePrefix + string(s) + ".v1" }
 type Event struct {
 	// ID, Type, Source, Subject and TraceParent are the CloudEvents attributes.
 	ID, Type, Source, Subject, TraceParent string
-	// TraceHeader is the AWS X-Ray trace header to carry on beside the event, which does not
-	// hold it; empty where the source gave none.
+	// TraceHeader is the X-Ray trace header of the request, for sinks that have a place for it. It
+	// is no part of JSON: a repeat may come with another.
 	TraceHeader string
 	// JSON is the whole event in structured mode.
 	JSON []byte
@@ -46,6 +47,9 @@ type DataError struct {
 	Message      string `json:"message"`
 	HTTPStatus   int    `json:"http_status,omitempty"`
 	DDSRequestID string `json:"dds_request_id,omitempty"`
+	// RetryAfter, in seconds, is when to ask again; only where there is no verdict, so that it
+	// is never part of an event.
+	RetryAfter int64 `json:"retry_after,omitempty"`
 }
 
 // cloudEvent is an event in structured mode.
@@ -78,6 +82,9 @@ func (o *Outcome) Data() Data {
 			HTTPStatus:   o.Err.HTTPStatus,
 			DDSRequestID: o.Err.DDSRequestID,
 		}
+		if o.Status == Retry {
+			d.Error.RetryAfter = int64(math.Ceil(o.Err.RetryAfter.Seconds()))
+		}
 	}
 	return d
 }
@@ -91,6 +98,7 @@ func (o *Outcome) write() error {
 		Source:      "urn:huaweicloud:dds:" + o.Request.Region + ":" + data.ProjectID,
 		Subject:     data.BackupID,
 		TraceParent: o.Request.TraceParent,
+		TraceHeader: o.Request.TraceHeader,
 	}
 	var err error
 	if e.JSON, err = json.Marshal(cloudEvent{
@@ -109,7 +117,10 @@ func (o *Outcome) write() error {
 func eventID(o *Outcome) string {
 	parts := []string{o.Request.ProjectID, o.Request.BackupID, string(o.Status)}
 	if !finalForBackup(o.Status) {
-		parts = append(parts, string(o.Request.Source), o.Request.ID)
+		parts = append(parts, o.Request.Identity())
+		if o.Request.BackupID == "" && o.Request.Field != "" { // several of a list may name no backup
+			parts = append(parts, o.Request.Field)
+		}
 	}
 	digest := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(digest[:16])

@@ -62,7 +62,7 @@ type Record struct {
 func (r *Record) Final() bool { return finalForBackup(r.Status) }
 
 func (r *Record) sameRequest(other Record) bool {
-	return r.Request.Source == other.Request.Source && r.Request.ID == other.Request.ID
+	return r.Request.Identity() == other.Request.Identity()
 }
 
 func finalForBackup(s Status) bool { return s == Accepted || s == Unconfirmed }
@@ -79,7 +79,8 @@ func (r *Record) replay(request Request) Outcome {
 		Status:  r.Status,
 		JobID:   e.Data.JobID,
 		Event: Event{
-			ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject, TraceParent: e.TraceParent, JSON: r.Event,
+			ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
+			TraceParent: e.TraceParent, TraceHeader: request.TraceHeader, JSON: r.Event,
 		},
 	}
 	if d := e.Data.Error; d != nil {

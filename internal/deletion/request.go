@@ -20,6 +20,14 @@ type Request struct {
 	ID string
 	// Source is where the request came from.
 	Source Source
+	// Origin tells requests of one source and id apart, where the source does not give out the
+	// ids itself: the source attribute of a CloudEvent, the queue of a broker. Mostly empty.
+	Origin string
+	// Order is the same for requests that must be worked one after the other: a message group,
+	// a partition. Empty for the others, which are worked at once.
+	Order string
+	// Field is where its message names the backup, as backup_ids[2]; empty for backup_id.
+	Field string
 	// Region is the region of the backup; empty for the configured one.
 	Region string
 	// ProjectID is the project of the backup; empty for the configured one.
@@ -30,9 +38,20 @@ type Request struct {
 	Redelivered bool
 	// TraceParent is the W3C trace context to carry on; empty where the source gave none.
 	TraceParent string
+	// TraceHeader is the X-Ray trace header to carry on; empty where there is none.
+	TraceHeader string
 	// Err says why this part of a payload is no request that can be worked; nil where it is
-	// one. Such a request ends as rejected without a call to DDS.
+	// one. Its class decides what becomes of the request, without a call to DDS.
 	Err *Error
+}
+
+// Identity is what makes two deliveries the same request.
+func (r *Request) Identity() string {
+	identity := string(r.Source) + "\x00" + r.ID
+	if r.Origin != "" {
+		identity += "\x00" + r.Origin
+	}
+	return identity
 }
 
 // Scope is what may be deleted, and what a request means that leaves something out.
@@ -63,7 +82,7 @@ func (s *Scope) admit(r *Request) *Error {
 	if projectErr != nil || r.ProjectID == "" {
 		r.ProjectID = s.ProjectID
 	}
-	if backupErr = checkID("backup_id", r.BackupID); backupErr != nil {
+	if backupErr = checkID(cmp.Or(r.Field, "backup_id"), r.BackupID); backupErr != nil {
 		r.BackupID = ""
 	}
 	return cmp.Or(r.Err, regionErr, projectErr, backupErr)

@@ -124,32 +124,44 @@ func within(ctx context.Context, deadline time.Time) (context.Context, context.C
 	return context.WithDeadline(ctx, deadline)
 }
 
-// deleteAll fills outcomes. Requests for one backup share one call to DDS, and what came of it.
+// deleteAll fills outcomes. Requests for one backup share one call to DDS, and what came of it,
+// unless they have an order.
 func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, requests []Request, outcomes []Outcome) {
 	var workers errgroup.Group
 	workers.SetLimit(s.Concurrency)
 	groups := make(map[dds.Target][]int, len(requests))
-	var order []dds.Target
+	orders := make(map[string][]int)
+	var targets []dds.Target
 	for i, request := range requests {
-		if err := scope.admit(&request); err != nil {
-			outcomes[i] = failed(request, err)
-			if err := outcomes[i].write(); err != nil {
-				undelivered(&outcomes[i], err)
-			}
+		err := scope.admit(&request)
+		if request.Order != "" {
+			orders[request.Order] = append(orders[request.Order], i)
+		}
+		if err != nil {
+			outcomes[i] = refused(request, err)
 			continue
 		}
 		outcomes[i].Request = request
+		if request.Order != "" {
+			continue
+		}
 		target := request.target()
 		if len(groups[target]) == maxGroup {
 			outcomes[i] = failed(request, newError(ClassConflict, "too many requests for one backup in one batch"))
 			continue
 		}
 		if groups[target] == nil {
-			order = append(order, target)
+			targets = append(targets, target)
 		}
 		groups[target] = append(groups[target], i)
 	}
-	for _, target := range order {
+	for _, order := range orders {
+		workers.Go(func() error {
+			s.inOrder(ctx, stages, outcomes, order)
+			return nil
+		})
+	}
+	for _, target := range targets {
 		group := groups[target]
 		workers.Go(func() error {
 			s.work(ctx, stages, outcomes, group)
@@ -157,6 +169,41 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 		})
 	}
 	_ = workers.Wait() // no worker returns an error
+}
+
+// refused is the outcome of a request that cannot be worked, its event written where it has one.
+func refused(request Request, err *Error) Outcome {
+	o := failed(request, err)
+	if o.Status != Retry {
+		if err := o.write(); err != nil {
+			undelivered(&o, err)
+		}
+	}
+	return o
+}
+
+// inOrder works the requests of one order, which stand at these places in outcomes, one after
+// the other. After the first message that needs another try it stops: the source delivers that
+// one again, and all after it. The requests of one message do not stop each other.
+func (s *Service) inOrder(ctx context.Context, stages stages, outcomes []Outcome, order []int) {
+	var stopped *Outcome
+	for _, i := range order {
+		o := &outcomes[i]
+		switch {
+		case stopped != nil && o.Request.ID != stopped.Request.ID:
+			*o = failed(o.Request, &Error{
+				Class: stopped.Err.Class, RetryAfter: stopped.Err.RetryAfter,
+				Message: "it comes after a request of the same order that needs another try: " + stopped.Request.ID,
+			})
+			continue
+		case o.Status == "":
+			s.work(ctx, stages, outcomes, []int{i})
+		}
+		if stopped == nil && o.Status == Retry {
+			copied := *o
+			stopped = &copied
+		}
+	}
 }
 
 // work decides the requests for one backup, which stand at the places of group in outcomes. A
@@ -440,7 +487,14 @@ func undelivered(o *Outcome, err error) {
 
 // requestAttrs are the log attributes of every line about a request.
 func requestAttrs(r *Request) []any {
-	return []any{"request_id", r.ID, "source", string(r.Source), "project_id", r.ProjectID, "backup_id", r.BackupID}
+	attrs := []any{"request_id", r.ID, "source", string(r.Source), "project_id", r.ProjectID, "backup_id", r.BackupID}
+	if r.TraceParent != "" {
+		attrs = append(attrs, "traceparent", r.TraceParent)
+	}
+	if r.TraceHeader != "" {
+		attrs = append(attrs, "trace_header", r.TraceHeader)
+	}
+	return attrs
 }
 
 // logJob writes down a job id before anything else is done, since nothing can find it again:

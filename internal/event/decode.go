@@ -6,18 +6,47 @@
 package event
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"dds-backup-delete/internal/deletion"
 )
 
+// RequestType is the default type of the events that ask for a deletion.
+const RequestType = deletion.TypePrefix + "requested.v1"
+
+// maxPayload bounds, in bytes, a payload: Lambda's own limit.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const maxPayload = 6_291_556
+
+// maxRequests bounds how many requests of one payload are worked.
+const maxRequests = 10_000
+
+// Decoder reads payloads. The zero value is ready for use.
+type Decoder struct {
+	// RequestType is the type by which an event that others can see, too, says that it asks
+	// for a deletion; empty for the package's [RequestType].
+	RequestType string
+}
+
+func (d *Decoder) requestType() string { return cmp.Or(d.RequestType, RequestType) }
+
+// Invocation is what the host knows of an invocation.
+type Invocation struct {
+	// ID names a request that has no id of its own.
+	ID string
+	// TraceHeader is the X-Ray trace header; empty where there is none.
+	TraceHeader string
+}
+
 // Batch is what a payload holds: its requests, and the way to answer them.
 type Batch struct {
 	// Source is where the payload came from.
 	Source deletion.Source
+	// SourceARN is the queue or topic it came from; empty where the payload does not say.
+	SourceARN string
 	// Limit is how long the source waits for its reply; 0 where only the invocation's deadline counts.
 	Limit time.Duration
 	// Requests are in the order of the payload. There may be none.
@@ -25,12 +54,72 @@ type Batch struct {
 	// Echoes are the ids of messages that hold outcome events of ours. They are taken as read.
 	Echoes []string
 
-	reply func([]deletion.Outcome) ([]byte, error)
+	messages []message
+	reply    func(*Batch, []deletion.Outcome) ([]byte, error)
+}
+
+// message is a part of a payload that its source takes back as a whole.
+type message struct {
+	id       string // what the source calls it
+	order    string // messages of one order follow each other; empty for none
+	receipt  string // SQS: the receipt handle
+	receives int    // SQS: how often it was received
+	offset   int64  // Kafka: its offset in the partition that is its order
+
+	first, count int // the place of its requests in the batch; none for an echo
+}
+
+// add adds a message with what it asks for.
+func (b *Batch) add(m message, c content) {
+	if c.echo {
+		b.Echoes = append(b.Echoes, m.id)
+		c.requests = nil
+	}
+	if len(b.Requests)+len(c.requests) > maxRequests {
+		late := c.requests[0]
+		late.Err = &deletion.Error{
+			Class: deletion.ClassThrottled, RetryAfter: time.Minute,
+			Message: fmt.Sprintf("the messages before it ask for as many deletions as are worked at once, %d", maxRequests),
+		}
+		c.requests = []deletion.Request{late}
+	}
+	m.first, m.count = len(b.Requests), len(c.requests)
+	b.Requests = append(b.Requests, c.requests...)
+	b.messages = append(b.messages, m)
 }
 
 // Reply returns what the source gets back for the outcomes of the batch's requests, given in
 // their order. The error, where the protocol of the source knows errors, is a [*FunctionError].
-func (b *Batch) Reply(outcomes []deletion.Outcome) ([]byte, error) { return b.reply(outcomes) }
+func (b *Batch) Reply(outcomes []deletion.Outcome) ([]byte, error) { return b.reply(b, outcomes) }
+
+// failures returns, for each message, why it must be given back, or nil. A message fails with
+// any of its requests, and with any message before it in its order.
+func (b *Batch) failures(outcomes []deletion.Outcome) []*deletion.Error {
+	errs := make([]*deletion.Error, len(b.messages))
+	orders := make(map[string]*deletion.Error)
+	for i, m := range b.messages {
+		if errs[i] = orders[m.order]; errs[i] != nil {
+			continue
+		}
+		errs[i] = longest(outcomes[m.first : m.first+m.count])
+		if m.order != "" {
+			orders[m.order] = errs[i]
+		}
+	}
+	return errs
+}
+
+// longest returns the error of the request that had better wait longest for its next try; nil
+// where none needs one.
+func longest(outcomes []deletion.Outcome) *deletion.Error {
+	var found *deletion.Error
+	for i := range outcomes {
+		if o := &outcomes[i]; o.Status == deletion.Retry && (found == nil || o.Err.RetryAfter > found.RetryAfter) {
+			found = o.Err
+		}
+	}
+	return found
+}
 
 // FunctionError is a failed invocation, as a caller such as Step Functions sees it.
 type FunctionError struct {
@@ -46,60 +135,66 @@ func (e *FunctionError) Error() string { return e.Message }
 // shape is one kind of payload.
 type shape struct {
 	source deletion.Source
-	// fits returns nil where a payload with these members is of the shape, else why it is not.
-	fits func(object) error
-	// decode reads a payload that fits. The id is that of the invocation.
-	decode func(payload []byte, members object, id string) (*Batch, error)
+	// fits tells a payload of the shape by its members, at a glance.
+	fits func(object) bool
+	// decode reads a payload that fits. The members are those of its object.
+	decode func(d *Decoder, payload []byte, members object, in Invocation) (*Batch, error)
 }
 
 // shapes are tried in this order.
-var shapes = []shape{sqsShape, httpAPIShape, directShape}
+var shapes = []shape{
+	sqsShape, snsShape, kafkaShape, rabbitMQShape, activeMQShape,
+	albShape, functionURLShape, httpAPIShape, restAPIShape,
+	eventBridgeShape, cloudEventShape, directShape,
+}
 
-// Decode tells by its shape where a payload came from and reads its requests. The
-// invocation's id names a request that has no id of its own.
+// Decode tells by its shape where a payload came from and reads its requests.
 //
 // A part of a payload that is no request becomes one that carries its error; an error of
 // Decode itself, always a [*FunctionError], means that nothing at all could be read.
-func Decode(payload []byte, invocationID string) (*Batch, error) {
-	members, err := parseObject(payload)
+func (d *Decoder) Decode(payload []byte, in Invocation) (*Batch, error) {
+	s, members, err := shapeOf(payload)
 	if err != nil {
 		return nil, unknown("the payload is " + err.Error())
 	}
-	var why strings.Builder
-	for _, s := range shapes {
-		misfit := s.fits(members)
-		if misfit == nil {
-			batch, err := s.decode(payload, members, invocationID)
-			if err != nil {
-				return nil, unknown(fmt.Sprintf("%s: %v", s.source, err))
-			}
-			batch.Source = s.source
-			for i := range batch.Requests {
-				batch.Requests[i].Source = s.source
-			}
-			return batch, nil
-		}
-		fmt.Fprintf(&why, "; %s: %v", s.source, misfit)
+	batch, err := s.decode(d, payload, members, in)
+	if err != nil {
+		return nil, unknown(string(s.source) + ": " + err.Error())
 	}
-	return nil, unknown("the payload is of no known shape" + why.String())
+	batch.Source = s.source
+	for i := range batch.Requests {
+		r := &batch.Requests[i]
+		r.Source = s.source
+		r.TraceHeader = cmp.Or(r.TraceHeader, traceHeader(in.TraceHeader))
+	}
+	return batch, nil
+}
+
+// shapeOf recognises a payload.
+func shapeOf(payload []byte) (shape, object, error) {
+	if len(payload) > maxPayload {
+		return shape{}, nil, fmt.Errorf("%d bytes long, want %d at most", len(payload), maxPayload)
+	}
+	if err := parse(payload); err != nil {
+		return shape{}, nil, err
+	}
+	if kind(payload) == "array" {
+		return directShape, nil, nil
+	}
+	members, err := objectOf(payload)
+	if err != nil {
+		return shape{}, nil, err
+	}
+	for _, s := range shapes {
+		if s.fits(members) {
+			return s, members, nil
+		}
+	}
+	return shape{}, nil, errors.New(strange(members))
 }
 
 func unknown(message string) *FunctionError {
 	return &FunctionError{Type: policyOf(deletion.ClassInvalid).name, Message: message}
-}
-
-var errNoMember = errors.New("no such member")
-
-// want says why a member is not the text that a shape asks for, or nil where it is.
-func want(members object, name, value string) error {
-	got, ok := members.text(name)
-	switch {
-	case !ok:
-		return fmt.Errorf("%s: %w", name, errNoMember)
-	case got != value:
-		return fmt.Errorf("%s is %q, want %q", name, shorten(got), value)
-	}
-	return nil
 }
 
 // Panicked returns the error of an invocation that met a bug of this program.

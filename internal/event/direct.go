@@ -3,42 +3,87 @@ package event
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"dds-backup-delete/internal/deletion"
 )
 
-// SourceDirect is an invocation of the function itself, by hand or as a step of a workflow.
+// SourceDirect is an invocation of the function itself: by hand, as a step of a workflow, by a
+// schedule, or as the destination of another function.
 const SourceDirect deletion.Source = "direct"
 
 var directShape = shape{
 	source: SourceDirect,
-	fits: func(members object) error {
-		if why := foreign(members); why != "" {
-			return errors.New(why)
-		}
-		_, ours := members.get("backup_id")
-		_, page := members.get("backups_id")
-		if !ours && !page {
-			return errors.New("no member backup_id")
-		}
-		return nil
+	fits: func(members object) bool {
+		return isDestinationRecord(members) || isNotification(members) || (namesBackup(members) && foreign(members) == "")
 	},
-	decode: func(_ []byte, members object, id string) (*Batch, error) {
-		r := requestOf(members)
-		r.ID = id
-		return &Batch{Requests: []deletion.Request{r}, reply: replyDirect}, nil
+	decode: func(d *Decoder, payload []byte, _ object, in Invocation) (*Batch, error) {
+		c := d.readList(payload, deletion.Request{ID: in.ID})
+		if c.echo {
+			return nil, errors.New(c.requests[0].Err.Message)
+		}
+		batch := &Batch{reply: replyCaller}
+		if c.list {
+			batch.reply = replyList
+		}
+		batch.add(message{id: in.ID}, c)
+		return batch, nil
 	},
 }
 
-// replyDirect returns the result of the one request, or the error that a workflow can match by its name.
-func replyDirect(outcomes []deletion.Outcome) ([]byte, error) {
+// results is the answer to a list of requests.
+type results struct {
+	Results []deletion.Data `json:"results"`
+}
+
+func resultsOf(outcomes []deletion.Outcome) results {
+	all := results{make([]deletion.Data, len(outcomes))}
+	for i := range outcomes {
+		all.Results[i] = outcomes[i].Data()
+	}
+	return all
+}
+
+// replyCaller returns the result of the one request, or the error that a workflow can match by
+// its name.
+func replyCaller(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 	o := &outcomes[0]
 	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed || o.Status == deletion.Simulated {
 		return json.Marshal(o.Data())
 	}
-	message := o.Err.Error()
-	if o.JobID != "" {
-		message += "; job_id " + o.JobID
+	return nil, failed(o.Err, o.JobID)
+}
+
+// replyList answers a list with one result for each request, never with an error, which would
+// hide the job ids that were earned.
+func replyList(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
+	return json.Marshal(resultsOf(outcomes))
+}
+
+// replyResult answers a source that can only deliver the whole payload again: with an error
+// where that helps, else with the result, which a destination of the function may want. What
+// was done before is not done again.
+func replyResult(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
+	if err := longest(outcomes); err != nil {
+		jobID := ""
+		for i := range outcomes {
+			if outcomes[i].Err == err {
+				jobID = outcomes[i].JobID
+			}
+		}
+		return nil, failed(err, jobID)
 	}
-	return nil, &FunctionError{Type: policyOf(o.Err.Class).name, Message: message}
+	if len(outcomes) == 1 {
+		return json.Marshal(outcomes[0].Data())
+	}
+	return json.Marshal(resultsOf(outcomes))
+}
+
+// failed returns the error of an invocation for that of a request.
+func failed(err *deletion.Error, jobID string) *FunctionError {
+	message := err.Error()
+	if jobID != "" {
+		message = fmt.Sprintf("%s; job_id %s", message, jobID)
+	}
+	return &FunctionError{Type: policyOf(err.Class).name, Message: message}
 }

@@ -1,7 +1,7 @@
 package event
 
 import (
-	"encoding/json"
+	"strings"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -11,54 +11,61 @@ var published = []deletion.Status{
 	deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated,
 }
 
-// maxEnvelopes is how many envelopes are opened in search of an echo.
-const maxEnvelopes = 5
-
 // isEcho reports whether a body that is no request is an outcome event of ours, or its data,
-// bare or in an envelope of a bus, a topic or a list. To reject it would publish another event,
-// which would come back the same way: a loop without end. So it is left alone.
-func isEcho(body []byte) bool { return echoes(body, maxEnvelopes) }
+// bare or in an envelope of a bus, a topic, a destination or a list. To reject it would publish
+// another event, which would come back the same way: a loop without end. So it is left alone.
+func isEcho(body []byte) bool {
+	const layers = 5 * (maxEnvelopes + 1) // an envelope is up to five layers of objects and lists
+	return parse(body) == nil && echoes(body, layers)
+}
 
-func echoes(value []byte, envelopes int) bool {
-	if envelopes == 0 {
+func echoes(value []byte, layers int) bool {
+	if layers == 0 {
 		return false
 	}
-	var list []json.RawMessage
-	if json.Unmarshal(value, &list) == nil {
+	if list, err := arrayOf(value); err == nil {
 		for _, element := range list {
-			if echoes(element, envelopes-1) {
+			if echoes(element, layers-1) {
 				return true
 			}
 		}
 		return false
 	}
-	members, err := parseObject(value)
+	members, err := objectOf(value)
 	if err != nil {
 		return false
 	}
 	if isOutcomeData(members) || hasOutcomeType(members) {
 		return true
 	}
-	for _, envelope := range []string{"detail", "data", "Message"} {
-		inner, ok := members.get(envelope)
-		if text, isText := members.text(envelope); isText { // a topic's message is text
-			inner = json.RawMessage(text)
+	for _, envelope := range []string{"detail", "data", "requestPayload", "responsePayload", "results", "Records", "Sns"} {
+		if inner, ok := members.get(envelope); ok && echoes(inner, layers-1) {
+			return true
 		}
-		if ok && echoes(inner, envelopes-1) {
+	}
+	message, ok := members.text("Message") // a topic's message is text
+	return ok && parse([]byte(message)) == nil && echoes([]byte(message), layers-1)
+}
+
+// hasOutcomeType reports whether an event has a type of ours, by CloudEvents or by EventBridge.
+func hasOutcomeType(members object) bool {
+	for _, name := range []string{"type", "detail-type"} {
+		if eventType, _ := members.text(name); isOutcomeType(eventType) {
 			return true
 		}
 	}
 	return false
 }
 
-// hasOutcomeType reports whether an event has a type of ours, by CloudEvents or by EventBridge.
-func hasOutcomeType(members object) bool {
-	for _, name := range []string{"type", "detail-type"} {
-		eventType, _ := members.text(name)
-		for _, status := range published {
-			if eventType == deletion.EventType(status) {
-				return true
-			}
+// isOutcomeType reports whether a type is one of ours.
+func isOutcomeType(eventType string) bool {
+	rest, ours := strings.CutPrefix(eventType, deletion.TypePrefix)
+	if !ours {
+		return false
+	}
+	for _, status := range published {
+		if rest == string(status)+".v1" {
+			return true
 		}
 	}
 	return false

@@ -1,12 +1,12 @@
 package event
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,46 +16,88 @@ import (
 // maxHTTPTime is how long an HTTP request is worked: API Gateway gives up after 29 s.
 const maxHTTPTime = 25 * time.Second
 
-// maxHTTPBody bounds, in bytes, the body of a request; one is below 200.
-const maxHTTPBody = 64 << 10
+// MaxHTTPBody bounds, in bytes, the body of an HTTP request, as a load balancer does.
+const MaxHTTPBody = 1 << 20
+
+// Media types of what comes in and goes out.
+const (
+	mediaJSON        = "application/json"
+	mediaEvent       = "application/cloudevents+json"
+	mediaEventBatch  = "application/cloudevents-batch+json"
+	mediaProblem     = "application/problem+json"
+	acceptedInBodies = mediaJSON + ", " + mediaEvent + ", " + mediaEventBatch
+)
 
 // httpRequest is what the HTTP sources have in common.
 type httpRequest struct {
-	id, method, path, contentType, traceParent string
-	cloudEvent                                 bool // it has the headers of a CloudEvent in binary mode
-	body                                       []byte
-	bodyErr                                    string // why there is no body to read; empty where there is
+	id, traceHeader, method, path string
+	headers                       map[string]string // names in lower case
+	body                          []byte
+	bodyErr                       string // why there is no body to read; empty where there is
 }
 
-// httpReply is an HTTP response before it takes the form of its source.
-type httpReply struct {
-	status int
-	header map[string]string
-	body   any
+// newHTTPRequest returns a request with the headers of all these maps, the earlier winning.
+func newHTTPRequest(method string, headers ...map[string]string) *httpRequest {
+	r := &httpRequest{method: method, headers: make(map[string]string)}
+	for _, from := range headers {
+		for name, value := range from {
+			if name = strings.ToLower(name); r.headers[name] == "" {
+				r.headers[name] = value
+			}
+		}
+	}
+	r.traceHeader = traceHeader(r.headers["x-amzn-trace-id"])
+	return r
 }
 
-// problem is an error in the form of RFC 9457, with members of ours. The type is left out,
-// which stands for "about:blank": the status says it all.
-type problem struct {
-	Title        string         `json:"title"`
-	Status       int            `json:"status"`
-	Detail       string         `json:"detail"`
-	Class        deletion.Class `json:"class,omitempty"`
-	Code         string         `json:"code,omitempty"`
-	RequestID    string         `json:"request_id,omitempty"`
-	BackupID     string         `json:"backup_id,omitempty"`
-	JobID        string         `json:"job_id,omitempty"`
-	DDSRequestID string         `json:"dds_request_id,omitempty"`
+// joined joins the values of each header, as HTTP allows.
+func joined(multi map[string][]string) map[string]string {
+	headers := make(map[string]string, len(multi))
+	for name, values := range multi {
+		headers[name] = strings.Join(values, ",")
+	}
+	return headers
 }
 
-// route finds what an HTTP request asks for: a deletion, or an answer that needs none.
+// setBody takes the bytes of a body, or says why there are none.
+func (r *httpRequest) setBody(body string, isBase64 bool) {
+	if r.body = []byte(body); !isBase64 {
+		return
+	}
+	var err error
+	if r.body, err = base64.StdEncoding.DecodeString(body); err != nil {
+		r.bodyErr = fmt.Sprintf("the body is %d characters that are not base64, as isBase64Encoded says", len(body))
+	}
+}
+
+// setID takes the front's own id of the request, or that of the invocation.
+func (r *httpRequest) setID(id string, in Invocation) {
+	if r.id = id; id == "" {
+		r.id = in.ID
+	}
+}
+
+// base is what the requests of a call have in common.
+func (r *httpRequest) base() deletion.Request {
+	return deletion.Request{ID: r.id, TraceParent: traceParent(r.headers["traceparent"]), TraceHeader: r.traceHeader}
+}
+
+// ask is what a call asks for, and how its caller wants to be answered.
+type ask struct {
+	requests []deletion.Request
+	answer   func([]deletion.Outcome) *httpReply
+}
+
+// route finds what an HTTP request asks for: deletions, or an answer that needs none.
 //
 //	DELETE /backups/{backup_id}
 //	DELETE /v3/{project_id}/backups/{backup_id}
-//	POST   /deletions                            {"backup_id": "…"}
-func route(r *httpRequest) (deletion.Request, *httpReply) {
-	var request deletion.Request
-	segments := strings.Split(strings.TrimPrefix(r.path, "/"), "/")
+//	POST   /deletions                            {"backup_id": "…"}, a list, or CloudEvents
+//	POST   /                                     CloudEvents
+func (d *Decoder) route(r *httpRequest) (ask, *httpReply) {
+	request := r.base()
+	path := strings.TrimSuffix(strings.TrimPrefix(r.path, "/"), "/")
+	segments := strings.Split(path, "/")
 	allow := http.MethodDelete
 	switch {
 	case len(segments) == 2 && segments[0] == "backups":
@@ -65,53 +107,127 @@ func route(r *httpRequest) (deletion.Request, *httpReply) {
 		if request.ProjectID == "" {
 			request.Err = &deletion.Error{Class: deletion.ClassInvalid, Message: "project_id: empty in the path"}
 		}
-	case len(segments) == 1 && segments[0] == "deletions":
+	case path == "deletions" || path == "":
 		allow = http.MethodPost
 	default:
-		return request, failure(problem{Status: http.StatusNotFound, RequestID: r.id,
-			Detail: "want DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id} or POST /deletions"})
+		return ask{}, r.failure(http.StatusNotFound,
+			"want DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id} or POST /deletions")
 	}
-	if r.method != allow {
-		reply := failure(problem{Status: http.StatusMethodNotAllowed, RequestID: r.id, Detail: "want " + allow})
+	switch {
+	case r.method != allow:
+		reply := r.failure(http.StatusMethodNotAllowed, "want "+allow)
 		reply.header["Allow"] = allow
-		return request, reply
+		return ask{}, reply
+	case allow == http.MethodPost:
+		return d.routeBody(r, path == "")
+	case r.binary(): // whoever sent it told others of something, and did not ask us
+		request = refuse(r.base(), "it is a CloudEvent, want a plain request").requests[0]
 	}
-	if allow == http.MethodPost {
-		var reply *httpReply
-		if request, reply = requestOfBody(r); reply != nil {
-			return request, reply
-		}
-	}
-	if r.cloudEvent { // whoever sent it told others of something, and did not ask us
-		request = refused("it is a CloudEvent, want a plain request")
-	}
-	request.ID, request.TraceParent = r.id, r.traceParent
-	return request, nil
+	return ask{[]deletion.Request{request}, answerOne}, nil
 }
 
-// requestOfBody reads the request in the body of a POST.
-func requestOfBody(r *httpRequest) (deletion.Request, *httpReply) {
-	if media, _, err := mime.ParseMediaType(r.contentType); err != nil || media != "application/json" {
-		reply := failure(problem{
-			Status: http.StatusUnsupportedMediaType, RequestID: r.id, Detail: "want Content-Type: application/json",
-		})
-		reply.header["Accept"] = "application/json"
-		return deletion.Request{}, reply
+// routeBody finds what the body of a POST asks for.
+func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
+	media := r.media(onlyEvents)
+	switch {
+	case media == "":
+		reply := r.failure(http.StatusUnsupportedMediaType, "want Content-Type: "+mediaJSON+" (below /deletions) or a CloudEvent")
+		reply.header["Accept"] = acceptedInBodies
+		return ask{}, reply
+	case len(r.body) > MaxHTTPBody:
+		return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes, want %d at most", len(r.body), MaxHTTPBody))
+	case r.bodyErr != "":
+		return ask{refuse(r.base(), r.bodyErr).requests, answerOne}, nil
+	case media == mediaEventBatch:
+		return d.routeBatch(r)
+	case media == mediaEvent || r.binary():
+		return d.routeEvents(r, []json.RawMessage{r.body})
 	}
-	if len(r.body) > maxHTTPBody {
-		return deletion.Request{}, failure(problem{
-			Status: http.StatusRequestEntityTooLarge, RequestID: r.id,
-			Detail: fmt.Sprintf("the body has %d bytes, want %d at most", len(r.body), maxHTTPBody),
-		})
+	c := d.readList(r.body, r.base())
+	switch {
+	case c.echo:
+		return ask{}, r.failure(http.StatusBadRequest, c.requests[0].Err.Message)
+	case c.list:
+		return ask{c.requests, answerList}, nil
+	default:
+		return ask{c.requests, answerOne}, nil
 	}
-	if r.bodyErr != "" {
-		return refused(r.bodyErr), nil
+}
+
+// binary reports whether a call is a CloudEvent in binary mode: the other modes have a type of their own.
+func (r *httpRequest) binary() bool {
+	return r.headers["ce-specversion"] != "" && !strings.HasPrefix(r.headers["content-type"], "application/cloudevents")
+}
+
+// media is the media type of a body that can be read, and empty of another. An event in binary
+// mode may leave out that it is JSON.
+func (r *httpRequest) media(onlyEvents bool) string {
+	given := r.headers["content-type"]
+	if given == "" && r.binary() {
+		return mediaJSON
 	}
-	request := parseRequest(r.body)
-	if request.Err != nil && isEcho(r.body) {
-		return request, failure(problem{Status: http.StatusBadRequest, RequestID: r.id, Detail: request.Err.Message})
+	media, _, err := mime.ParseMediaType(given)
+	switch {
+	case err != nil:
+		return ""
+	case media == mediaJSON && onlyEvents && !r.binary():
+		return ""
+	case media == mediaJSON, media == mediaEvent, media == mediaEventBatch:
+		return media
+	default:
+		return ""
 	}
-	return request, nil
+}
+
+// routeBatch reads CloudEvents in batch mode.
+func (d *Decoder) routeBatch(r *httpRequest) (ask, *httpReply) {
+	var events []json.RawMessage
+	err := parse(r.body)
+	if err == nil {
+		events, err = arrayOf(r.body)
+	}
+	if err == nil && len(events) > maxList {
+		err = fmt.Errorf("%d events, want %d at most", len(events), maxList)
+	}
+	if err != nil {
+		return ask{}, r.failure(http.StatusBadRequest, "the body is "+err.Error())
+	}
+	return d.routeEvents(r, events)
+}
+
+// routeEvents reads CloudEvents. Events of ours among them are left alone.
+func (d *Decoder) routeEvents(r *httpRequest, events []json.RawMessage) (ask, *httpReply) {
+	header := func(name string) string {
+		if !r.binary() {
+			return ""
+		}
+		return decodeHeader(r.headers["ce-"+name])
+	}
+	var a ask
+	several := len(events) != 1
+	for _, body := range events {
+		c := d.readBinary(body, r.base(), header)
+		if !r.binary() && !isEvent(body) {
+			c = checked(refuse(r.base(), "the body is no CloudEvent in structured mode, as its Content-Type says"), body)
+		}
+		if several = several || c.list; !c.echo {
+			a.requests = append(a.requests, c.requests...)
+		} else if !several {
+			return ask{}, r.failure(http.StatusBadRequest, c.requests[0].Err.Message)
+		}
+	}
+	if len(a.requests) > maxRequests {
+		return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the events ask for more than %d deletions", maxRequests))
+	}
+	a.answer = func(outcomes []deletion.Outcome) *httpReply { return r.answerEvents(outcomes, several) }
+	return a, nil
+}
+
+// isEvent reports whether a body is a CloudEvent in structured mode, or no JSON at all, which
+// is told elsewhere.
+func isEvent(body []byte) bool {
+	members, err := parseObject(body)
+	return err != nil || members.has("specversion")
 }
 
 // unescape decodes a path segment once. Some fronts hand the path on decoded and some do not;
@@ -123,61 +239,20 @@ func unescape(segment string) string {
 	return segment // it holds a "%", which no id does
 }
 
-// answer returns the HTTP reply to the one request of a call.
-func answer(o *deletion.Outcome) *httpReply {
-	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed || o.Status == deletion.Simulated {
-		status := http.StatusAccepted
-		if o.Status == deletion.Simulated {
-			status = http.StatusOK // nothing was started
-		}
-		return &httpReply{
-			status: status,
-			header: map[string]string{"Content-Type": "application/json"},
-			body:   o.Data(),
-		}
-	}
-	reply := failure(problem{
-		Status:       policyOf(o.Err.Class).status,
-		Detail:       o.Err.Message,
-		Class:        o.Err.Class,
-		Code:         o.Err.Code,
-		RequestID:    o.Request.ID,
-		BackupID:     o.Request.BackupID,
-		JobID:        o.JobID,
-		DDSRequestID: o.Err.DDSRequestID,
-	})
-	if wait := o.Err.RetryAfter; wait > 0 {
-		reply.header["Retry-After"] = strconv.Itoa(int((wait + time.Second - 1) / time.Second))
-	}
-	return reply
-}
-
-// failure returns the reply that tells a problem.
-func failure(p problem) *httpReply {
-	p.Title = http.StatusText(p.Status)
-	return &httpReply{
-		status: p.Status,
-		header: map[string]string{"Content-Type": "application/problem+json"},
-		body:   p,
-	}
-}
-
 // httpBatch returns the batch of one HTTP call, whose replies are written by encode.
-func httpBatch(r *httpRequest, encode func(status int, header map[string]string, body string) any) *Batch {
+func (d *Decoder) httpBatch(r *httpRequest, encode func(reply *httpReply, body string) any) *Batch {
 	write := func(reply *httpReply) ([]byte, error) {
 		body, err := json.Marshal(reply.body)
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(encode(reply.status, reply.header, string(body)))
+		return json.Marshal(encode(reply, string(body)))
 	}
-	request, reply := route(r)
-	if reply != nil {
-		return &Batch{reply: func([]deletion.Outcome) ([]byte, error) { return write(reply) }}
-	}
-	return &Batch{
-		Limit:    maxHTTPTime,
-		Requests: []deletion.Request{request},
-		reply:    func(outcomes []deletion.Outcome) ([]byte, error) { return write(answer(&outcomes[0])) },
-	}
+	a, reply := d.route(r)
+	return &Batch{Limit: maxHTTPTime, Requests: a.requests, reply: func(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
+		if reply != nil {
+			return write(reply)
+		}
+		return write(a.answer(outcomes))
+	}}
 }

@@ -1,73 +1,131 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"unicode/utf8"
 )
 
 // member is one member of a JSON object: its name, and its value as it stands.
 type member struct {
-	name  string
+	name  []byte
 	value json.RawMessage
 }
 
-// maxMembers bounds an object that is read; every lookup walks all of it.
-const maxMembers = 256
+// maxMembers bounds an object, and maxElements an array, that is read. A batch has 10,000
+// records at the most.
+const (
+	maxMembers  = 10_000
+	maxElements = 10_000
+)
 
 // object is the members of a JSON object in their order, values not decoded. Names match
 // exactly, which encoding/json's do not; what asks for a deletion must be spelled right.
 type object []member
 
-// parseObject reads the members of one JSON object and refuses a name that comes twice,
-// since readers differ in which of the two they believe.
-func parseObject(text []byte) (object, error) {
+// parse checks that a text is one JSON value.
+func parse(text []byte) error {
 	if !utf8.Valid(text) {
-		return nil, fmt.Errorf("%d bytes that are not UTF-8, want a JSON object", len(text))
+		return fmt.Errorf("%d bytes that are not UTF-8, want a JSON object", len(text))
 	}
-	if !json.Valid(text) {
-		var syntax *json.SyntaxError
-		if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
-			return nil, fmt.Errorf("malformed JSON at byte %d of %d", syntax.Offset, len(text))
-		}
-		return nil, errors.New("malformed JSON")
+	if json.Valid(text) {
+		return nil
 	}
-	at := skipSpace(text, 0)
-	if text[at] != '{' {
-		return nil, fmt.Errorf("a JSON %s, want a JSON object", kind(text))
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
+		return fmt.Errorf("malformed JSON at byte %d of %d", syntax.Offset, len(text))
+	}
+	return errors.New("malformed JSON")
+}
+
+// parseObject reads the members of a text that is one JSON object.
+func parseObject(text []byte) (object, error) {
+	if err := parse(text); err != nil {
+		return nil, err
+	}
+	return objectOf(text)
+}
+
+// objectOf reads the members of a value that is valid JSON, as every part of a parsed text is.
+// It refuses a name that comes twice, since readers differ in which of the two they believe.
+func objectOf(value []byte) (object, error) {
+	at := skipSpace(value, 0)
+	if value[at] != '{' {
+		return nil, fmt.Errorf("a JSON %s, want a JSON object", kind(value))
 	}
 	var members object
-	for at = skipSpace(text, at+1); text[at] != '}'; {
-		end := skipString(text, at)
-		var name string
-		if err := json.Unmarshal(text[at:end], &name); err != nil {
-			return nil, err
-		}
+	var names map[string]bool // of a large object; a small one is looked through
+	for at = skipSpace(value, at+1); value[at] != '}'; {
+		end := skipString(value, at)
+		name := unquote(value[at:end])
 		if len(members) == maxMembers {
 			return nil, fmt.Errorf("an object of more than %d members", maxMembers)
 		}
-		if _, twice := members.get(name); twice {
-			return nil, fmt.Errorf("the member %q comes twice", shorten(name))
+		if names = members.index(names); names[string(name)] || (names == nil && members.has(string(name))) {
+			return nil, fmt.Errorf("the member %q comes twice", shorten(string(name)))
 		}
-		at = skipSpace(text, skipSpace(text, end)+1) // over the colon
-		end = skipValue(text, at)
-		members = append(members, member{name, text[at:end]})
-		if at = skipSpace(text, end); text[at] == ',' {
-			at = skipSpace(text, at+1)
+		if names != nil {
+			names[string(name)] = true
+		}
+		at = skipSpace(value, skipSpace(value, end)+1) // over the colon
+		end = skipValue(value, at)
+		members = append(members, member{name, value[at:end]})
+		if at = skipSpace(value, end); value[at] == ',' {
+			at = skipSpace(value, at+1)
 		}
 	}
 	return members, nil
 }
 
+// index returns the names of an object that has become large; nil of one that is small.
+func (o object) index(names map[string]bool) map[string]bool {
+	const small = 32
+	if names != nil || len(o) < small {
+		return names
+	}
+	names = make(map[string]bool, 2*small)
+	for _, m := range o {
+		names[string(m.name)] = true
+	}
+	return names
+}
+
+// arrayOf splits a value that is valid JSON into the elements of its array.
+func arrayOf(value []byte) ([]json.RawMessage, error) {
+	if kind(value) != "array" {
+		return nil, fmt.Errorf("a JSON %s, want an array", kind(value))
+	}
+	var elements []json.RawMessage
+	for at := skipSpace(value, skipSpace(value, 0)+1); value[at] != ']'; {
+		if len(elements) == maxElements {
+			return nil, fmt.Errorf("an array of more than %d elements", maxElements)
+		}
+		end := skipValue(value, at)
+		elements = append(elements, value[at:end])
+		if at = skipSpace(value, end); value[at] == ',' {
+			at = skipSpace(value, at+1)
+		}
+	}
+	return elements, nil
+}
+
 // get returns the value of the member of that name.
 func (o object) get(name string) (json.RawMessage, bool) {
 	for _, m := range o {
-		if m.name == name {
+		if string(m.name) == name {
 			return m.value, true
 		}
 	}
 	return nil, false
+}
+
+// has reports whether there is a member of that name.
+func (o object) has(name string) bool {
+	_, ok := o.get(name)
+	return ok
 }
 
 // text returns the text of a member: "" and false where it is missing or no string.
@@ -76,9 +134,48 @@ func (o object) text(name string) (string, bool) {
 	if !ok || kind(value) != "string" {
 		return "", false
 	}
+	return string(unquote(value)), true
+}
+
+// object returns the members of a member: none where it is missing or no object.
+func (o object) object(name string) object {
+	value, ok := o.get(name)
+	if !ok {
+		return nil
+	}
+	members, err := objectOf(value)
+	if err != nil {
+		return nil
+	}
+	return members
+}
+
+// integer returns the whole number that a member is: false where it is missing or another value.
+func (o object) integer(name string) (int64, bool) {
+	value, ok := o.get(name)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	return n, err == nil
+}
+
+// boolean reports whether a member is there and true.
+func (o object) boolean(name string) bool {
+	value, _ := o.get(name)
+	return string(value) == "true"
+}
+
+// unquote returns the text of a valid JSON string.
+func unquote(quoted []byte) []byte {
+	if plain := quoted[1 : len(quoted)-1]; bytes.IndexByte(plain, '\\') < 0 {
+		return plain
+	}
 	var s string
-	err := json.Unmarshal(value, &s)
-	return s, err == nil
+	if err := json.Unmarshal(quoted, &s); err != nil {
+		return nil // it was parsed before
+	}
+	return []byte(s)
 }
 
 // kind names the kind of a valid JSON value.

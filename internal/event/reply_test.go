@@ -35,7 +35,7 @@ func outcome(r deletion.Request, class deletion.Class) deletion.Outcome {
 }
 
 func TestReplyToSQS(t *testing.T) {
-	batch, err := event.Decode(marshal(t, sqs(`{"backup_id":"a"}`, `{"backup_id":"b"}`, `{"backup_id":"c"}`, `{"backup_id":"d"}`)), "invocation")
+	batch, err := decode(marshal(t, sqs(`{"backup_id":"a"}`, `{"backup_id":"b"}`, `{"backup_id":"c"}`, `{"backup_id":"d"}`)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,6 +146,7 @@ func TestReplyOnADryRun(t *testing.T) {
 
 // What is no request at all is answered without one.
 func TestHTTPThatAsksForNothing(t *testing.T) {
+	const accept = "application/json, application/cloudevents+json, application/cloudevents-batch+json"
 	form := httpAPI("POST", "/deletions", "backup_id=a")
 	form.Headers["content-type"] = "application/x-www-form-urlencoded"
 	none := httpAPI("POST", "/deletions", `{"backup_id":"a"}`)
@@ -156,20 +157,21 @@ func TestHTTPThatAsksForNothing(t *testing.T) {
 		header, value string
 	}{
 		"unknown path":       {httpAPI("DELETE", "/instances/a", ""), 404, "", ""},
-		"no path":            {httpAPI("DELETE", "", ""), 404, "", ""},
-		"the root":           {httpAPI("DELETE", "/", ""), 404, "", ""},
+		"no path":            {httpAPI("DELETE", "", ""), 405, "Allow", "POST"},
+		"the root":           {httpAPI("OPTIONS", "/", ""), 405, "Allow", "POST"},
+		"a request at root":  {httpAPI("POST", "/", `{"backup_id":"a"}`), 415, "Accept", accept},
 		"no backup":          {httpAPI("DELETE", "/backups/", ""), 404, "", ""},
 		"below a backup":     {httpAPI("DELETE", "/backups/a/b", ""), 404, "", ""},
 		"an escape":          {httpAPI("DELETE", "/backups/../instances/a", ""), 404, "", ""},
 		"reading a backup":   {httpAPI("GET", "/backups/a", ""), 405, "Allow", "DELETE"},
 		"stopping a backup":  {httpAPI("PUT", "/v3/p/backups/a", ""), 405, "Allow", "DELETE"},
 		"listing deletions":  {httpAPI("GET", "/deletions", ""), 405, "Allow", "POST"},
-		"a form":             {form, 415, "Accept", "application/json"},
-		"no type":            {none, 415, "Accept", "application/json"},
-		"a body without end": {httpAPI("POST", "/deletions", string(make([]byte, 65<<10))), 413, "", ""},
+		"a form":             {form, 415, "Accept", accept},
+		"no type":            {none, 415, "Accept", accept},
+		"a body without end": {httpAPI("POST", "/deletions", strings.Repeat(" ", 1<<20+1)), 413, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			batch, err := event.Decode(marshal(t, tc.request), "invocation")
+			batch, err := decode(marshal(t, tc.request))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,44 +1,161 @@
 package event
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"dds-backup-delete/internal/deletion"
 )
 
-// parseRequest reads a request in plain JSON, as {"backup_id": "…", "project_id": "…",
-// "region": "…"}, from a body that was addressed to us. What is wrong with it is told by the request's Err.
-func parseRequest(body []byte) deletion.Request {
-	members, err := parseObject(body)
-	if err != nil {
-		return refused("the body is " + err.Error())
-	}
-	return requestOf(members)
+// maxList bounds how many backups one message, or one call, may name.
+const maxList = 1000
+
+// content is what a text that was addressed to us asks for.
+type content struct {
+	requests []deletion.Request
+	list     bool // it was asked as a list, and so is answered as one
+	echo     bool // it is an outcome event of ours, which asks for nothing
 }
 
-// requestOf reads a request from the members of its object.
-func requestOf(members object) deletion.Request {
+// read reads the requests of a text: one in plain JSON or in an envelope. What the message
+// that holds it says of all its requests is in base; an envelope may know better.
+func (d *Decoder) read(body []byte, base deletion.Request) content {
+	members, err := parseObject(body)
+	if err != nil {
+		return checked(refuse(base, "the body is "+err.Error()), body)
+	}
+	return checked(d.open(members, base, maxEnvelopes), body)
+}
+
+// readList reads the requests of a call, which may be an array of them.
+func (d *Decoder) readList(body []byte, base deletion.Request) content {
+	if err := parse(body); err != nil || kind(body) != "array" {
+		return d.read(body, base)
+	}
+	return d.openList(body, base)
+}
+
+// openList reads an array of requests.
+func (d *Decoder) openList(list []byte, base deletion.Request) content {
+	elements, err := arrayOf(list)
+	if err == nil && (len(elements) == 0 || len(elements) > maxList) {
+		err = fmt.Errorf("an array of %d elements, want 1 to %d", len(elements), maxList)
+	}
+	if err != nil {
+		return refuse(base, "the body is "+err.Error())
+	}
+	c := content{list: true}
+	for i, element := range elements {
+		r := base
+		r.Field = "[" + strconv.Itoa(i) + "]"
+		part := d.read(element, r)
+		if part.echo { // then the list as a whole is none of ours
+			return content{requests: part.requests, list: true, echo: true}
+		}
+		if c.requests = append(c.requests, part.requests...); len(c.requests) > maxList {
+			return refuse(base, fmt.Sprintf("the body asks for more than %d deletions", maxList))
+		}
+	}
+	return c
+}
+
+// checked marks a content that is no request because it is an outcome event of ours.
+func checked(c content, body []byte) content {
+	refused := slices.ContainsFunc(c.requests, func(r deletion.Request) bool { return r.Err != nil })
+	c.echo = c.echo || (refused && isEcho(body))
+	return c
+}
+
+// plain reads {"backup_id": "…", "project_id": "…", "region": "…"}, the innermost form of a
+// request. {"backup_ids": ["…"]} asks for several deletions.
+func plain(members object, base deletion.Request) content {
 	if envelope := foreign(members); envelope != "" {
-		return refused(envelope)
+		return refuse(base, envelope)
 	}
-	var r deletion.Request
-	var err error
-	if r.BackupID, err = backupID(members); err != nil {
-		return refused(err.Error())
-	}
+	r := base
 	for _, optional := range []struct {
 		name  string
 		field *string
 	}{{"project_id", &r.ProjectID}, {"region", &r.Region}} {
 		if value, given := members.get(optional.name); given {
 			if *optional.field, _ = members.text(optional.name); *optional.field == "" {
-				return refused(optional.name + ": a JSON " + kind(value) + ", want a string that is not empty")
+				return refuse(base, optional.name+": a JSON "+kind(value)+", want a string that is not empty")
 			}
 		}
 	}
+	if trace, _ := members.text("traceparent"); traceParent(trace) != "" {
+		r.TraceParent = trace
+	}
+	name, value, err := backupMember(members)
+	switch {
+	case err != nil:
+		return refuse(base, err.Error())
+	case name == "backup_ids":
+		return several(value, r)
+	}
+	return content{requests: []deletion.Request{named(r, name, value)}}
+}
+
+// spellings are the members that name what to delete: ours, that of the DDS page, and a list.
+var spellings = []string{"backup_id", "backups_id", "backup_ids"}
+
+func namesBackup(members object) bool { return slices.ContainsFunc(spellings, members.has) }
+
+// backupMember finds the one member that names what to delete.
+func backupMember(members object) (name string, value json.RawMessage, err error) {
+	for _, spelling := range spellings {
+		given, ok := members.get(spelling)
+		switch {
+		case ok && name != "":
+			return "", nil, fmt.Errorf("%s and %s: both given, want one", name, spelling)
+		case ok:
+			name, value = spelling, given
+		}
+	}
+	if name == "" {
+		return "", nil, errors.New("backup_id: missing, want the id of a backup")
+	}
+	return name, value, nil
+}
+
+// several reads a list of ids, one request each.
+func several(value json.RawMessage, base deletion.Request) content {
+	ids, err := arrayOf(value)
+	if err == nil && (len(ids) == 0 || len(ids) > maxList) {
+		err = fmt.Errorf("%d elements, want 1 to %d", len(ids), maxList)
+	}
+	if err != nil {
+		return refuse(base, "backup_ids: "+err.Error())
+	}
+	c := content{list: true, requests: make([]deletion.Request, len(ids))}
+	for i, id := range ids {
+		c.requests[i] = named(base, "backup_ids["+strconv.Itoa(i)+"]", id)
+	}
+	return c
+}
+
+// named returns the request for the backup that a value names.
+func named(r deletion.Request, name string, value json.RawMessage) deletion.Request {
+	if kind(value) != "string" {
+		return refuse(r, name+": a JSON "+kind(value)+", want a string").requests[0]
+	}
+	r.BackupID = string(unquote(value))
+	if name != "backup_id" || r.Field != "" {
+		r.Field = within(r.Field, name)
+	}
 	return r
+}
+
+// within names a member of a place in a list.
+func within(place, name string) string {
+	if place == "" {
+		return name
+	}
+	return place + "." + name
 }
 
 // foreign says what an object is that only happens to name a backup, and "" where it may be
@@ -48,42 +165,28 @@ func foreign(members object) string {
 	if eventType, ok := members.text("type"); ok {
 		return fmt.Sprintf("it is an event of type %q, want a plain request", shorten(eventType))
 	}
-	for _, mark := range []string{"specversion", "detail-type", "TopicArn", "Records", "requestContext"} {
-		if _, ok := members.get(mark); ok {
+	for _, mark := range []string{"type", "specversion", "detail-type", "TopicArn", "Records", "requestContext"} {
+		if members.has(mark) {
 			return fmt.Sprintf("it is an envelope (it has %q), want a plain request", mark)
 		}
 	}
 	for _, mark := range []string{"job_id", "status"} {
-		if _, ok := members.get(mark); ok {
+		if members.has(mark) {
 			return fmt.Sprintf("it is the data of an outcome (it has %q), want a request", mark)
 		}
 	}
 	return ""
 }
 
-// backupID reads the backup's id, in our spelling or in that of the DDS page.
-func backupID(members object) (string, error) {
-	ours, isOurs := members.get("backup_id")
-	page, isPage := members.get("backups_id")
-	name, value := "backup_id", ours
-	switch {
-	case isOurs && isPage:
-		return "", errors.New("backup_id and backups_id: both given, want one")
-	case isPage:
-		name, value = "backups_id", page
-	case !isOurs:
-		return "", errors.New("backup_id: missing, want the id of a backup")
+// refuse is the request that a part of a payload stands for which is none: it keeps who asked,
+// and says why.
+func refuse(base deletion.Request, why string) content {
+	base.ProjectID, base.Region, base.BackupID = "", "", ""
+	if base.Field != "" {
+		why = base.Field + ": " + why
 	}
-	id, ok := members.text(name)
-	if !ok {
-		return "", fmt.Errorf("%s: a JSON %s, want a string", name, kind(value))
-	}
-	return id, nil
-}
-
-// refused is the request that a part of a payload stands for which is none.
-func refused(why string) deletion.Request {
-	return deletion.Request{Err: &deletion.Error{Class: deletion.ClassInvalid, Message: why}}
+	base.Err = &deletion.Error{Class: deletion.ClassInvalid, Message: why}
+	return content{requests: []deletion.Request{base}}
 }
 
 // traceParent returns s where it is a W3C trace context, as 00-<32 hex>-<16 hex>-<2 hex>, else "".
@@ -93,6 +196,19 @@ func traceParent(s string) string {
 		return ""
 	}
 	if strings.Trim(s[:2]+s[3:35]+s[36:52]+s[53:], "0123456789abcdef") != "" {
+		return ""
+	}
+	return s
+}
+
+// traceHeader returns s where it may be an X-Ray trace header, as Root=1-…;Parent=…;Sampled=1, else "".
+// https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+func traceHeader(s string) string {
+	const most = 256
+	if len(s) > most || !strings.HasPrefix(s, "Root=") {
+		return ""
+	}
+	if strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return ""
 	}
 	return s

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -19,45 +21,39 @@ const sqsEventSource = "aws:sqs"
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 var sqsShape = shape{
 	source: SourceSQS,
-	fits: func(members object) error {
-		records, err := sqsRecords(members)
-		if err != nil || len(records) == 0 {
-			return err // an empty batch asks for nothing, whoever sent it
+	fits: func(members object) bool {
+		if list, ok := members.get("Records"); ok && string(list) == "[]" {
+			return true // an empty batch asks for nothing, whoever sent it
 		}
-		first, err := parseObject(records[0])
-		if err != nil {
-			return fmt.Errorf("record 0 is %w", err)
-		}
-		if err := want(first, "eventSource", sqsEventSource); err != nil {
-			return fmt.Errorf("record 0: %w", err)
-		}
-		return nil
+		_, service := firstRecord(members, "eventSource")
+		return service == sqsEventSource
 	},
 	decode: decodeSQS,
 }
 
-func sqsRecords(members object) ([]json.RawMessage, error) {
-	value, ok := members.get("Records")
+// recordsOf returns the records of a batch.
+func recordsOf(members object) ([]json.RawMessage, error) {
+	list, ok := members.get("Records")
 	if !ok {
-		return nil, fmt.Errorf("the member Records: %w", errNoMember)
+		return nil, errors.New("the member Records is missing, want an array")
 	}
-	var records []json.RawMessage
-	if kind(value) != "array" {
-		return nil, fmt.Errorf("the member Records is a JSON %s, want an array", kind(value))
+	records, err := arrayOf(list)
+	if err != nil {
+		return nil, fmt.Errorf("the member Records is %w", err)
 	}
-	return records, json.Unmarshal(value, &records)
+	return records, nil
 }
 
-// decodeSQS reads one request from each message. A message without an id could be neither
+// decodeSQS reads the requests of each message. A message without an id could be neither
 // acknowledged nor given back, so it fails the batch before any work is done.
-func decodeSQS(_ []byte, members object, _ string) (*Batch, error) {
-	records, err := sqsRecords(members)
+func decodeSQS(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, error) {
+	records, err := recordsOf(members)
 	if err != nil {
 		return nil, err
 	}
 	batch := &Batch{Requests: make([]deletion.Request, 0, len(records)), reply: replySQS}
 	for i, text := range records {
-		record, err := parseObject(text)
+		record, err := objectOf(text)
 		if err != nil {
 			return nil, fmt.Errorf("record %d is %w", i, err)
 		}
@@ -65,75 +61,91 @@ func decodeSQS(_ []byte, members object, _ string) (*Batch, error) {
 		if id == "" {
 			return nil, fmt.Errorf("record %d: messageId: missing or empty", i)
 		}
-		request, echo := requestOfMessage(record)
-		if echo {
-			batch.Echoes = append(batch.Echoes, id)
-			continue
+		queue, _ := record.text("eventSourceARN")
+		if i == 0 {
+			batch.SourceARN = queue
 		}
-		request.ID = id
-		batch.Requests = append(batch.Requests, request)
+		m := sqsMessage(record, id, queue)
+		batch.add(m, d.readSQS(record, m))
 	}
 	return batch, nil
 }
 
-// requestOfMessage reads the request of one message, unless that is an echo.
-func requestOfMessage(record object) (r deletion.Request, echo bool) {
-	if err := want(record, "eventSource", sqsEventSource); err != nil {
-		return refused(err.Error()), false
+// sqsMessage reads what a reply needs of a message.
+func sqsMessage(record object, id, queue string) message {
+	attributes := record.object("attributes")
+	m := message{id: id}
+	m.receipt, _ = record.text("receiptHandle")
+	count, _ := attributes.text("ApproximateReceiveCount")
+	m.receives, _ = strconv.Atoi(count) // no number is no evidence
+	// Messages of a standard queue may have a group, too, and no order.
+	if strings.HasSuffix(queue, ".fifo") {
+		group, _ := attributes.text("MessageGroupId")
+		m.order = queue + "/" + group
+	}
+	return m
+}
+
+// readSQS reads the requests of one message.
+func (d *Decoder) readSQS(record object, m message) content {
+	base := deletion.Request{ID: m.id, Order: m.order, Redelivered: m.receives > 1}
+	base.TraceParent = traceParent(attribute(record.object("messageAttributes"), "traceparent", "stringValue"))
+	xray, _ := record.object("attributes").text("AWSTraceHeader")
+	base.TraceHeader = traceHeader(xray)
+	if service, _ := record.text("eventSource"); service != sqsEventSource {
+		return refuse(base, fmt.Sprintf("eventSource is %q, want %q", shorten(service), sqsEventSource))
 	}
 	body, ok := record.text("body")
 	if !ok {
-		return refused("body: missing or no string"), false
+		return refuse(base, "body: missing or no string")
 	}
-	r = parseRequest([]byte(body))
-	r.TraceParent = messageTraceParent(record)
-	r.Redelivered = redelivered(record)
-	return r, r.Err != nil && isEcho([]byte(body))
+	return d.read([]byte(body), base)
 }
 
-// redelivered reports whether a message was received before.
-func redelivered(record object) bool {
-	value, ok := record.get("attributes")
-	if !ok {
-		return false
-	}
-	var attributes struct{ ApproximateReceiveCount string }
-	count := 0
-	if err := json.Unmarshal(value, &attributes); err == nil {
-		count, _ = strconv.Atoi(attributes.ApproximateReceiveCount) // no number is no evidence
-	}
-	return count > 1
-}
-
-// messageTraceParent returns the trace context that a message carries as an attribute.
-func messageTraceParent(record object) string {
-	value, ok := record.get("messageAttributes")
-	if !ok {
-		return ""
-	}
-	var attributes map[string]struct {
-		StringValue string `json:"stringValue"`
-	}
-	if err := json.Unmarshal(value, &attributes); err != nil {
-		return ""
-	}
-	return traceParent(attributes["traceparent"].StringValue)
-}
-
-// replySQS gives back the messages that need another try; all others are deleted from the queue.
+// replySQS gives back the messages that need another try; all others are deleted from the
+// queue. Of an ordered group, all after the first that is given back are, too.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-func replySQS(outcomes []deletion.Outcome) ([]byte, error) {
+func replySQS(b *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 	// Never null: an empty list says plainly that all went well.
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
-	for i := range outcomes {
-		if outcomes[i].Status == deletion.Retry {
+	for i, err := range b.failures(outcomes) {
+		if err != nil {
 			response.BatchItemFailures = append(response.BatchItemFailures,
-				events.SQSBatchItemFailure{ItemIdentifier: outcomes[i].Request.ID})
+				events.SQSBatchItemFailure{ItemIdentifier: b.messages[i].id})
 		}
 	}
-	reply, err := json.Marshal(response)
-	if err != nil {
-		return nil, errors.Join(errors.New("the reply could not be written"), err)
+	return json.Marshal(response)
+}
+
+// Visibility says for how long a message that is given back had better not be received again.
+type Visibility struct {
+	// MessageID and ReceiptHandle are those of the message.
+	MessageID, ReceiptHandle string
+	// Timeout is to be its visibility timeout, in whole seconds, twelve hours at the most.
+	Timeout time.Duration
+}
+
+// Visibilities returns the visibility of each message of a queue that is given back, which is
+// none for other sources. A request that fails for hours, as during a restoration or for want
+// of a right, would else use up all its receives in minutes.
+func (b *Batch) Visibilities(outcomes []deletion.Outcome) []Visibility {
+	var all []Visibility
+	for i, err := range b.failures(outcomes) {
+		if m := b.messages[i]; err != nil && m.receipt != "" {
+			all = append(all, Visibility{m.id, m.receipt, backoff(err.RetryAfter, m.receives)})
+		}
 	}
-	return reply, nil
+	return all
+}
+
+// maxBackoff is what the wait for the next receive grows to.
+const maxBackoff = time.Hour
+
+// backoff is the wait for the next receive: that of the error, doubled with each receive.
+func backoff(wait time.Duration, receives int) time.Duration {
+	most := max(wait, maxBackoff)
+	for range min(receives, 20) - 1 {
+		wait = min(2*wait, most)
+	}
+	return min(wait, 11*time.Hour).Round(time.Second) // the queue counts twelve hours from the receive
 }

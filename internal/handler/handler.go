@@ -22,7 +22,9 @@ import (
 type Handler struct {
 	log     *slog.Logger
 	client  *dds.Client
+	decoder event.Decoder
 	service *deletion.Service
+	queue   *queue // nil where messages are not given back to one
 }
 
 // New wires a handler. Only what c asks for is built. Where c says so, the credentials are
@@ -52,9 +54,13 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 			return nil, err
 		}
 	}
-	return &Handler{log: log, client: client, service: &deletion.Service{
+	h := &Handler{log: log, client: client, decoder: event.Decoder{RequestType: c.RequestType}, service: &deletion.Service{
 		Deleter: client, Ledger: newLedger(c, clients), Sink: sink, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
-	}}, nil
+	}}
+	if c.LambdaRuntimeAPI != "" {
+		h.queue = newQueue(clients, log)
+	}
+	return h, nil
 }
 
 // newClient builds the DDS client, with the credentials of the environment or of the secret.
@@ -91,17 +97,17 @@ func newLedger(c *config.Config, clients *clients) deletion.Ledger {
 	return ledger.NewMemory(ledger.DefaultSize, nil)
 }
 
-// Handle works one payload and returns the reply to its source. The invocation's id names a
-// request that brings none. The error, a [*event.FunctionError], is the reply to a source
-// whose protocol knows errors. Handle never panics, since a panic would end the process.
-func (h *Handler) Handle(ctx context.Context, invocationID string, payload []byte) (reply []byte, err error) {
+// Handle works one payload and returns the reply to its source. The error, a
+// [*event.FunctionError], is the reply to a source whose protocol knows errors. Handle never
+// panics, since a panic would end the process.
+func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byte) (reply []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			reply, err = nil, event.Panicked()
 		}
 	}()
-	batch, err := event.Decode(payload, invocationID)
+	batch, err := h.decoder.Decode(payload, in)
 	if err != nil {
 		h.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
 		return nil, err
@@ -114,7 +120,11 @@ func (h *Handler) Handle(ctx context.Context, invocationID string, payload []byt
 		ctx, cancel = context.WithTimeout(ctx, batch.Limit)
 		defer cancel()
 	}
-	return batch.Reply(h.service.Do(ctx, batch.Requests))
+	outcomes := h.service.Do(ctx, batch.Requests)
+	if h.queue != nil {
+		h.queue.postpone(ctx, batch.SourceARN, batch.Visibilities(outcomes))
+	}
+	return batch.Reply(outcomes)
 }
 
 // Close lets go of what is kept open between invocations.

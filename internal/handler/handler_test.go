@@ -45,6 +45,8 @@ func direct(backup int) []byte {
 	return []byte(`{"backup_id":"` + ddstest.SampleBackups()[backup].ID + `"}`)
 }
 
+var invocation = event.Invocation{ID: "invocation"}
+
 var discard = slog.New(slog.DiscardHandler)
 
 func TestProjectIsLookedUpOnce(t *testing.T) {
@@ -56,7 +58,7 @@ func TestProjectIsLookedUpOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		if _, err := h.Handle(t.Context(), "invocation", direct(i)); err != nil {
+		if _, err := h.Handle(t.Context(), invocation, direct(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,7 +99,7 @@ func TestProjectAndARefusedKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		_, err := h.Handle(t.Context(), "invocation", direct(0))
+		_, err := h.Handle(t.Context(), invocation, direct(0))
 		var failure *event.FunctionError
 		if !errors.As(err, &failure) || failure.Type != "DDS.Unauthenticated" {
 			t.Errorf("error %v", err)
@@ -151,23 +153,23 @@ func TestARotatedSecretNeedsNoRedeploy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Handle(t.Context(), "invocation", direct(0)); err != nil || vault.reads != 1 {
+	if _, err := h.Handle(t.Context(), invocation, direct(0)); err != nil || vault.reads != 1 {
 		t.Fatalf("error %v, %d reads", err, vault.reads)
 	}
 
 	server.SetKeys("AKROTATED", "SKROTATED", "")
 	vault.set(`{"HW_ACCESS_KEY":"AKROTATED","HW_SECRET_KEY":"SKROTATED"}`)
-	if _, err := h.Handle(t.Context(), "invocation", direct(1)); err != nil || vault.reads != 2 {
+	if _, err := h.Handle(t.Context(), invocation, direct(1)); err != nil || vault.reads != 2 {
 		t.Errorf("after the rotation: error %v, %d reads", err, vault.reads)
 	}
-	if _, err := h.Handle(t.Context(), "invocation", direct(2)); err != nil || vault.reads != 2 {
+	if _, err := h.Handle(t.Context(), invocation, direct(2)); err != nil || vault.reads != 2 {
 		t.Errorf("and then: error %v, %d reads", err, vault.reads)
 	}
 }
 
 // A bug of ours fails the invocation and not the process.
 func TestPanic(t *testing.T) {
-	_, err := (&Handler{log: discard}).Handle(t.Context(), "invocation", direct(0))
+	_, err := (&Handler{log: discard}).Handle(t.Context(), invocation, direct(0))
 	var failure *event.FunctionError
 	if !errors.As(err, &failure) || failure.Type != "DDS.Internal" {
 		t.Errorf("error %v", err)
@@ -196,7 +198,7 @@ func TestTheLimitOfASourceHolds(t *testing.T) {
 			Scope: deletion.Scope{ProjectID: "p"},
 		}}
 		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-		_, err := h.Handle(ctx, "invocation", []byte(payload))
+		_, err := h.Handle(ctx, invocation, []byte(payload))
 		cancel()
 		if err != nil || d.left > most || d.left < most*3/4 {
 			t.Errorf("%s: %v left, error %v, want nearly %v", payload, d.left, err, most)

@@ -56,7 +56,7 @@ func TestEachKindOfSink(t *testing.T) {
 			t.Errorf("%s: %v", sink, err)
 			continue
 		}
-		if _, err := h.Handle(t.Context(), "invocation", direct(0)); err != nil || taken() != 1 {
+		if _, err := h.Handle(t.Context(), invocation, direct(0)); err != nil || taken() != 1 {
 			t.Errorf("%s: %d events, error %v", sink, taken(), err)
 		}
 	}

@@ -5,28 +5,23 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
-)
 
-// maxPayload bounds, in bytes, the body of an HTTP request, as Lambda's own limit does.
-const maxPayload = 6 << 20
+	"dds-backup-delete/internal/event"
+)
 
 // HTTP serves h to any HTTP client: each request becomes the payload that an API Gateway
 // HTTP API would make of it, and the reply is unpacked again.
 func HTTP(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
+		// One byte more than is taken: the handler says that it is too large.
+		body, err := io.ReadAll(io.LimitReader(r.Body, event.MaxHTTPBody+1))
 		if err != nil {
-			status := http.StatusBadRequest
-			if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-				status = http.StatusRequestEntityTooLarge
-			}
-			http.Error(w, http.StatusText(status), status)
+			http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
 			return
 		}
 		id := rand.Text()
@@ -37,7 +32,7 @@ func HTTP(h Handler) http.Handler {
 		}
 		var reply events.APIGatewayV2HTTPResponse
 		// Who hangs up does not take back what DDS has been asked for.
-		text, err := h(context.WithoutCancel(r.Context()), id, payload)
+		text, err := h(context.WithoutCancel(r.Context()), event.Invocation{ID: id}, payload)
 		if err == nil {
 			err = json.Unmarshal(text, &reply)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/host"
 )
 
@@ -25,6 +26,7 @@ func call(t *testing.T, h host.Handler, method, path, body string) (status int, 
 		t.Fatal(err)
 	}
 	r.Header.Set("Traceparent", "00-trace")
+	r.Header.Set("Content-Type", "application/json")
 	res, err := server.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -39,12 +41,12 @@ func call(t *testing.T, h host.Handler, method, path, body string) (status int, 
 
 func TestHTTPCarriesBothWays(t *testing.T) {
 	var got events.APIGatewayV2HTTPRequest
-	status, header, body := call(t, func(_ context.Context, id string, payload []byte) ([]byte, error) {
+	status, header, body := call(t, func(_ context.Context, in event.Invocation, payload []byte) ([]byte, error) {
 		if err := json.Unmarshal(payload, &got); err != nil {
 			return nil, err
 		}
-		if id == "" || got.RequestContext.RequestID != id {
-			t.Errorf("invocation %q, request %q", id, got.RequestContext.RequestID)
+		if in.ID == "" || got.RequestContext.RequestID != in.ID {
+			t.Errorf("invocation %q, request %q", in.ID, got.RequestContext.RequestID)
 		}
 		return []byte(`{"statusCode":409,"headers":{"Retry-After":"7"},"body":"{}"}`), nil
 	}, http.MethodDelete, "/backups/a%2Fb", "{\"x\":\"\xff\"}")
@@ -59,22 +61,30 @@ func TestHTTPCarriesBothWays(t *testing.T) {
 }
 
 func TestHTTPFailures(t *testing.T) {
-	fail := func(context.Context, string, []byte) ([]byte, error) { return nil, errors.New("secret detail") }
-	garbage := func(context.Context, string, []byte) ([]byte, error) { return []byte("<"), nil }
-	for name, tc := range map[string]struct {
-		handler host.Handler
-		body    string
-		status  int
-	}{
-		"the handler fails": {fail, "", 500},
-		"no reply":          {garbage, "", 500},
-		"too large":         {fail, strings.Repeat("x", 6<<20+1), 413},
-	} {
+	fail := func(context.Context, event.Invocation, []byte) ([]byte, error) {
+		return nil, errors.New("secret detail")
+	}
+	garbage := func(context.Context, event.Invocation, []byte) ([]byte, error) { return []byte("<"), nil }
+	for name, handler := range map[string]host.Handler{"the handler fails": fail, "no reply": garbage} {
 		t.Run(name, func(t *testing.T) {
-			status, _, body := call(t, tc.handler, http.MethodPost, "/deletions", tc.body)
-			if status != tc.status || strings.Contains(body, "secret") {
-				t.Errorf("status %d, body %q, want %d", status, body, tc.status)
+			status, _, body := call(t, handler, http.MethodPost, "/deletions", "")
+			if status != http.StatusInternalServerError || strings.Contains(body, "secret") {
+				t.Errorf("status %d, body %q", status, body)
 			}
 		})
+	}
+}
+
+// A body of any size costs no more memory than the handler needs to refuse it.
+func TestHTTPBodyIsBounded(t *testing.T) {
+	status, header, _ := call(t, func(_ context.Context, in event.Invocation, payload []byte) ([]byte, error) {
+		batch, err := new(event.Decoder).Decode(payload, in)
+		if err != nil {
+			return nil, err
+		}
+		return batch.Reply(nil)
+	}, http.MethodPost, "/deletions", strings.Repeat(" ", event.MaxHTTPBody+100))
+	if status != http.StatusRequestEntityTooLarge || header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("status %d, header %v", status, header)
 	}
 }

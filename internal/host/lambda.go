@@ -12,8 +12,8 @@ import (
 	"dds-backup-delete/internal/event"
 )
 
-// Handler works one payload; the invocation's id is the host's own.
-type Handler func(ctx context.Context, invocationID string, payload []byte) ([]byte, error)
+// Handler works one payload of an invocation.
+type Handler func(ctx context.Context, in event.Invocation, payload []byte) ([]byte, error)
 
 // Lambda serves the Lambda Runtime API until the process ends. On SIGTERM, which Lambda
 // sends half a second before the end, it calls stop.
@@ -26,11 +26,12 @@ type lambdaHandler Handler
 
 // Invoke implements [lambda.Handler].
 func (h lambdaHandler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var id string
+	var in event.Invocation
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		id = lc.AwsRequestID
+		in.ID = lc.AwsRequestID
 	}
-	reply, err := h(ctx, id, payload)
+	in.TraceHeader, _ = ctx.Value("x-amzn-trace-id").(string) // where aws-lambda-go puts it
+	reply, err := h(ctx, in, payload)
 	var failure *event.FunctionError
 	if errors.As(err, &failure) {
 		// By value: only so does the library keep the type for Step Functions to match.

@@ -282,7 +282,7 @@ func recordOf(item map[string]types.AttributeValue, r *deletion.Request) *deleti
 
 // requestKey names a request inside an item; a source may use any text as an id.
 func requestKey(r *deletion.Request) string {
-	digest := sha256.Sum256([]byte(string(r.Source) + "\x00" + r.ID))
+	digest := sha256.Sum256([]byte(r.Identity()))
 	return hex.EncodeToString(digest[:16])
 }
 

@@ -29,16 +29,14 @@ type Memory struct {
 
 type key struct{ project, backup string }
 
-type identity struct{ source, id string }
-
 // entry is what is known of one backup.
 type entry struct {
 	token     string // of the lease; empty where there is none
 	until     time.Time
 	maybeSent bool
 	final     *deletion.Record
-	refusals  map[identity]deletion.Record
-	seen      map[identity]bool // requests that this process has met
+	refusals  map[string]deletion.Record // by identity of the request
+	seen      map[string]bool            // requests that this process has met, by identity
 }
 
 // NewMemory returns an empty ledger that remembers so many backups. The clock is that of
@@ -50,8 +48,7 @@ func NewMemory(size int, now func() time.Time) *Memory {
 	return &Memory{size: max(size, 1), now: now, entries: make(map[key]*entry)}
 }
 
-func keyOf(r *deletion.Request) key           { return key{r.ProjectID, r.BackupID} }
-func identityOf(r *deletion.Request) identity { return identity{string(r.Source), r.ID} }
+func keyOf(r *deletion.Request) key { return key{r.ProjectID, r.BackupID} }
 
 // Begin implements [deletion.Ledger].
 func (m *Memory) Begin(_ context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
@@ -62,15 +59,15 @@ func (m *Memory) Begin(_ context.Context, r *deletion.Request, lease time.Durati
 	if !known {
 		e = m.remember(keyOf(r), now)
 	}
-	if r.Redelivered && !e.seen[identityOf(r)] {
+	if r.Redelivered && !e.seen[r.Identity()] {
 		e.maybeSent = true // another process may have worked it
 	}
-	e.seen[identityOf(r)] = true
+	e.seen[r.Identity()] = true
 	if e.final != nil {
 		done := *e.final
 		return deletion.Begun{Done: &done}, nil
 	}
-	if refusal, refused := e.refusals[identityOf(r)]; refused {
+	if refusal, refused := e.refusals[r.Identity()]; refused {
 		return deletion.Begun{Done: &refusal}, nil
 	}
 	if e.token != "" {
@@ -100,7 +97,7 @@ func (m *Memory) Record(_ context.Context, token string, maybeSent bool, records
 		return &final, nil
 	case e.token != token:
 		for _, record := range records {
-			if refusal, refused := e.refusals[identityOf(&record.Request)]; !refused || !bytes.Equal(refusal.Event, record.Event) {
+			if refusal, refused := e.refusals[record.Request.Identity()]; !refused || !bytes.Equal(refusal.Event, record.Event) {
 				return nil, deletion.ErrLeaseLost
 			}
 		}
@@ -113,10 +110,10 @@ func (m *Memory) Record(_ context.Context, token string, maybeSent bool, records
 		return nil, nil //nolint:nilnil // nothing was recorded earlier
 	}
 	if e.refusals == nil {
-		e.refusals = make(map[identity]deletion.Record)
+		e.refusals = make(map[string]deletion.Record)
 	}
 	for _, record := range records {
-		e.refusals[identityOf(&record.Request)] = record
+		e.refusals[record.Request.Identity()] = record
 	}
 	return nil, nil //nolint:nilnil // nothing was recorded earlier
 }
@@ -141,7 +138,7 @@ func (m *Memory) remember(k key, now time.Time) *entry {
 			break
 		}
 	}
-	e := &entry{seen: make(map[identity]bool)}
+	e := &entry{seen: make(map[string]bool)}
 	m.entries[k] = e
 	m.order = append(m.order, k)
 	return e

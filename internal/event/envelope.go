@@ -1,0 +1,127 @@
+package event
+
+import (
+	"fmt"
+
+	"dds-backup-delete/internal/deletion"
+)
+
+// maxEnvelopes is how many envelopes are opened, one inside the other.
+const maxEnvelopes = 5
+
+// open reads the requests of an object, out of whatever envelopes it is in. An envelope's own
+// id is what whoever asked was told, so the innermost one names the request.
+func (d *Decoder) open(members object, base deletion.Request, envelopes int) content {
+	switch {
+	case envelopes == 0:
+		return refuse(base, fmt.Sprintf("it is in more than %d envelopes", maxEnvelopes))
+	case isNotification(members):
+		return d.openNotification(members, base, envelopes)
+	case isTopicEvent(members):
+		record, _ := firstRecord(members, "")
+		return d.openNotification(record.object("Sns"), base, envelopes)
+	case members.has("specversion"):
+		return d.openCloudEvent(structured(members), base)
+	case members.has("detail-type"):
+		return d.openBusEvent(members, base)
+	case isDestinationRecord(members):
+		return d.openDestinationRecord(members, base, envelopes)
+	default:
+		return plain(members, base)
+	}
+}
+
+func isNotification(members object) bool {
+	kind, _ := members.text("Type")
+	return kind == "Notification" && members.has("TopicArn")
+}
+
+// isTopicEvent tells the event of a topic that invoked a function, as it is kept when that
+// failed. It has one record.
+func isTopicEvent(members object) bool {
+	record, service := firstRecord(members, "EventSource")
+	if service != snsEventSource || !record.has("Sns") {
+		return false
+	}
+	records, err := recordsOf(members)
+	return err == nil && len(records) == 1
+}
+
+// openNotification opens what a topic delivers to a queue, or to a function.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+func (d *Decoder) openNotification(members object, base deletion.Request, envelopes int) content {
+	if id, _ := members.text("MessageId"); id != "" {
+		base.ID = id
+	}
+	if trace := traceParent(attribute(members.object("MessageAttributes"), "traceparent", "Value")); trace != "" {
+		base.TraceParent = trace
+	}
+	text, ok := members.text("Message")
+	if !ok {
+		return refuse(base, "Message: missing or no string")
+	}
+	inner, err := parseObject([]byte(text))
+	if err != nil {
+		return refuse(base, "Message: "+err.Error())
+	}
+	return d.open(inner, base, envelopes-1)
+}
+
+// attribute returns the text of a message attribute of a queue or a topic.
+func attribute(attributes object, name, value string) string {
+	text, _ := attributes.object(name).text(value)
+	return text
+}
+
+// openBusEvent opens an event of an EventBridge bus, which others may read as well: its type
+// must say that it is a request. The detail is a plain request or a whole CloudEvent.
+// https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+func (d *Decoder) openBusEvent(members object, base deletion.Request) content {
+	if id, _ := members.text("id"); id != "" {
+		base.ID = id
+	}
+	if detailType, _ := members.text("detail-type"); detailType != d.requestType() {
+		return refuse(base, fmt.Sprintf("it is an event of detail-type %q, want %q", shorten(detailType), d.requestType()))
+	}
+	detail, ok := members.get("detail")
+	if !ok {
+		return refuse(base, "detail: missing, want a JSON object")
+	}
+	inner, err := objectOf(detail)
+	if err != nil {
+		return refuse(base, "detail: "+err.Error())
+	}
+	if inner.has("specversion") {
+		return d.openCloudEvent(structured(inner), base)
+	}
+	return plain(inner, base)
+}
+
+func isDestinationRecord(members object) bool {
+	return members.has("requestPayload") && members.object("requestContext").has("functionArn")
+}
+
+// openDestinationRecord opens what Lambda sends to the destination of an asynchronous
+// invocation: the result of one that succeeded, the event of one that did not.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+func (d *Decoder) openDestinationRecord(members object, base deletion.Request, envelopes int) content {
+	name := "requestPayload"
+	if condition, _ := members.object("requestContext").text("condition"); condition == "Success" {
+		name = "responsePayload"
+	}
+	if id, _ := members.object("requestContext").text("requestId"); id != "" {
+		base.ID = id
+	}
+	payload, ok := members.get(name)
+	if !ok {
+		return refuse(base, name+": missing, want a request")
+	}
+	if kind(payload) == "array" {
+		return d.openList(payload, base)
+	}
+	inner, err := objectOf(payload)
+	if err != nil {
+		return refuse(base, name+": "+err.Error())
+	}
+	return d.open(inner, base, envelopes-1)
+}

@@ -1,0 +1,119 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"dds-backup-delete/internal/event"
+)
+
+// queue postpones messages that are given back to their queue. The client of each region is
+// built when it is first needed, which for most invocations is never.
+type queue struct {
+	log       *slog.Logger
+	newClient func(region string) *sqs.Client
+
+	mu      sync.Mutex
+	clients map[string]*sqs.Client
+}
+
+func newQueue(clients *clients, log *slog.Logger) *queue {
+	return &queue{log: log, clients: make(map[string]*sqs.Client), newClient: func(region string) *sqs.Client {
+		return sqs.New(sqs.Options{
+			Region:       region,
+			Credentials:  clients.keys,
+			BaseEndpoint: clients.endpoint(clients.c.AWSEndpointSQS),
+			Retryer:      retrySoon(),
+			HTTPClient:   clients.http(),
+		})
+	}}
+}
+
+// maxEntries is how many messages one call takes.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html
+const maxEntries = 10
+
+var queueARN = regexp.MustCompile(`^arn:(aws[a-z-]*):sqs:([a-z0-9-]+):(\d{12}):([A-Za-z0-9_-]+(?:\.fifo)?)$`)
+
+// postpone sets the visibility of messages that are about to be given back. Where that is
+// refused or fails, they are given back all the same, and come again after the queue's own
+// timeout. It takes no more than half of the time that is left, so that the reply is in time.
+func (q *queue) postpone(ctx context.Context, arn string, messages []event.Visibility) {
+	if len(messages) == 0 {
+		return
+	}
+	parts := queueARN.FindStringSubmatch(arn)
+	if parts == nil {
+		q.log.WarnContext(ctx, "messages are given back without a delay: eventSourceARN is not that of a queue", "messages", len(messages))
+		return
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	client, url := q.client(parts[2]), queueURL(parts[1], parts[2], parts[3], parts[4])
+	var calls sync.WaitGroup
+	for group := range slices.Chunk(messages, maxEntries) {
+		calls.Go(func() {
+			if err := postponeSome(ctx, client, url, group); err != nil {
+				q.log.WarnContext(ctx, "messages are given back without a delay", "messages", len(group), "error", err.Error())
+			}
+		})
+	}
+	calls.Wait()
+}
+
+func (q *queue) client(region string) *sqs.Client {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.clients[region] == nil {
+		q.clients[region] = q.newClient(region)
+	}
+	return q.clients[region]
+}
+
+// postponeSome changes the visibility of up to ten messages. The error names all that failed.
+func postponeSome(ctx context.Context, client *sqs.Client, url string, messages []event.Visibility) error {
+	entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(messages))
+	for i, m := range messages {
+		entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
+			Id:                aws.String(strconv.Itoa(i)),
+			ReceiptHandle:     aws.String(m.ReceiptHandle),
+			VisibilityTimeout: int32(m.Timeout / time.Second), //nolint:gosec // it is below twelve hours
+		}
+	}
+	out, err := client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(url), Entries: entries})
+	if err != nil {
+		return err
+	}
+	if len(out.Failed) == 0 {
+		return nil
+	}
+	failed := make([]string, len(out.Failed))
+	for i, f := range out.Failed {
+		failed[i] = aws.ToString(f.Code)
+	}
+	return fmt.Errorf("ChangeMessageVisibilityBatch: %d of %d failed: %s", len(failed), len(messages), strings.Join(failed, ", "))
+}
+
+// queueURL is the address that SQS knows a queue by.
+// https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+func queueURL(partition, region, account, name string) string {
+	domain := "amazonaws.com"
+	if partition == "aws-cn" {
+		domain = "amazonaws.com.cn"
+	}
+	return "https://sqs." + region + "." + domain + "/" + account + "/" + name
+}
