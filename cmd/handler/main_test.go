@@ -227,7 +227,7 @@ func TestSinkRefusesOneEntry(t *testing.T) {
 	backups := ddstest.SampleBackups()
 	w := start(t, func(e sinktest.Entry) string {
 		if strings.Contains(e.Detail, backups[1].ID) {
-			return "InternalFailure"
+			return "NotAuthorizedForSourceException"
 		}
 		return ""
 	})

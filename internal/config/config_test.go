@@ -14,15 +14,18 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-const bus = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
+const (
+	bus   = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
+	queue = "arn:aws:sqs:eu-central-1:123456789012:requests"
+)
 
 // setenv leaves the environment with these variables and none else that a Config reads.
 func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") ||
-			name == "OUTCOME_SINK" || name == "REQUEST_TYPE" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
+		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "OUTCOME_") ||
+			name == "REQUEST_SOURCES" || name == "REQUEST_TYPE" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
 			t.Setenv(name, value) // so that it comes back after the test
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
@@ -130,7 +133,7 @@ func TestFaults(t *testing.T) {
 		"LEDGER":                                {"LEDGER": "redis://localhost"},
 		"LEDGER: ":                              {"LEDGER": "dynamodb://a/b"},
 		"AWS_REGION":                            {"LEDGER": "dynamodb://table"},
-		"AWS_ACCESS_KEY_ID, ":                   {"LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1"},
+		"AWS_ACCESS_KEY_ID, ":                   {"LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "ALLOW_STDOUT": "true"},
 		"DDS_RATE":                              {"DDS_RATE": "-1"},
 		"REQUEST_TYPE":                          {"REQUEST_TYPE": "dds.backup.deletion.accepted.v1"},
 		"REQUEST_TYPE:":                         {"REQUEST_TYPE": strings.Repeat("t", 129)},
@@ -145,7 +148,15 @@ func TestFaults(t *testing.T) {
 		"DDS_CONCURRENCY:":                      {"DDS_CONCURRENCY": "1001"},
 		"OUTCOME_SINK: stdout":                  {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
 		"OUTCOME_SINK":                          {"OUTCOME_SINK": "arn:aws:events:eu-central-1:123456789012:rule/outcomes"},
-		"AWS_ACCESS_KEY_ID":                     {"OUTCOME_SINK": bus},
+		"AWS_ACCESS_KEY_ID":                     {"OUTCOME_SINK": bus, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
+		"OUTCOME_SOURCE":                        {"OUTCOME_SOURCE": "aws.dds"},
+		"OUTCOME_SOURCE:":                       {"OUTCOME_SOURCE": strings.Repeat("x", 257)},
+		"OUTCOME_HTTP_MODE":                     {"OUTCOME_HTTP_MODE": "batched"},
+		"OUTCOME_HTTP_TOKEN":                    {"OUTCOME_HTTP_TOKEN": "two lines\nX-Evil: 1"},
+		"OUTCOME_HTTP_SECRET":                   {"OUTCOME_HTTP_SECRET": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="},
+		"OUTCOME_HTTP_SECRET:":                  {"OUTCOME_HTTP_SECRET": "whsec_c2hvcnQ="},
+		"REQUEST_SOURCES":                       {"REQUEST_SOURCES": "requests"},
+		"OUTCOME_SINK: it is one":               {"OUTCOME_SINK": queue, "REQUEST_SOURCES": bus + "," + queue},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, valid(env))

@@ -214,7 +214,7 @@ func TestWiring(t *testing.T) {
 	if err != nil || h.service.Concurrency != 7 {
 		t.Errorf("concurrency %d, error %v", h.service.Concurrency, err)
 	}
-	keys, err := awsKeys(c).Retrieve(t.Context())
+	keys, err := environmentKeys(c).Retrieve(t.Context())
 	if err != nil || keys.AccessKeyID != "AKIA" || keys.SecretAccessKey != "s" || keys.SessionToken != "t" {
 		t.Errorf("AWS keys are not those of the environment, error %v", err)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"golang.org/x/sync/errgroup"
 
-	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/event"
 )
 
@@ -30,14 +29,14 @@ type queue struct {
 	clients map[string]*sqs.Client
 }
 
-func newQueue(c *config.Config, log *slog.Logger) *queue {
+func newQueue(clients *clients, log *slog.Logger) *queue {
 	return &queue{log: log, clients: make(map[string]*sqs.Client), newClient: func(region string) *sqs.Client {
 		return sqs.New(sqs.Options{
 			Region:       region,
-			Credentials:  awsKeys(c),
-			BaseEndpoint: awsEndpoint(c, c.AWSEndpointSQS),
+			Credentials:  clients.keys,
+			BaseEndpoint: clients.endpoint(clients.c.AWSEndpointSQS),
 			Retryer:      retrySoon(),
-			HTTPClient:   awsHTTP(c),
+			HTTPClient:   clients.http(),
 		})
 	}}
 }

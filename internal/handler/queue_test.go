@@ -61,9 +61,13 @@ func postponed(t *testing.T, ctx context.Context, arn string, messages int, answ
 	server := httptest.NewServer(service)
 	t.Cleanup(server.Close)
 	var text bytes.Buffer
-	q := newQueue(&config.Config{
+	clients, err := newClients(&config.Config{
 		AWSAccessKeyID: "AKIA", AWSSecretAccessKey: secret.New("s"), AWSEndpointSQS: server.URL, Concurrency: 4,
-	}, slog.New(slog.NewJSONHandler(&text, nil)))
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := newQueue(clients, slog.New(slog.NewJSONHandler(&text, nil)))
 	var all []event.Visibility
 	for i := range messages {
 		all = append(all, event.Visibility{MessageID: "m", ReceiptHandle: fmt.Sprint("r", i), Timeout: time.Duration(i+1) * time.Minute})

@@ -1,0 +1,4 @@
+package sink
+
+// What tests from outside need to see.
+var QueueURL = queueURL
