@@ -213,3 +213,9 @@ func unknown(message string) *FunctionError {
 func Panicked() *FunctionError {
 	return &FunctionError{Type: policyOf(deletion.ClassInternal).name, Message: "the function panicked"}
 }
+
+// Misconfigured returns the error of an invocation whose outcomes would reach nobody, so that
+// nothing is worked.
+func Misconfigured() *FunctionError {
+	return &FunctionError{Type: policyOf(deletion.ClassUndelivered).name, Message: "OUTCOME_SINK is the source of the requests, so nobody would get their outcomes"}
+}

@@ -25,6 +25,7 @@ type Handler struct {
 	decoder event.Decoder
 	service *deletion.Service
 	queue   *queue // nil where messages are not given back to one
+	sink    string // OUTCOME_SINK
 }
 
 // New wires a handler. Only what c asks for is built. Where c says so, the credentials are
@@ -43,7 +44,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	if err != nil {
 		return nil, err
 	}
-	sink, err := newSink(c, clients, out)
+	outcomes, err := newSink(c, clients, out)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +55,8 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 			return nil, err
 		}
 	}
-	h := &Handler{log: log, client: client, decoder: event.Decoder{RequestType: c.RequestType}, service: &deletion.Service{
-		Deleter: client, Ledger: newLedger(c, clients), Sink: sink, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
+	h := &Handler{log: log, client: client, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}, service: &deletion.Service{
+		Deleter: client, Ledger: newLedger(c, clients), Sink: outcomes, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
 	}}
 	if c.LambdaRuntimeAPI != "" {
 		h.queue = newQueue(clients, log)
@@ -114,6 +115,11 @@ func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byt
 	}
 	if len(batch.Echoes) > 0 {
 		h.log.WarnContext(ctx, "own outcome events came in and were left alone", "ids", batch.Echoes)
+	}
+	if batch.SourceARN != "" && batch.SourceARN == h.sink {
+		// Whoever waits for outcomes would get none: this function takes them itself.
+		h.log.ErrorContext(ctx, "OUTCOME_SINK is where these requests come from; want another one", "requests", len(batch.Requests))
+		return nil, event.Misconfigured()
 	}
 	if batch.Limit > 0 {
 		var cancel context.CancelFunc

@@ -234,3 +234,21 @@ func TestAMemoryLedgerIsTold(t *testing.T) {
 		}
 	}
 }
+
+// A sink that is the source would swallow its outcomes: nothing is worked.
+func TestTheSourceAsSink(t *testing.T) {
+	server, c := serve(t)
+	h, err := New(t.Context(), c, discard, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.sink = requestQueue
+	_, err = h.Handle(t.Context(), invocation, []byte(`{"Records":[{"messageId":"m","eventSource":"aws:sqs","eventSourceARN":"`+requestQueue+`","body":"{\"backup_id\":\"b\"}"}]}`))
+	var failure *event.FunctionError
+	if !errors.As(err, &failure) || failure.Type != "DDS.Undelivered" || len(server.Calls()) != 0 {
+		t.Errorf("error %v, %d calls", err, len(server.Calls()))
+	}
+	if _, err := h.Handle(t.Context(), invocation, direct(0)); err != nil {
+		t.Errorf("another source: %v", err)
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/sink"
 )
 
 // queue postpones messages that are given back to their queue. The client of each region is
@@ -48,7 +49,7 @@ const maxEntries = 10
 // maxCalls is how many calls run at once: a function has little CPU for handshakes.
 const maxCalls = 8
 
-var queueARN = regexp.MustCompile(`^arn:(aws[a-z-]*):sqs:([a-z0-9-]+):(\d{12}):([A-Za-z0-9_-]+(?:\.fifo)?)$`)
+var queueARN = regexp.MustCompile(`^arn:aws[a-z-]*:sqs:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]+(?:\.fifo)?$`)
 
 // postpone sets the visibility of messages that are about to be given back. Where that is
 // refused or fails, they are given back all the same, and come again after the queue's own
@@ -67,7 +68,12 @@ func (q *queue) postpone(ctx context.Context, arn string, messages []event.Visib
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	client, url := q.client(parts[2]), queueURL(parts[1], parts[2], parts[3], parts[4])
+	client := q.client(parts[1])
+	url, err := sink.QueueURL(client.Options(), arn)
+	if err != nil {
+		q.log.WarnContext(ctx, "messages are given back without a delay", "messages", len(messages), "error", err.Error())
+		return
+	}
 	var calls errgroup.Group
 	calls.SetLimit(maxCalls)
 	for group := range slices.Chunk(messages, maxEntries) {
@@ -116,14 +122,4 @@ func postponeSome(ctx context.Context, client *sqs.Client, url string, messages 
 		failed[i] = aws.ToString(f.Code)
 	}
 	return fmt.Errorf("ChangeMessageVisibilityBatch: %d of %d failed: %s", len(failed), len(messages), strings.Join(failed, ", "))
-}
-
-// queueURL is the address that SQS knows a queue by.
-// https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
-func queueURL(partition, region, account, name string) string {
-	domain := "amazonaws.com"
-	if partition == "aws-cn" {
-		domain = "amazonaws.com.cn"
-	}
-	return "https://sqs." + region + "." + domain + "/" + account + "/" + name
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -138,7 +137,7 @@ func (b *batches[entry]) deliver(ctx context.Context, batch []entry, errs []erro
 func (b *batches[entry]) call(ctx context.Context, batch []entry) (results []error) {
 	defer func() {
 		if p := recover(); p != nil {
-			results = fail(len(batch), &refusal{error: fmt.Errorf("the sink panicked: %v\n%s", p, debug.Stack())})
+			results = fail(len(batch), &refusal{error: fmt.Errorf("the sink panicked: %v", p)})
 		}
 	}()
 	if results = b.send(ctx, batch); len(results) != len(batch) {

@@ -18,6 +18,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
+	"dds-backup-delete/internal/contracttest"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/sink"
 )
@@ -132,9 +133,11 @@ func (m *moto) receive(url string) []sqstypes.Message {
 	}
 }
 
-func bodiesOf(messages []sqstypes.Message) []string {
+func bodiesOf(t *testing.T, messages []sqstypes.Message) []string {
+	t.Helper()
 	var bodies []string
 	for _, m := range messages {
+		contracttest.Check(t, "outcome-event.json", []byte(*m.Body))
 		bodies = append(bodies, *m.Body)
 	}
 	slices.Sort(bodies)
@@ -199,6 +202,7 @@ func TestMotoBusToQueue(t *testing.T) {
 			if got.Source != "dds-backup-delete" || got.DetailType != e.Type || !cmp.Equal(got.Resources, want) {
 				t.Errorf("message %s", *message.Body)
 			}
+			contracttest.Check(t, "outcome-event.json", got.Detail)
 			details = append(details, canonical(t, got.Detail))
 		}
 		slices.Sort(details)
@@ -246,10 +250,10 @@ func TestMotoTopicToQueue(t *testing.T) {
 	events := outcomes(t, 20)
 	publish(t, sink.NewSNS(m.sns, topic), events)
 
-	if diff := cmp.Diff(ofType(events), bodiesOf(m.receive(allURL))); diff != "" {
+	if diff := cmp.Diff(ofType(events), bodiesOf(t, m.receive(allURL))); diff != "" {
 		t.Errorf("all events, to the byte (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(ofType(events, "not_found", "rejected"), bodiesOf(m.receive(failedURL))); diff != "" {
+	if diff := cmp.Diff(ofType(events, "not_found", "rejected"), bodiesOf(t, m.receive(failedURL))); diff != "" {
 		t.Errorf("events that pass the filter (-want +got):\n%s", diff)
 	}
 	if got := m.receive(elsewhereURL); len(got) != 0 {
@@ -265,7 +269,7 @@ func TestMotoQueue(t *testing.T) {
 	events := outcomes(t, 20)
 	publish(t, s, events)
 	got := m.receive(url)
-	if diff := cmp.Diff(ofType(events), bodiesOf(got)); diff != "" {
+	if diff := cmp.Diff(ofType(events), bodiesOf(t, got)); diff != "" {
 		t.Errorf("all events, to the byte (-want +got):\n%s", diff)
 	}
 	for _, message := range got {
@@ -302,7 +306,7 @@ func TestMotoFIFO(t *testing.T) {
 		publish(t, s, events)
 		publish(t, s, events)
 		got := m.receive(url)
-		if diff := cmp.Diff(ofType(events), bodiesOf(got)); diff != "" {
+		if diff := cmp.Diff(ofType(events), bodiesOf(t, got)); diff != "" {
 			t.Errorf("each event once (-want +got):\n%s", diff)
 		}
 		for _, message := range got {

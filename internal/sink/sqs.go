@@ -22,7 +22,7 @@ type SQS struct {
 
 // NewSQS returns a sink for the queue of that ARN. The client had better not retry: the sink does.
 func NewSQS(client *sqs.Client, queueARN string) (*SQS, error) {
-	queue, err := queueURL(client.Options(), queueARN)
+	queue, err := QueueURL(client.Options(), queueARN)
 	if err != nil {
 		return nil, err
 	}
@@ -32,9 +32,9 @@ func NewSQS(client *sqs.Client, queueARN string) (*SQS, error) {
 	return s, nil
 }
 
-// queueURL is the URL of the queue of that ARN, at the address that the client calls. The SDK
-// knows the domain of each partition.
-func queueURL(o sqs.Options, queueARN string) (string, error) {
+// QueueURL returns the URL of the queue of that ARN, at the address that a client with those options
+// calls. The SDK knows the domain of each partition. The error says what is wrong with the ARN.
+func QueueURL(o sqs.Options, queueARN string) (string, error) {
 	parts := strings.Split(queueARN, ":")
 	if len(parts) != 6 {
 		return "", fmt.Errorf("%d parts of the ARN of a queue; want six", len(parts))

@@ -1,4 +1,0 @@
-package sink
-
-// What tests from outside need to see.
-var QueueURL = queueURL
