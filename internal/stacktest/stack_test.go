@@ -68,7 +68,10 @@ type stack struct {
 	Stack     string
 	Outputs   map[string]string
 	Resources map[string]string // physical ids
-	Function  struct {
+	Template  struct {          // expanded
+		Resources map[string]struct{ Properties map[string]any }
+	}
+	Function struct {
 		FunctionName, FunctionArn string
 		Timeout                   int
 		Environment               struct{ Variables map[string]string }

@@ -109,6 +109,7 @@ def describe(name, template):
         "stack": stack["StackStatus"],
         "outputs": {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])},
         "resources": resources,
+        "template": template,
         "function": client("lambda").get_function_configuration(FunctionName=resources["Function"]),
         "mappings": [{k: v for k, v in m.items() if k in ("State", "EventSourceArn", "FunctionResponseTypes", "ScalingConfig")} for m in mappings],
         "role": statements,
