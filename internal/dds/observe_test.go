@@ -22,7 +22,7 @@ func TestObserve(t *testing.T) {
 	client, err := dds.New(dds.Options{
 		Endpoints:   map[string]string{"": server.URL()},
 		Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)},
-		RetryPolicy: func(try int, _ *dds.Error) (time.Duration, bool) { return 0, try == 1 },
+		RetryPolicy: func(_ int, err *dds.Error) (time.Duration, bool) { return 0, err.Class == dds.Unavailable },
 		Observe: func(took time.Duration, class dds.Class) {
 			mu.Lock()
 			defer mu.Unlock()
