@@ -327,7 +327,7 @@ func TestDeadline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := w.function.Invoke(t.Context(), lambdatest.Invocation{Payload: payload, Timeout: 2 * time.Second})
+	result, err := w.function.Invoke(t.Context(), lambdatest.Invocation{Payload: payload, Timeout: 6 * time.Second})
 	if err != nil {
 		t.Fatalf("no answer before the deadline: %v", err)
 	}
