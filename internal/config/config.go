@@ -207,10 +207,13 @@ const EMF = "emf"
 // checkMetrics wants metrics where something reads them.
 func (c *Config) checkMetrics() []error {
 	switch {
-	case c.Metrics == "" && c.LambdaRuntimeAPI != "":
+	case c.Metrics == "" && c.LambdaRuntimeAPI != "" && c.FunctionName != "":
 		c.Metrics = EMF
 	case c.Metrics != "" && c.Metrics != EMF && c.Metrics != "none":
 		return []error{fmt.Errorf("METRICS: %s; want emf or none", shape(c.Metrics))}
+	}
+	if c.Metrics == EMF && c.FunctionName == "" {
+		return []error{errors.New("AWS_LAMBDA_FUNCTION_NAME: not set; METRICS=emf needs it as a dimension")}
 	}
 	return nil
 }
