@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -59,12 +58,8 @@ func NewTLS(dir string) (s *Server, ca string, err error) {
 	return s, ca, nil
 }
 
-// URL is the address of all the services. Its host is a name, as those of real services are.
-func (s *Server) URL() string {
-	_, port, _ := net.SplitHostPort(s.http.Listener.Addr().String())
-	scheme, _, _ := strings.Cut(s.http.URL, "://")
-	return scheme + "://localhost:" + port
-}
+// URL is the address of all the services. It is a number, so that no resolver is measured.
+func (s *Server) URL() string { return s.http.URL }
 
 // SetLatency sets what is added to the time of every request.
 func (s *Server) SetLatency(d time.Duration) { s.latency.Store(int64(d)) }
