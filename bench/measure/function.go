@@ -45,7 +45,8 @@ func start(ctx context.Context, p *Peer, up *upstream.Server, s Setting) (*runni
 		env = append(env, p.NoLedger...)
 	}
 	if s.CA != "" {
-		env = append(env, "SSL_CERT_FILE="+s.CA, "AWS_CA_BUNDLE="+s.CA)
+		env = append(env, "SSL_CERT_FILE="+s.CA, "AWS_CA_BUNDLE="+s.CA,
+			"SSL_CERT_DIR=/nowhere") // Lambda's image has one file, and no folder of single ones beside it
 	}
 	if s.Manual {
 		env = append(env, "REQUIRE_MANUAL=true")

@@ -32,8 +32,12 @@ func newCertificate(ca string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
+	system, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
+	if err != nil {
+		system = nil // then it is alone
+	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
-	if err := os.WriteFile(ca, text, 0o600); err != nil {
+	if err := os.WriteFile(ca, append(system, text...), 0o600); err != nil {
 		return tls.Certificate{}, err
 	}
 	leaf := &x509.Certificate{

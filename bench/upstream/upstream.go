@@ -43,7 +43,7 @@ func New() *Server {
 }
 
 // NewTLS starts a server with HTTPS, HTTP/1.1 for everyone. The certificate of its authority
-// is written to ca.pem in dir.
+// is written to ca.pem in dir, among those of the system: to read them all is a part of a start.
 func NewTLS(dir string) (s *Server, ca string, err error) {
 	ca = filepath.Join(dir, "ca.pem")
 	certificate, err := newCertificate(ca)

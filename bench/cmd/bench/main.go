@@ -1,70 +1,106 @@
 // Command bench measures the handler and its peers side by side and writes docs/benchmarks.md
-// with its plots.
+// with its plots. It is started by ./run, in the folder bench.
 package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
 
 	"dds-backup-delete/bench/measure"
+	"dds-backup-delete/bench/micro"
+	"dds-backup-delete/bench/report"
 	"dds-backup-delete/bench/upstream"
 )
 
 func main() {
+	testing.Init()
+	quick := flag.Bool("quick", false, "fewer rounds, two minutes instead of twelve")
+	cold := flag.Int("cold", 30, "rounds of starts")
+	warm := flag.Int("warm", 5, "rounds of warm runs")
+	docs := flag.String("docs", "../docs", "the folder that is written to")
+	flag.Parse()
+	plan := measure.Plan{Cold: *cold, Warm: *warm, SlowWarm: 2, SlowEvery: 5, CPU: 200, Repeat: 60}
+	if *quick {
+		plan = measure.Plan{Cold: 5, Warm: 1, SlowWarm: 1, SlowEvery: 5, CPU: 60, Repeat: 20}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, plan, *docs); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	quick := flag.Bool("quick", false, "fewer rounds")
-	flag.Parse()
-	_ = quick
+func run(ctx context.Context, plan measure.Plan, docs string) error {
+	in := &report.Input{Plan: plan, When: time.Now(), Machine: machine()}
+	text, err := os.ReadFile("out/throttle.json")
+	if err == nil {
+		err = json.Unmarshal(text, &in.Throttle)
+	}
+	if err != nil {
+		return fmt.Errorf("the simulated run, which ./run makes first: %w", err)
+	}
+	if in.Measured, err = sideBySide(ctx, plan); err != nil {
+		return err
+	}
+	if in.Micro, err = parts(); err != nil {
+		return err
+	}
+	return report.Write(docs, "tried.md", in)
+}
+
+// sideBySide builds and measures the peers.
+func sideBySide(ctx context.Context, plan measure.Plan) (result *measure.Result, err error) {
 	root, err := os.Getwd()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	peers, err := measure.Build(ctx, root, dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	plain := upstream.New()
 	defer plain.Close()
 	secure, ca, err := upstream.NewTLS(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer secure.Close()
-	ca, _ = filepath.Abs(ca)
-	r := &measure.Runner{Peers: peers, Plain: plain, TLS: secure, CA: ca, Progress: os.Stderr,
-		Plan: measure.Plan{Cold: 2, Warm: 1, SlowWarm: 1, SlowEvery: 2, CPU: 40, Repeat: 12}}
-	result, err := r.Run(ctx)
+	r := &measure.Runner{Peers: peers, Plain: plain, TLS: secure, CA: ca, Progress: os.Stderr, Plan: plan}
+	return r.Run(ctx)
+}
+
+// parts measures the micro benchmarks.
+func parts() ([]report.Micro, error) {
+	if err := flag.Set("test.benchtime", "200ms"); err != nil {
+		return nil, err
+	}
+	cases, err := micro.Cases("../events")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, p := range result.Peers {
-		fmt.Printf("%s %.2f %.2f\n", p.Name, p.Size, p.Zip)
+	all := make([]report.Micro, len(cases))
+	for i, c := range cases {
+		fmt.Fprintf(os.Stderr, "parts: %s\n", c.Name)
+		all[i] = report.Micro{Case: c, Ours: micro.Measure(c.Ours), Theirs: micro.Measure(c.Theirs)}
 	}
-	for k, v := range result.Cold {
-		fmt.Printf("%+v init %.1f first %.1f ten %.1f\n", k, v.Init.Median(), v.First.Median(), v.FirstTen.Median())
-	}
-	for k, v := range result.Runs {
-		fmt.Printf("%+v cpu %.3f small %.1f peak %.1f\n", k, v.CPU.Median(), v.Small.Median(), v.Peak.Median())
-	}
-	for k, v := range result.Warm {
-		fmt.Printf("%+v %.1f\n", k, v.Median())
-	}
-	return nil
+	return all, nil
+}
+
+func machine() string {
+	return fmt.Sprintf("%d cores of %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
