@@ -45,8 +45,11 @@ func start(ctx context.Context, p *Peer, up *upstream.Server, s Setting) (*runni
 		env = append(env, p.NoLedger...)
 	}
 	if s.CA != "" {
-		env = append(env, "SSL_CERT_FILE="+s.CA, "AWS_CA_BUNDLE="+s.CA,
-			"SSL_CERT_DIR=/nowhere") // Lambda's image has one file, and no folder of single ones beside it
+		// Lambda's image has one file, and no folder of single ones beside it.
+		env = append(env, "SSL_CERT_FILE="+s.CA, "SSL_CERT_DIR=/nowhere")
+		if p.Slow { // Python's clients read it under this name
+			env = append(env, "AWS_CA_BUNDLE="+s.CA)
+		}
 	}
 	if s.Manual {
 		env = append(env, "REQUIRE_MANUAL=true")

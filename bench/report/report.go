@@ -169,13 +169,13 @@ func (in *Input) cell(key measure.RunKey, latency time.Duration, batch int) meas
 }
 
 func (in *Input) cost(d *doc) {
-	const logBytes, writes = 900, 4
+	const logBytes, writes = 900, 2
 	d.line("\n## Cost of a million deletions\n")
 	d.line("AWS list prices in US dollars (us-east-1, arm64, 128 MB, 2026-11, no free tier), batches of ten, upstreams of 20 ms, with a ledger:\n")
 	d.line("```\nLambda  = 1e6/10 × (0.20e-6 + p50 × 0.125 GB × 0.0000133334)")
 	d.line("SQS     = 1e6 × 0.40e-6 sent alone + 2 × 1e6/10 × 0.40e-6 received and deleted by ten")
 	d.line("events  = 1e6 × 1.00e-6")
-	d.line("ledger  = 1e6 × %d write units × 0.625e-6: two writes of an item that has grown beyond 1 KB by the second count two each", writes)
+	d.line("ledger  = 1e6 × %d write units × 0.625e-6: lease and record of an item that stays below 1 KB", writes)
 	d.line("log     = 1e6 × %d bytes × 0.50e-9\n```\n", logBytes)
 	d.line("| peer | Lambda | SQS | EventBridge | DynamoDB | log | sum |\n|---|---|---|---|---|---|---|")
 	for _, name := range []string{measure.Ours, measure.SDKGo, measure.Powertools} {
