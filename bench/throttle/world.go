@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"sync"
@@ -157,7 +156,7 @@ func Run(ctx context.Context, s Scenario) (Result, error) {
 	var failed error
 	var functions sync.WaitGroup
 	for i := range s.Concurrency {
-		f, err := newFunction(s, d, all)
+		f, err := newFunction(d, all)
 		if err != nil {
 			return Result{}, err
 		}
@@ -194,10 +193,9 @@ func Run(ctx context.Context, s Scenario) (Result, error) {
 type function struct {
 	decoder event.Decoder
 	service *deletion.Service
-	random  *rand.Rand
 }
 
-func newFunction(s Scenario, d *fixedWindow, l deletion.Ledger) (*function, error) {
+func newFunction(d *fixedWindow, l deletion.Ledger) (*function, error) {
 	client, err := dds.New(dds.Options{
 		Endpoints:   map[string]string{"r": "https://dds.example"},
 		Credentials: dds.Credentials{AccessKey: secret.New("AK"), SecretKey: secret.New("SK")},

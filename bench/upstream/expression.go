@@ -107,20 +107,20 @@ func (p *parser) term() bool {
 	if left == nil || right == nil {
 		return operator == "<>"
 	}
-	order, comparable := compare(left, right)
+	order, alike := compare(left, right)
 	switch operator {
 	case "=":
-		return comparable && order == 0
+		return alike && order == 0
 	case "<>":
-		return !comparable || order != 0
+		return !alike || order != 0
 	case "<":
-		return comparable && order < 0
+		return alike && order < 0
 	case "<=":
-		return comparable && order <= 0
+		return alike && order <= 0
 	case ">":
-		return comparable && order > 0
+		return alike && order > 0
 	case ">=":
-		return comparable && order >= 0
+		return alike && order >= 0
 	default:
 		p.fail(fmt.Errorf("operator %q", operator))
 		return false
@@ -204,7 +204,7 @@ func size(v value) int {
 	return len(s)
 }
 
-func compare(a, b value) (order int, comparable bool) {
+func compare(a, b value) (order int, alike bool) {
 	for _, kind := range []string{"N", "S", "BOOL"} {
 		x, y := a[kind], b[kind]
 		switch {

@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -129,11 +130,11 @@ var traced = regexp.MustCompile(`(?m)^init (\S+) @.* clock, (\d+) bytes, (\d+) a
 // initialisation adds up what the packages allocate before main. Their time, which is what
 // matters, follows from it; on a busy machine it cannot be compared.
 func initialisation(ctx context.Context, binary string, figures map[string]float64) error {
-	cmd := exec.CommandContext(ctx, binary) //nolint:gosec // it was built here
+	cmd := exec.CommandContext(ctx, binary)
 	cmd.Env = []string{"GODEBUG=inittrace=1"}
 	output, err := cmd.CombinedOutput() // without its variables it ends at once
 	if err == nil {
-		return fmt.Errorf("guard: the handler started without its variables")
+		return errors.New("guard: the handler started without its variables")
 	}
 	var bytes, allocs float64
 	for _, line := range traced.FindAllSubmatch(output, -1) {
