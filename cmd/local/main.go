@@ -124,7 +124,11 @@ func runReal(ctx context.Context, files []string, yes bool, in io.Reader, out io
 			return errors.New("nothing was deleted")
 		}
 	}
-	show, err := newShow(ctx, c, out)
+	options, err := awsOptions(ctx, c)
+	if err != nil {
+		return err
+	}
+	show, err := newShow(ctx, c, out, options...)
 	if err != nil {
 		return err
 	}

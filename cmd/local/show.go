@@ -43,10 +43,10 @@ type show struct {
 	calls   func() []ddstest.Call // what the simulated DDS answered; nil for a real one
 }
 
-func newShow(ctx context.Context, c *config.Config, out io.Writer) (*show, error) {
+func newShow(ctx context.Context, c *config.Config, out io.Writer, options ...handler.Option) (*show, error) {
 	s := &show{out: out, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}}
 	var err error
-	s.handler, err = handler.New(ctx, c, slog.New(slog.NewJSONHandler(&s.log, nil)), &s.events)
+	s.handler, err = handler.New(ctx, c, slog.New(slog.NewJSONHandler(&s.log, nil)), &s.events, options...)
 	return s, err
 }
 

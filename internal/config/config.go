@@ -66,12 +66,20 @@ type Config struct {
 	RequireManual bool    `envconfig:"REQUIRE_MANUAL"`
 	DryRun        bool    `envconfig:"DRY_RUN"`
 
-	RequestType string `envconfig:"REQUEST_TYPE" default:"dds.backup.deletion.requested.v1"`
-	OutcomeSink string `envconfig:"OUTCOME_SINK" default:"stdout"`
-	AllowStdout bool   `envconfig:"ALLOW_STDOUT"`
-	Ledger      string `envconfig:"LEDGER" default:"memory"`
+	RequestType    string        `envconfig:"REQUEST_TYPE" default:"dds.backup.deletion.requested.v1"`
+	OutcomeSink    string        `envconfig:"OUTCOME_SINK" default:"stdout"`
+	OutcomeSource  string        `envconfig:"OUTCOME_SOURCE" default:"dds-backup-delete"`
+	HTTPMode       string        `envconfig:"OUTCOME_HTTP_MODE" default:"structured"`
+	HTTPToken      secret.String `envconfig:"OUTCOME_HTTP_TOKEN"`
+	HTTPSecret     secret.String `envconfig:"OUTCOME_HTTP_SECRET"`
+	RequestSources []string      `envconfig:"REQUEST_SOURCES"`
+	AllowStdout    bool          `envconfig:"ALLOW_STDOUT"`
+	Ledger         string        `envconfig:"LEDGER" default:"memory"`
+
+	Metrics string `envconfig:"METRICS"`
 
 	// What AWS Lambda sets, or an AWS SDK reads.
+	FunctionName              string        `envconfig:"AWS_LAMBDA_FUNCTION_NAME"`
 	LambdaRuntimeAPI          string        `envconfig:"AWS_LAMBDA_RUNTIME_API"`
 	AWSRegion                 string        `envconfig:"AWS_REGION"`
 	AWSAccessKeyID            string        `envconfig:"AWS_ACCESS_KEY_ID"`
@@ -81,11 +89,9 @@ type Config struct {
 	AWSEndpointEventBridge    string        `envconfig:"AWS_ENDPOINT_URL_EVENTBRIDGE"`
 	AWSEndpointSecretsManager string        `envconfig:"AWS_ENDPOINT_URL_SECRETS_MANAGER"`
 	AWSEndpointDynamoDB       string        `envconfig:"AWS_ENDPOINT_URL_DYNAMODB"`
+	AWSEndpointSNS            string        `envconfig:"AWS_ENDPOINT_URL_SNS"`
 	AWSEndpointSQS            string        `envconfig:"AWS_ENDPOINT_URL_SQS"`
 }
-
-// StdoutSink is the OUTCOME_SINK that writes to standard output.
-const StdoutSink = "stdout"
 
 // Load reads the environment and checks it. The error names every variable at fault, and
 // repeats no value.
@@ -97,6 +103,7 @@ func Load() (*Config, error) {
 	faults = append(faults, c.checkProjects()...)
 	faults = append(faults, c.checkLimits()...)
 	faults = append(faults, c.checkRequestType()...)
+	faults = append(faults, c.checkMetrics()...)
 	faults = append(faults, c.checkSink()...)
 	faults = append(faults, c.checkLedger()...)
 	if len(faults) > 0 {
@@ -194,6 +201,20 @@ func (c *Config) checkLimits() []error {
 	return faults
 }
 
+// EMF is the METRICS that writes the embedded metric format of CloudWatch to standard output.
+const EMF = "emf"
+
+// checkMetrics wants metrics where something reads them.
+func (c *Config) checkMetrics() []error {
+	switch {
+	case c.Metrics == "" && c.LambdaRuntimeAPI != "":
+		c.Metrics = EMF
+	case c.Metrics != "" && c.Metrics != EMF && c.Metrics != "none":
+		return []error{fmt.Errorf("METRICS: %s; want emf or none", shape(c.Metrics))}
+	}
+	return nil
+}
+
 var eventType = regexp.MustCompile(`^[!-~]([ -~]{0,126}[!-~])?$`)
 
 // checkRequestType keeps outcomes from being requests: no type of theirs may be that of one.
@@ -207,23 +228,6 @@ func (c *Config) checkRequestType() []error {
 			deletion.TypePrefix, event.RequestType)}
 	}
 	return nil
-}
-
-func (c *Config) checkSink() []error {
-	var faults []error
-	if c.OutcomeSink == StdoutSink {
-		// A function cannot see what will invoke it, and behind a queue nobody reads its output.
-		if c.LambdaRuntimeAPI != "" && !c.AllowStdout {
-			faults = append(faults, errors.New("OUTCOME_SINK: stdout delivers no outcome of a queue in Lambda; "+
-				"want the ARN of an event bus, or ALLOW_STDOUT=true where the log is enough"))
-		}
-		return faults
-	}
-	if c.BusRegion() == "" {
-		return append(faults, fmt.Errorf("OUTCOME_SINK: %s; want stdout, or an ARN as arn:aws:events:<region>:<account>:event-bus/<name>",
-			shape(c.OutcomeSink)))
-	}
-	return append(faults, c.checkAWSKeys("OUTCOME_SINK")...)
 }
 
 // MemoryLedger is the LEDGER that lives in the process.
@@ -246,20 +250,6 @@ func (c *Config) checkLedger() []error {
 		return c.checkAWSKeys("LEDGER")
 	}
 }
-
-// checkAWSKeys says that the named variable needs the keys that Lambda sets.
-func (c *Config) checkAWSKeys(needed string) []error {
-	if c.AWSAccessKeyID == "" || c.AWSSecretAccessKey.IsZero() {
-		return []error{fmt.Errorf("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; %s needs them", needed)}
-	}
-	return nil
-}
-
-var busARN = regexp.MustCompile(`^arn:aws[a-z-]*:events:([a-z0-9-]+):\d{12}:event-bus/[/.\-_A-Za-z0-9]+$`)
-
-// BusRegion returns the AWS region of the event bus that OutcomeSink names, which may be
-// another than the function's; empty for another sink.
-func (c *Config) BusRegion() string { return group(busARN, c.OutcomeSink) }
 
 // group returns the first group of an expression, empty where s does not match it.
 func group(expression *regexp.Regexp, s string) string {

@@ -14,15 +14,18 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-const bus = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
+const (
+	bus   = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
+	queue = "arn:aws:sqs:eu-central-1:123456789012:requests"
+)
 
 // setenv leaves the environment with these variables and none else that a Config reads.
 func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") ||
-			name == "OUTCOME_SINK" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
+		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "OUTCOME_") ||
+			name == "REQUEST_SOURCES" || name == "REQUEST_TYPE" || name == "METRICS" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
 			t.Setenv(name, value) // so that it comes back after the test
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
@@ -77,7 +80,8 @@ func TestLoad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.Endpoints[c.Region] != tc.endpoint || c.Region != tc.region || c.OutcomeSink != tc.sink || c.Concurrency != 32 {
+			if c.Endpoints[c.Region] != tc.endpoint || c.Region != tc.region || c.OutcomeSink != tc.sink || c.Concurrency != 32 ||
+				c.RequestType != "dds.backup.deletion.requested.v1" {
 				t.Errorf("endpoint %q, region %q, sink %q, concurrency %d", c.Endpoints[c.Region], c.Region, c.OutcomeSink, c.Concurrency)
 			}
 			if printed := fmt.Sprintf("%+v %#v", *c, c); strings.Contains(printed, "do-not-print") {
@@ -129,8 +133,12 @@ func TestFaults(t *testing.T) {
 		"LEDGER":                                {"LEDGER": "redis://localhost"},
 		"LEDGER: ":                              {"LEDGER": "dynamodb://a/b"},
 		"AWS_REGION":                            {"LEDGER": "dynamodb://table"},
-		"AWS_ACCESS_KEY_ID, ":                   {"LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1"},
+		"AWS_ACCESS_KEY_ID, ":                   {"LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "ALLOW_STDOUT": "true"},
 		"DDS_RATE":                              {"DDS_RATE": "-1"},
+		"REQUEST_TYPE":                          {"REQUEST_TYPE": "dds.backup.deletion.accepted.v1"},
+		"METRICS":                               {"METRICS": "prometheus"},
+		"REQUEST_TYPE:":                         {"REQUEST_TYPE": strings.Repeat("t", 129)},
+		"REQUEST_TYPE: ":                        {"REQUEST_TYPE": "a\nb"},
 		"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": {"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "http://dds.example.com"},
 		"HUAWEICLOUD_SDK_PROJECT_ID":            {"HUAWEICLOUD_SDK_PROJECT_ID": "a/b"},
 		"DDS_REGION":                            {"DDS_REGION": "evil.example.com/"},
@@ -141,7 +149,15 @@ func TestFaults(t *testing.T) {
 		"DDS_CONCURRENCY:":                      {"DDS_CONCURRENCY": "1001"},
 		"OUTCOME_SINK: stdout":                  {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
 		"OUTCOME_SINK":                          {"OUTCOME_SINK": "arn:aws:events:eu-central-1:123456789012:rule/outcomes"},
-		"AWS_ACCESS_KEY_ID":                     {"OUTCOME_SINK": bus},
+		"AWS_ACCESS_KEY_ID":                     {"OUTCOME_SINK": bus, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
+		"OUTCOME_SOURCE":                        {"OUTCOME_SOURCE": "aws.dds"},
+		"OUTCOME_SOURCE:":                       {"OUTCOME_SOURCE": strings.Repeat("x", 257)},
+		"OUTCOME_HTTP_MODE":                     {"OUTCOME_HTTP_MODE": "batched"},
+		"OUTCOME_HTTP_TOKEN":                    {"OUTCOME_HTTP_TOKEN": "two lines\nX-Evil: 1"},
+		"OUTCOME_HTTP_SECRET":                   {"OUTCOME_HTTP_SECRET": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="},
+		"OUTCOME_HTTP_SECRET:":                  {"OUTCOME_HTTP_SECRET": "whsec_c2hvcnQ="},
+		"REQUEST_SOURCES":                       {"REQUEST_SOURCES": "requests"},
+		"OUTCOME_SINK: it is one":               {"OUTCOME_SINK": queue, "REQUEST_SOURCES": bus + "," + queue},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, valid(env))

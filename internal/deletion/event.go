@@ -118,9 +118,6 @@ func eventID(o *Outcome) string {
 	parts := []string{o.Request.ProjectID, o.Request.BackupID, string(o.Status)}
 	if !finalForBackup(o.Status) {
 		parts = append(parts, o.Request.Identity())
-		if o.Request.BackupID == "" && o.Request.Field != "" { // several of a list may name no backup
-			parts = append(parts, o.Request.Field)
-		}
 	}
 	digest := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(digest[:16])

@@ -23,6 +23,9 @@ type Request struct {
 	// Origin tells requests of one source and id apart, where the source does not give out the
 	// ids itself: the source attribute of a CloudEvent, the queue of a broker. Mostly empty.
 	Origin string
+	// MessageID is what the source calls the message that holds the request, which may hold several;
+	// empty where the request is all there is.
+	MessageID string
 	// Order is the same for requests that must be worked one after the other: a message group,
 	// a partition. Empty for the others, which are worked at once.
 	Order string
@@ -45,11 +48,12 @@ type Request struct {
 	Err *Error
 }
 
-// Identity is what makes two deliveries the same request.
+// Identity is what makes two deliveries the same request. Source, id and origin hold no control
+// characters, so that nothing else has the same.
 func (r *Request) Identity() string {
 	identity := string(r.Source) + "\x00" + r.ID
-	if r.Origin != "" {
-		identity += "\x00" + r.Origin
+	if r.Origin != "" || r.Field != "" {
+		identity += "\x00" + r.Origin + "\x00" + r.Field
 	}
 	return identity
 }

@@ -146,10 +146,6 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 			continue
 		}
 		target := request.target()
-		if len(groups[target]) == maxGroup {
-			outcomes[i] = failed(request, newError(ClassConflict, "too many requests for one backup in one batch"))
-			continue
-		}
 		if groups[target] == nil {
 			targets = append(targets, target)
 		}
@@ -164,7 +160,9 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	for _, target := range targets {
 		group := groups[target]
 		workers.Go(func() error {
-			s.work(ctx, stages, outcomes, group)
+			for part := range slices.Chunk(group, maxGroup) {
+				s.work(ctx, stages, outcomes, part)
+			}
 			return nil
 		})
 	}
@@ -190,10 +188,10 @@ func (s *Service) inOrder(ctx context.Context, stages stages, outcomes []Outcome
 	for _, i := range order {
 		o := &outcomes[i]
 		switch {
-		case stopped != nil && o.Request.ID != stopped.Request.ID:
+		case stopped != nil && o.Request.MessageID != stopped.Request.MessageID:
 			*o = failed(o.Request, &Error{
 				Class: stopped.Err.Class, RetryAfter: stopped.Err.RetryAfter,
-				Message: "it comes after a request of the same order that needs another try: " + stopped.Request.ID,
+				Message: "it comes after a request of the same order that needs another try: " + stopped.Request.MessageID,
 			})
 			continue
 		case o.Status == "":
@@ -232,7 +230,9 @@ func (s *Service) work(ctx context.Context, stages stages, outcomes []Outcome, g
 	if len(open) == 0 {
 		return
 	}
+	began := time.Now()
 	verdict := s.ask(deleting, outcomes[open[0]].Request, begun.MaybeSent, leaseEnd)
+	verdict.Took = time.Since(began)
 	for _, i := range open {
 		r := outcomes[i].Request
 		outcomes[i] = verdict.Outcome
@@ -259,7 +259,7 @@ func (s *Service) beginAll(ctx context.Context, until time.Time, outcomes []Outc
 			lease, leaseEnd = begun, end
 		case len(open) == 0:
 			*o = failed(o.Request, &Error{
-				Class: ClassConflict, Message: "another delivery of a request for this backup is being worked", RetryAfter: begun.BusyFor,
+				Class: ClassConflict, Message: "another delivery of a request for this backup is being worked", RetryAfter: max(begun.BusyFor, time.Second),
 			})
 			continue
 		}
@@ -488,6 +488,9 @@ func undelivered(o *Outcome, err error) {
 // requestAttrs are the log attributes of every line about a request.
 func requestAttrs(r *Request) []any {
 	attrs := []any{"request_id", r.ID, "source", string(r.Source), "project_id", r.ProjectID, "backup_id", r.BackupID}
+	if r.MessageID != "" && r.MessageID != r.ID {
+		attrs = append(attrs, "message_id", r.MessageID)
+	}
 	if r.TraceParent != "" {
 		attrs = append(attrs, "traceparent", r.TraceParent)
 	}
@@ -514,11 +517,20 @@ func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
 	if o.Event.ID != "" {
 		attrs = append(attrs, "event_id", o.Event.ID)
 	}
+	if o.Replayed {
+		attrs = append(attrs, "replayed", true)
+	}
+	if o.Took > 0 {
+		attrs = append(attrs, "dds_ms", o.Took.Milliseconds())
+	}
 	level := slog.LevelInfo
 	if o.Err != nil {
 		level = slog.LevelWarn
 		attrs = append(attrs, "class", string(o.Err.Class), "code", o.Err.Code, "error", o.Err.Message,
 			"http_status", o.Err.HTTPStatus, "dds_request_id", o.Err.DDSRequestID)
+		if o.Status == Retry {
+			attrs = append(attrs, "retry_after", int64(o.Err.RetryAfter.Seconds()))
+		}
 		if o.Err.Class == ClassInternal || o.Err.Class == ClassUndelivered {
 			level = slog.LevelError
 		}

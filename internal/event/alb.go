@@ -29,7 +29,7 @@ var albShape = shape{
 		if err := json.Unmarshal(payload, &p); err != nil {
 			return nil, err
 		}
-		r := newHTTPRequest(p.HTTPMethod, p.Headers, joined(p.MultiValue))
+		r := newHTTPRequest(p.HTTPMethod, joined(p.MultiValue), p.Headers)
 		r.path = p.Path
 		r.setBody(p.Body, p.IsBase64Encoded)
 		r.setID("", in)

@@ -94,7 +94,7 @@ func decodeFormat1(d *Decoder, payload []byte, _ object, in Invocation) (*Batch,
 	if err := json.Unmarshal(payload, &p); err != nil {
 		return nil, err
 	}
-	r := newHTTPRequest(p.HTTPMethod, p.Headers, joined(p.MultiValue))
+	r := newHTTPRequest(p.HTTPMethod, joined(p.MultiValue), p.Headers)
 	r.path = pathOf(p.Resource, p.PathParameters, p.Path, p.RequestContext.Stage)
 	r.setBody(p.Body, p.IsBase64Encoded)
 	r.setID(p.RequestContext.RequestID, in)
@@ -113,8 +113,8 @@ func pathOf(route string, parameters map[string]string, path, stage string) stri
 		}
 	}
 	if stage != "" && stage != "$default" {
-		if rest, ok := strings.CutPrefix(path, "/"+stage+"/"); ok {
-			path = "/" + rest
+		if rest, ok := strings.CutPrefix(path+"/", "/"+stage+"/"); ok {
+			return "/" + strings.TrimSuffix(rest, "/")
 		}
 	}
 	return path

@@ -2,7 +2,7 @@
 // deletion requests, and their outcomes into the reply that the source's protocol asks for.
 // It knows nothing of DDS and of no AWS client.
 //
-// Each family of sources has a file of its own, which ends in one entry of [shapes].
+// Each family of sources has a file of its own, and each source an entry in [shapes].
 package event
 
 import (
@@ -54,6 +54,7 @@ type Batch struct {
 	// Echoes are the ids of messages that hold outcome events of ours. They are taken as read.
 	Echoes []string
 
+	whole    bool // the source takes it back as a whole, or not at all
 	messages []message
 	reply    func(*Batch, []deletion.Outcome) ([]byte, error)
 }
@@ -71,21 +72,32 @@ type message struct {
 
 // add adds a message with what it asks for.
 func (b *Batch) add(m message, c content) {
-	if c.echo {
+	if c.echo != "" {
 		b.Echoes = append(b.Echoes, m.id)
-		c.requests = nil
 	}
-	if len(b.Requests)+len(c.requests) > maxRequests {
-		late := c.requests[0]
-		late.Err = &deletion.Error{
-			Class: deletion.ClassThrottled, RetryAfter: time.Minute,
-			Message: fmt.Sprintf("the messages before it ask for as many deletions as are worked at once, %d", maxRequests),
-		}
-		c.requests = []deletion.Request{late}
+	if len(c.requests) > 0 && len(b.Requests)+len(c.requests) > maxRequests {
+		c.requests = []deletion.Request{b.beyond(c.requests[0])}
 	}
 	m.first, m.count = len(b.Requests), len(c.requests)
+	for i := range c.requests {
+		c.requests[i].MessageID = m.id
+	}
 	b.Requests = append(b.Requests, c.requests...)
 	b.messages = append(b.messages, m)
+}
+
+// beyond is a request for more than is worked at once. It waits; but where the whole batch would
+// come again with it, it would always be the one too much, and so can only be refused.
+func (b *Batch) beyond(r deletion.Request) deletion.Request {
+	r.BackupID = ""
+	r.Err = &deletion.Error{
+		Class: deletion.ClassThrottled, RetryAfter: time.Minute,
+		Message: fmt.Sprintf("with the messages before it, it asks for more than %d deletions", maxRequests),
+	}
+	if b.whole {
+		r.Err.Class, r.Err.RetryAfter = deletion.ClassInvalid, 0
+	}
+	return r
 }
 
 // Reply returns what the source gets back for the outcomes of the batch's requests, given in
@@ -200,4 +212,10 @@ func unknown(message string) *FunctionError {
 // Panicked returns the error of an invocation that met a bug of this program.
 func Panicked() *FunctionError {
 	return &FunctionError{Type: policyOf(deletion.ClassInternal).name, Message: "the function panicked"}
+}
+
+// Misconfigured returns the error of an invocation whose outcomes would reach nobody, so that
+// nothing is worked.
+func Misconfigured() *FunctionError {
+	return &FunctionError{Type: policyOf(deletion.ClassUndelivered).name, Message: "OUTCOME_SINK is the source of the requests, so nobody would get their outcomes"}
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -91,13 +89,13 @@ func TestDecode(t *testing.T) {
 		payload []byte
 		want    deletion.Request
 	}{
-		"direct":                  {[]byte(`{"backup_id":"` + backup + `"}`), deletion.Request{ID: "invocation", Source: "direct", BackupID: backup}},
-		"direct, DDS's spelling":  {[]byte(`{"backups_id":"` + backup + `"}`), deletion.Request{ID: "invocation", Source: "direct", BackupID: backup, Field: "backups_id"}},
-		"direct with a project":   {[]byte(" {\n\"project_id\":\"" + project + `","backup_id":"` + backup + "\"}\n"), deletion.Request{ID: "invocation", Source: "direct", BackupID: backup, ProjectID: project}},
-		"direct, more members":    {[]byte(`{"x":[1,{"backup_id":"no"}],"backup_id":"` + backup + `","y":-1.5e3}`), deletion.Request{ID: "invocation", Source: "direct", BackupID: backup}},
-		"direct, escaped":         {[]byte(`{"backup\u005fid":"\u0038d9586c40b33449a815518d4635a2cd9br02"}`), deletion.Request{ID: "invocation", Source: "direct", BackupID: backup}},
-		"sqs":                     {marshal(t, sqs(`{"backup_id":"`+backup+`"}`)), deletion.Request{ID: "message-0", Source: "sqs", BackupID: backup}},
-		"sqs with a trace":        {marshal(t, withTrace), deletion.Request{ID: "message-0", Source: "sqs", BackupID: backup, TraceParent: trace}},
+		"direct":                  {[]byte(`{"backup_id":"` + backup + `"}`), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup}},
+		"direct, DDS's spelling":  {[]byte(`{"backups_id":"` + backup + `"}`), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup, Field: "backups_id"}},
+		"direct with a project":   {[]byte(" {\n\"project_id\":\"" + project + `","backup_id":"` + backup + "\"}\n"), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup, ProjectID: project}},
+		"direct, more members":    {[]byte(`{"x":[1,{"backup_id":"no"}],"backup_id":"` + backup + `","y":-1.5e3}`), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup}},
+		"direct, escaped":         {[]byte(`{"backup\u005fid":"\u0038d9586c40b33449a815518d4635a2cd9br02"}`), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup}},
+		"sqs":                     {marshal(t, sqs(`{"backup_id":"`+backup+`"}`)), deletion.Request{ID: "message-0", MessageID: "message-0", Source: "sqs", BackupID: backup}},
+		"sqs with a trace":        {marshal(t, withTrace), deletion.Request{ID: "message-0", MessageID: "message-0", Source: "sqs", BackupID: backup, TraceParent: trace}},
 		"http":                    {marshal(t, httpAPI("DELETE", "/backups/"+backup, "")), deletion.Request{ID: "api-request", Source: "apigateway-http", BackupID: backup}},
 		"http, DDS's path":        {marshal(t, httpAPI("DELETE", "/v3/"+project+"/backups/"+backup, "")), deletion.Request{ID: "api-request", Source: "apigateway-http", ProjectID: project, BackupID: backup}},
 		"http, stage and slash":   {marshal(t, staged), deletion.Request{ID: "api-request", Source: "apigateway-http", BackupID: backup, TraceParent: trace}},
@@ -174,17 +172,26 @@ func TestBadBodies(t *testing.T) {
 func TestEchoes(t *testing.T) {
 	quoted := string(marshal(t, outcomeEvent))
 	for name, body := range map[string]string{
-		"bare":               outcomeEvent,
-		"the data alone":     outcomeData,
-		"a rejection's data": `{"request_id":"m","project_id":"p","status":"rejected","error":{"class":"invalid","message":"m"}}`,
-		"on a bus":           `{"version":"0","id":"i","detail-type":"dds.backup.deletion.accepted.v1","source":"dds-backup-delete","detail":` + outcomeEvent + `}`,
-		"in a notification":  `{"Type":"Notification","TopicArn":"arn","Message":` + quoted + `}`,
-		"with a backup_id":   `{"type":"dds.backup.deletion.not_found.v1","backup_id":"a"}`,
-		"detail alone":       `{"detail":` + outcomeData + `}`,
-		"data alone":         `{"data":` + outcomeData + `}`,
-		"a list":             `[` + outcomeData + `,` + outcomeData + `]`,
-		"a dry run's":        `{"type":"dds.backup.deletion.simulated.v1"}`,
-		"bus in a topic":     string(marshal(t, map[string]string{"Type": "Notification", "TopicArn": "arn", "Message": `{"detail-type":"dds.backup.deletion.accepted.v1","detail":` + outcomeEvent + `}`})),
+		"bare":                outcomeEvent,
+		"the data alone":      outcomeData,
+		"a rejection's data":  `{"request_id":"m","project_id":"p","status":"rejected","error":{"class":"invalid","message":"m"}}`,
+		"on a bus":            `{"version":"0","id":"i","detail-type":"dds.backup.deletion.accepted.v1","source":"dds-backup-delete","detail":` + outcomeEvent + `}`,
+		"in a notification":   `{"Type":"Notification","TopicArn":"arn","Message":` + quoted + `}`,
+		"with a backup_id":    `{"type":"dds.backup.deletion.not_found.v1","backup_id":"a"}`,
+		"detail alone":        `{"detail":` + outcomeData + `}`,
+		"data alone":          `{"data":` + outcomeData + `}`,
+		"a list":              `[` + outcomeData + `,` + outcomeData + `]`,
+		"a dry run's":         `{"type":"dds.backup.deletion.simulated.v1"}`,
+		"cut off":             outcomeEvent[:len(outcomeEvent)-5],
+		"written out":         "{\n  \"type\" : \"dds.backup.deletion.accepted.v1\",\n  \"backup_id\": \"a\"}",
+		"in a text":           quoted,
+		"in a text in a text": string(marshal(t, quoted)),
+		"of a pipe":           `{"messageId":"m","body":` + quoted + `,"eventSource":"aws:sqs"}`,
+		"of a pipe, listed":   `[{"messageId":"m","body":` + quoted + `}]`,
+		"of a transformer":    `{"event":` + outcomeEvent + `,"rule":"r"}`,
+		"a queue's event":     string(marshal(t, sqs(outcomeEvent))),
+		"a call":              string(marshal(t, httpAPI("POST", "/deletions", outcomeEvent))),
+		"bus in a topic":      string(marshal(t, map[string]string{"Type": "Notification", "TopicArn": "arn", "Message": `{"detail-type":"dds.backup.deletion.accepted.v1","detail":` + outcomeEvent + `}`})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			batch, err := decode(marshal(t, sqs(`{"backup_id":"first"}`, body, `{"backup_id":"last"}`)))
@@ -208,7 +215,6 @@ func TestEchoes(t *testing.T) {
 		`{"backup_id":5,"because":"dds.backup.deletion.not_found.v1"}`,
 		`{"backup_id":"a","region":null,"notify":["dds.backup.deletion.accepted.v1"]}`,
 		`{"backup_id":"a","request_id":"mine","status":"accepted"}`,
-		outcomeEvent[:len(outcomeEvent)-5],
 	} {
 		if _, r := decodeOne(t, marshal(t, sqs(body))); r.Err == nil {
 			t.Errorf("%s was taken", body)
@@ -347,44 +353,4 @@ func TestManyMembers(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "more than 10000 members") {
 		t.Errorf("error %v", err)
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	files, err := filepath.Glob("../../events/*.json")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no sample events: %v", err)
-	}
-	for _, name := range files {
-		payload, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(payload)
-	}
-	for _, tc := range badBodies {
-		f.Add([]byte(tc.body))
-		f.Add(marshal(f, sqs(tc.body)))
-	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		batch, err := decode(payload)
-		if err != nil {
-			return
-		}
-		outcomes := make([]deletion.Outcome, len(batch.Requests))
-		for i, r := range batch.Requests {
-			if r.ID == "" || r.Source == "" {
-				t.Errorf("request %d has no id or source", i)
-			}
-			if r.Err != nil && r.BackupID != "" {
-				t.Errorf("request %d is refused and names a backup", i)
-			}
-			outcomes[i] = deletion.Outcome{
-				Request: r, Status: deletion.Retry, Err: &deletion.Error{Class: deletion.ClassUnavailable},
-			}
-		}
-		reply, err := batch.Reply(outcomes)
-		if err == nil && !json.Valid(reply) {
-			t.Errorf("reply %q is not JSON", reply)
-		}
-	})
 }

@@ -19,8 +19,8 @@ var directShape = shape{
 	},
 	decode: func(d *Decoder, payload []byte, _ object, in Invocation) (*Batch, error) {
 		c := d.readList(payload, deletion.Request{ID: in.ID})
-		if c.echo {
-			return nil, errors.New(c.requests[0].Err.Message)
+		if c.echo != "" {
+			return nil, errors.New(c.echo)
 		}
 		batch := &Batch{reply: replyCaller}
 		if c.list {
@@ -64,19 +64,24 @@ func replyList(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 // where that helps, else with the result, which a destination of the function may want. What
 // was done before is not done again.
 func replyResult(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
-	if err := longest(outcomes); err != nil {
-		jobID := ""
-		for i := range outcomes {
-			if outcomes[i].Err == err {
-				jobID = outcomes[i].JobID
-			}
-		}
-		return nil, failed(err, jobID)
+	if err := failure(outcomes); err != nil {
+		return nil, err
 	}
 	if len(outcomes) == 1 {
 		return json.Marshal(outcomes[0].Data())
 	}
 	return json.Marshal(resultsOf(outcomes))
+}
+
+// failure returns the error of an invocation of which something must be tried again; nil of another.
+func failure(outcomes []deletion.Outcome) error {
+	err := longest(outcomes)
+	for i := range outcomes {
+		if err != nil && outcomes[i].Err == err {
+			return failed(err, outcomes[i].JobID)
+		}
+	}
+	return nil
 }
 
 // failed returns the error of an invocation for that of a request.

@@ -1,7 +1,9 @@
 package event
 
 import (
+	"regexp"
 	"strings"
+	"sync"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -11,75 +13,66 @@ var published = []deletion.Status{
 	deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated,
 }
 
-// isEcho reports whether a body that is no request is an outcome event of ours, or its data,
-// bare or in an envelope of a bus, a topic, a destination or a list. To reject it would publish
-// another event, which would come back the same way: a loop without end. So it is left alone.
-func isEcho(body []byte) bool {
-	const layers = 5 * (maxEnvelopes + 1) // an envelope is up to five layers of objects and lists
-	return parse(body) == nil && echoes(body, layers)
-}
-
-func echoes(value []byte, layers int) bool {
-	if layers == 0 {
-		return false
-	}
-	if list, err := arrayOf(value); err == nil {
-		for _, element := range list {
-			if echoes(element, layers-1) {
-				return true
-			}
-		}
-		return false
-	}
-	members, err := objectOf(value)
-	if err != nil {
-		return false
-	}
-	if isOutcomeData(members) || hasOutcomeType(members) {
+// isEcho reports whether a text that is no request is an outcome event of ours, or its data, in
+// whatever wrapping. To reject it would publish another event, which would come back the same
+// way: a loop without end. So it is left alone.
+//
+// The wrapping may be of a form that nobody foresaw, so it is not opened: the members that make
+// an outcome are looked for in the text, however often its quotes were escaped.
+func isEcho(text []byte) bool {
+	marks := outcomeMarks()
+	if marks.eventType.Match(text) {
 		return true
 	}
-	for _, envelope := range []string{"detail", "data", "requestPayload", "responsePayload", "results", "Records", "Sns"} {
-		if inner, ok := members.get(envelope); ok && echoes(inner, layers-1) {
-			return true
+	for _, member := range marks.data {
+		if !member.Match(text) {
+			return false
 		}
 	}
-	message, ok := members.text("Message") // a topic's message is text
-	return ok && parse([]byte(message)) == nil && echoes([]byte(message), layers-1)
+	return true
 }
 
-// hasOutcomeType reports whether an event has a type of ours, by CloudEvents or by EventBridge.
-func hasOutcomeType(members object) bool {
-	for _, name := range []string{"type", "detail-type"} {
-		if eventType, _ := members.text(name); isOutcomeType(eventType) {
-			return true
-		}
-	}
-	return false
+// marks are what an outcome is known by: the type of the event, or all of these members of its data.
+type marks struct {
+	eventType *regexp.Regexp
+	data      []*regexp.Regexp
 }
+
+// outcomeMarks compiles the marks when they are first needed, which is seldom.
+var outcomeMarks = sync.OnceValue(func() marks {
+	statuses := make([]string, len(published))
+	for i, s := range published {
+		statuses[i] = string(s)
+	}
+	const colon = `\\*"(?:\s|\\+[nrt])*:(?:\s|\\+[nrt])*`
+	oneOf := "(?:" + strings.Join(statuses, "|") + ")"
+	return marks{
+		eventType: regexp.MustCompile(`type` + colon + `\\*"` + regexp.QuoteMeta(deletion.TypePrefix) + oneOf + `\.v1\\*"`),
+		data: []*regexp.Regexp{
+			regexp.MustCompile(`"status` + colon + `\\*"` + oneOf + `\\*"`), regexp.MustCompile(`"request_id` + colon), regexp.MustCompile(`"project_id` + colon),
+		},
+	}
+})
 
 // isOutcomeType reports whether a type is one of ours.
 func isOutcomeType(eventType string) bool {
-	rest, ours := strings.CutPrefix(eventType, deletion.TypePrefix)
-	if !ours {
-		return false
-	}
 	for _, status := range published {
-		if rest == string(status)+".v1" {
+		if eventType == deletion.EventType(status) {
 			return true
 		}
 	}
 	return false
 }
 
-// isOutcomeData reports whether an object is the data of an outcome event.
-func isOutcomeData(members object) bool {
-	_, hasID := members.text("request_id")
-	_, hasProject := members.text("project_id")
-	got, _ := members.text("status")
-	for _, status := range published {
-		if hasID && hasProject && got == string(status) {
-			return true
+// judge leaves alone what is no request because it is an outcome event of ours.
+func judge(c content, text []byte) content {
+	for i := range c.requests {
+		if c.requests[i].Err == nil {
+			return c
 		}
 	}
-	return false
+	if !isEcho(text) {
+		return c
+	}
+	return content{list: c.list, echo: c.requests[0].Err.Message}
 }

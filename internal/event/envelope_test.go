@@ -87,11 +87,14 @@ func TestEnvelopes(t *testing.T) {
 					want.Order = "requests-0"
 					want.Origin = cmpOr(want.Origin, "arn:aws:kafka:eu-central-1:123456789012:cluster/c/1")
 				case "rabbitmq":
-					want.Origin = cmpOr(want.Origin, "requests::/")
+					want.Origin = cmpOr(want.Origin, "arn:aws:mq:eu-central-1:123456789012:broker:b:1 requests::/")
 				}
-				want.ID = cmpOr(want.ID, map[deletion.Source]string{
+				id := map[deletion.Source]string{
 					"sqs": "message-0", "apigateway-http": "api-request", "rabbitmq": "rabbit-0", "kafka": "requests-0@100",
-				}[source])
+				}[source]
+				if want.ID = cmpOr(want.ID, id); source != "apigateway-http" {
+					want.MessageID = id
+				}
 				_, got := decodeOne(t, payload)
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s: request (-want +got):\n%s", source, diff)
@@ -115,9 +118,10 @@ func TestForeignEvents(t *testing.T) {
 		"bus event of another":    {busEvent("Backup Created", plain), `an event of detail-type "Backup Created"`},
 		"event of another on bus": {busEvent(event.RequestType, cloudEvent("com.example", plain)), `a CloudEvent of type "com.example"`},
 		"an older specversion":    {strings.Replace(cloudEvent(event.RequestType, plain), `"1.0"`, `"0.3"`, 1), `specversion: "0.3", want "1.0"`},
-		"no event id":             {strings.Replace(cloudEvent(event.RequestType, plain), `"event-7"`, `""`, 1), "id: 0 bytes, want 1 to 1024"},
-		"no event source":         {strings.Replace(cloudEvent(event.RequestType, plain), `"/teams/dba"`, `5`, 1), "source: 0 bytes"},
-		"a long event id":         {strings.Replace(cloudEvent(event.RequestType, plain), `event-7`, strings.Repeat("i", 1025), 1), "id: 1025 bytes"},
+		"no event id":             {strings.Replace(cloudEvent(event.RequestType, plain), `"event-7"`, `""`, 1), "id: 0 characters, want 1 to 1024"},
+		"no event source":         {strings.Replace(cloudEvent(event.RequestType, plain), `"/teams/dba"`, `5`, 1), "source: 0 characters"},
+		"a long event id":         {strings.Replace(cloudEvent(event.RequestType, plain), `event-7`, strings.Repeat("i", 1025), 1), "id: 1025 characters"},
+		"an event id of controls": {strings.Replace(cloudEvent(event.RequestType, plain), `event-7`, `a\u0000b`, 1), "no control characters"},
 		"data that is a text":     {cloudEvent(event.RequestType, `"`+backup+`"`), "data: a JSON string, want a JSON object"},
 		"data that is an event":   {cloudEvent(event.RequestType, cloudEvent(event.RequestType, plain)), "it is an event of type"},
 		"no data":                 {`{"specversion":"1.0","id":"i","source":"s","type":"` + event.RequestType + `"}`, "data: missing"},
@@ -127,13 +131,18 @@ func TestForeignEvents(t *testing.T) {
 		"a schedule without more": {busEvent("Scheduled Event", `"{}"`), `detail-type "Scheduled Event"`},
 		"a detail that is a text": {busEvent(event.RequestType, `"{}"`), "detail: a JSON string"},
 		"a topic's other news":    {`{"Type":"SubscriptionConfirmation","TopicArn":"arn","Message":"{}","backup_id":"a"}`, "an envelope"},
-		"a message that is none":  {notification(t, "hello"), "Message: malformed JSON"},
+		"a message that is none":  {notification(t, "hello"), "Message is malformed JSON"},
 		"a message no text":       {`{"Type":"Notification","TopicArn":"arn","Message":{"backup_id":"a"}}`, "Message: missing or no string"},
 		"too many envelopes": {
 			notification(t, notification(t, notification(t, notification(t, notification(t, notification(t, plain)))))), "more than 5 envelopes",
 		},
-		"what an invocation returned": {destination("Success", plain, `{"ok":true}`), "backup_id: missing"},
-		"an invocation without event": {destination("RetriesExhausted", `null`, plain), "requestPayload: a JSON null"},
+		"what an invocation returned":             {destination("Success", plain, `{"ok":true}`), "backup_id: missing"},
+		"a mistake of who was told of an outcome": {destination("Success", outcomeEvent, `{"backup_id":"a","region":""}`), "region: a JSON string"},
+		"a list of nothing that failed":           {destination("RetriesExhausted", `[]`, `null`), "requestPayload is an array of 0 elements"},
+		"six envelopes deep in lists": {
+			destination("Success", `0`, `[`+destination("Success", `0`, `[`+destination("Success", `0`, `[`+destination("Success", `0`, `[`+destination("Success", `0`, `[`+destination("Success", `0`, plain)+`]`)+`]`)+`]`)+`]`)+`]`), "more than 5 envelopes",
+		},
+		"an invocation without event": {destination("RetriesExhausted", `null`, plain), "requestPayload is a JSON null"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, got := decodeOne(t, marshal(t, sqs(tc.body)))
@@ -174,10 +183,10 @@ func TestNoOutcomeIsARequest(t *testing.T) {
 		forms := []string{outcome, data, busEvent(deletion.EventType(status), outcome), `{"results":[` + data + `]}`}
 		for range 2 { // what wraps it, and what wraps that
 			for _, form := range forms {
-				if !strings.HasPrefix(form, "[") {
+				if strings.HasPrefix(form, "{") {
 					forms = append(forms, destination("RetriesExhausted", string(sns(t, form)), `null`))
 				}
-				forms = append(forms, notification(t, form), busEvent(event.RequestType, form), busEvent("x", form), cloudEvent(event.RequestType, form),
+				forms = append(forms, `{"event":`+form+`}`, string(marshal(t, form)), `{"messageId":"m","body":`+string(marshal(t, form))+`}`, notification(t, form), busEvent(event.RequestType, form), busEvent("x", form), cloudEvent(event.RequestType, form),
 					cloudEvent("x", form), destination("Success", `{}`, form), destination("RetriesExhausted", form, `null`), "["+form+"]")
 			}
 		}
@@ -217,7 +226,7 @@ func everySource(tb testing.TB, body string) [][]byte {
 		marshal(tb, httpAPI(http.MethodPost, "/deletions", body)), marshal(tb, encoded), marshal(tb, structured), marshal(tb, inBatch), marshal(tb, binary),
 		marshal(tb, restAPI(http.MethodPost, "/deletions", body)), marshal(tb, alb(http.MethodPost, "/deletions", body)),
 	}
-	if !strings.HasPrefix(body, "[") {
+	if strings.HasPrefix(body, "{") {
 		payloads = append(payloads, []byte(destination("Success", `{}`, body)), []byte(busEvent(event.RequestType, body)))
 	}
 	return payloads
@@ -230,13 +239,13 @@ func TestLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	of := func(field, id string) deletion.Request {
-		return deletion.Request{ID: "message-1", Source: "sqs", ProjectID: project, BackupID: id, Field: field}
+		return deletion.Request{ID: "message-1", MessageID: "message-1", Source: "sqs", ProjectID: project, BackupID: id, Field: field}
 	}
 	wrong := of("", "")
 	wrong.ProjectID = ""
 	wrong.Err = &deletion.Error{Class: deletion.ClassInvalid, Message: "backup_ids[2]: a JSON number, want a string"}
 	want := []deletion.Request{
-		{ID: "message-0", Source: "sqs", BackupID: backup}, of("backup_ids[0]", "a"), of("backup_ids[1]", "b/c"), wrong, of("backup_ids[3]", "d"),
+		{ID: "message-0", MessageID: "message-0", Source: "sqs", BackupID: backup}, of("backup_ids[0]", "a"), of("backup_ids[1]", "b/c"), wrong, of("backup_ids[3]", "d"),
 	}
 	if diff := cmp.Diff(want, batch.Requests); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
@@ -278,7 +287,8 @@ func TestListOfACall(t *testing.T) {
 		}
 	}
 	for body, says := range map[string]string{
-		"[]": "an array of 0 elements, want 1 to 1000",
+		`[[` + plain + `]]`: "it is a JSON array",
+		"[]":                "an array of 0 elements, want 1 to 1000",
 		"[" + strings.Repeat(plain+",", 1000) + plain + "]":                       "an array of 1001 elements",
 		`[{"backup_ids":["a"` + strings.Repeat(`,"a"`, 999) + `]},` + plain + `]`: "more than 1000 deletions",
 	} {
@@ -294,11 +304,11 @@ func TestTooManyRequestsAreGivenBack(t *testing.T) {
 	for range 11 {
 		bodies = append(bodies, list)
 	}
-	batch, err := decode(marshal(t, sqs(append(bodies, plain)...)))
+	batch, err := decode(marshal(t, sqs(append(bodies, plain, outcomeEvent)...)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(batch.Requests) != 10_002 {
+	if len(batch.Requests) != 10_002 || len(batch.Echoes) != 1 {
 		t.Fatalf("%d requests", len(batch.Requests))
 	}
 	for _, r := range batch.Requests[10_000:] {
@@ -328,10 +338,10 @@ func TestTraceHeaders(t *testing.T) {
 			t.Errorf("%s: %v, want %v", batch.Source, got, want)
 		}
 	}
-	for _, bad := range []string{"", "x", "Root=" + strings.Repeat("1", 300), "Root=1\n"} {
-		batch, err := new(event.Decoder).Decode([]byte(plain), event.Invocation{ID: "i", TraceHeader: bad})
-		if err != nil || batch.Requests[0].TraceHeader != "" {
-			t.Errorf("%q was taken: %v", bad, err)
+	for header, taken := range map[string]bool{"Self=1-2;Root=1-3": true, "": false, "x": false, "Root=" + strings.Repeat("1", 300): false, "Root=1\n": false} {
+		batch, err := new(event.Decoder).Decode([]byte(plain), event.Invocation{ID: "i", TraceHeader: header})
+		if err != nil || (batch.Requests[0].TraceHeader == header && header != "") != taken {
+			t.Errorf("%q: %q, error %v, want it taken: %v", header, batch.Requests[0].TraceHeader, err, taken)
 		}
 	}
 }
@@ -349,4 +359,46 @@ func sns(tb testing.TB, messages ...string) []byte {
 		})
 	}
 	return marshal(tb, e)
+}
+
+// An outcome of ours among others is left alone, and they are not.
+func TestOutcomesAmongRequests(t *testing.T) {
+	for name, body := range map[string]string{
+		"in a list of a destination": destination("Success", `{}`, `[`+plain+`,`+outcomeData+`]`),
+		"beside a list":              `{"backup_ids":["` + backup + `",5],"because":{"type":"dds.backup.deletion.accepted.v1"}}`,
+	} {
+		batch, err := decode(marshal(t, sqs(body)))
+		if err != nil || len(batch.Requests) == 0 || batch.Requests[0].BackupID != backup {
+			t.Errorf("%s: requests %+v, error %v", name, batch.Requests, err)
+		}
+	}
+	// A caller is told, and nothing is worked.
+	for _, payload := range [][]byte{[]byte(`[` + plain + `,` + outcomeData + `]`), marshal(t, httpAPI("POST", "/deletions", `[`+plain+`,`+outcomeData+`]`))} {
+		batch, err := decode(payload)
+		if err == nil && len(batch.Requests) != 0 {
+			t.Errorf("requests %+v", batch.Requests)
+		}
+	}
+	// What holds a request and an outcome is one or the other, and never a panic.
+	const both = `{"backup_ids":["` + backup + `",5],"data":{"type":"dds.backup.deletion.accepted.v1"}}`
+	for _, payload := range everySource(t, both) {
+		if batch, err := decode(payload); err == nil && len(batch.Requests) != 2 && len(batch.Echoes) != 1 && batch.Limit == 0 {
+			t.Errorf("%s: requests %+v", payload, batch.Requests)
+		}
+	}
+}
+
+// Whatever is sent is read in time that grows with its size alone.
+func TestReadingIsLinear(t *testing.T) {
+	nested := func(levels int) string {
+		return strings.Repeat(`[{"requestContext":{"functionArn":1},"requestPayload":`, levels) + "[" + outcomeData + "]" + strings.Repeat("}]", levels)
+	}
+	const small = 500
+	cost := func(levels int) float64 {
+		payload := []byte(nested(levels))
+		return testing.AllocsPerRun(1, func() { _, _ = decode(payload) })
+	}
+	if few, many := cost(small), cost(8*small); many > 16*few {
+		t.Errorf("%v allocations for %d levels, %v for %d", few, small, many, 8*small)
+	}
 }

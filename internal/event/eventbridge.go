@@ -5,22 +5,12 @@ import "dds-backup-delete/internal/deletion"
 // SourceEventBridge is an event of an Amazon EventBridge bus.
 const SourceEventBridge deletion.Source = "eventbridge"
 
-// SourceCloudEvents is a CloudEvent in structured mode that is the payload itself.
-const SourceCloudEvents deletion.Source = "cloudevents"
-
 // https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html and
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html; a schedule
 // sends its input as it is, so that comes as a direct call.
 var eventBridgeShape = shape{
 	source: SourceEventBridge,
 	fits:   func(members object) bool { return members.has("detail-type") && members.has("detail") },
-	decode: decodeEvent,
-}
-
-// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
-var cloudEventShape = shape{
-	source: SourceCloudEvents,
-	fits:   func(members object) bool { return members.has("specversion") && members.has("type") },
 	decode: decodeEvent,
 }
 

@@ -121,7 +121,7 @@ func (d *Decoder) route(r *httpRequest) (ask, *httpReply) {
 		return ask{}, reply
 	case allow == http.MethodPost:
 		return d.routeBody(r, path == "")
-	case r.headers["ce-specversion"] != "": // whoever sent it told others of something, and did not ask us
+	case r.binary(): // whoever sent it told others of something, and did not ask us
 		request = refuse(r.base(), "it is a CloudEvent, want a plain request").requests[0]
 	}
 	return ask{[]deletion.Request{request}, answerOne}, nil
@@ -129,11 +129,9 @@ func (d *Decoder) route(r *httpRequest) (ask, *httpReply) {
 
 // routeBody finds what the body of a POST asks for.
 func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
-	media, _, err := mime.ParseMediaType(r.headers["content-type"])
-	inBinary := r.headers["ce-specversion"] != ""
-	known := media == mediaEvent || media == mediaEventBatch || (media == mediaJSON && (inBinary || !onlyEvents)) || (inBinary && media == "")
+	media := r.media(onlyEvents)
 	switch {
-	case !known || (err != nil && media != ""):
+	case media == "":
 		reply := r.failure(http.StatusUnsupportedMediaType, "want Content-Type: "+mediaJSON+" (below /deletions) or a CloudEvent")
 		reply.header["Accept"] = acceptedInBodies
 		return ask{}, reply
@@ -141,25 +139,15 @@ func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
 		return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes, want %d at most", len(r.body), MaxHTTPBody))
 	case r.bodyErr != "":
 		return ask{refuse(r.base(), r.bodyErr).requests, answerOne}, nil
-	case inBinary || media == mediaEvent:
-		return d.routeEvents(r, []json.RawMessage{r.body}, inBinary)
 	case media == mediaEventBatch:
-		if err := parse(r.body); err != nil {
-			return ask{}, r.failure(http.StatusBadRequest, "the body is "+err.Error())
-		}
-		events, err := arrayOf(r.body)
-		if err == nil && len(events) > maxList {
-			err = fmt.Errorf("%d events, want %d at most", len(events), maxList)
-		}
-		if err != nil {
-			return ask{}, r.failure(http.StatusBadRequest, "the body is "+err.Error())
-		}
-		return d.routeEvents(r, events, false)
+		return d.routeBatch(r)
+	case media == mediaEvent || r.binary():
+		return d.routeEvents(r, []json.RawMessage{r.body})
 	}
 	c := d.readList(r.body, r.base())
 	switch {
-	case c.echo:
-		return ask{}, r.failure(http.StatusBadRequest, c.requests[0].Err.Message)
+	case c.echo != "":
+		return ask{}, r.failure(http.StatusBadRequest, c.echo)
 	case c.list:
 		return ask{c.requests, answerList}, nil
 	default:
@@ -167,36 +155,88 @@ func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
 	}
 }
 
+// attributes are those of a CloudEvent in binary mode; none of a call that is not one. The other
+// modes have a type of their own.
+func (r *httpRequest) attributes() map[string]string {
+	if strings.HasPrefix(r.headers["content-type"], "application/cloudevents") {
+		return nil
+	}
+	found := make(map[string]string)
+	for name, value := range r.headers {
+		if attribute, ok := strings.CutPrefix(name, "ce-"); ok {
+			found[attribute] = decodeHeader(value)
+		}
+	}
+	return found
+}
+
+// binary reports whether a call is a CloudEvent in binary mode.
+func (r *httpRequest) binary() bool { return len(r.attributes()) > 0 }
+
+// media is the media type of a body that can be read, and empty of another. An event in binary
+// mode may leave out that it is JSON.
+func (r *httpRequest) media(onlyEvents bool) string {
+	given := r.headers["content-type"]
+	if given == "" && r.binary() {
+		return mediaJSON
+	}
+	media, _, err := mime.ParseMediaType(given)
+	switch {
+	case err != nil:
+		return ""
+	case media == mediaJSON && onlyEvents && !r.binary():
+		return ""
+	case media == mediaJSON, media == mediaEvent, media == mediaEventBatch:
+		return media
+	default:
+		return ""
+	}
+}
+
+// routeBatch reads CloudEvents in batch mode.
+func (d *Decoder) routeBatch(r *httpRequest) (ask, *httpReply) {
+	var events []json.RawMessage
+	err := parse(r.body)
+	if err == nil {
+		events, err = arrayOf(r.body)
+	}
+	if err == nil && len(events) > maxList {
+		err = fmt.Errorf("%d events, want %d at most", len(events), maxList)
+	}
+	if err != nil {
+		return ask{}, r.failure(http.StatusBadRequest, "the body is "+err.Error())
+	}
+	return d.routeEvents(r, events)
+}
+
 // routeEvents reads CloudEvents. Events of ours among them are left alone.
-func (d *Decoder) routeEvents(r *httpRequest, events []json.RawMessage, inBinary bool) (ask, *httpReply) {
-	header := func(name string) string {
-		if !inBinary {
-			return ""
-		}
-		return decodeHeader(r.headers["ce-"+name])
-	}
+func (d *Decoder) routeEvents(r *httpRequest, events []json.RawMessage) (ask, *httpReply) {
 	var a ask
+	attributes := r.attributes()
 	several := len(events) != 1
-	for _, body := range events {
-		c := d.readBinary(body, r.base(), header)
-		if !inBinary && !isEvent(body) {
-			c = checked(refuse(r.base(), "the body is no CloudEvent in structured mode, as its Content-Type says"), body)
+	for i, body := range events {
+		base := r.base()
+		if several {
+			base.Field = "[" + strconv.Itoa(i) + "]"
 		}
-		if several = several || c.list; !c.echo {
-			a.requests = append(a.requests, c.requests...)
-		} else if !several {
-			return ask{}, r.failure(http.StatusBadRequest, c.requests[0].Err.Message)
+		c := d.readBinary(body, base, attributes)
+		if len(attributes) == 0 && !isEvent(body) {
+			c = judge(refuse(base, "the body is no CloudEvent in structured mode, as its Content-Type says"), body)
 		}
-	}
-	if len(a.requests) > maxRequests {
-		return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the events ask for more than %d deletions", maxRequests))
+		several = several || c.list
+		if c.echo != "" && !several {
+			return ask{}, r.failure(http.StatusBadRequest, c.echo)
+		}
+		if a.requests = append(a.requests, c.requests...); len(a.requests) > maxList {
+			return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the events ask for more than %d deletions", maxList))
+		}
 	}
 	a.answer = func(outcomes []deletion.Outcome) *httpReply { return r.answerEvents(outcomes, several) }
 	return a, nil
 }
 
-// isEvent reports whether a body is a CloudEvent in structured mode, or no JSON at all, which
-// is told elsewhere.
+// isEvent reports whether a body is a CloudEvent in structured mode, or no JSON object at all,
+// which is told elsewhere.
 func isEvent(body []byte) bool {
 	members, err := parseObject(body)
 	return err != nil || members.has("specversion")
@@ -209,129 +249,6 @@ func unescape(segment string) string {
 		return plain
 	}
 	return segment // it holds a "%", which no id does
-}
-
-// httpReply is an HTTP response before it takes the form of its source.
-type httpReply struct {
-	status int
-	header map[string]string
-	body   any
-}
-
-// problem is an error in the form of RFC 9457, with members of ours. The type is left out,
-// which stands for "about:blank": the status says it all.
-type problem struct {
-	Title        string          `json:"title"`
-	Status       int             `json:"status"`
-	Detail       string          `json:"detail"`
-	Class        deletion.Class  `json:"class,omitempty"`
-	Code         string          `json:"code,omitempty"`
-	RequestID    string          `json:"request_id,omitempty"`
-	BackupID     string          `json:"backup_id,omitempty"`
-	JobID        string          `json:"job_id,omitempty"`
-	DDSRequestID string          `json:"dds_request_id,omitempty"`
-	Results      []deletion.Data `json:"results,omitempty"`
-}
-
-// failure returns the reply to a call that asks for nothing.
-func (r *httpRequest) failure(status int, detail string) *httpReply {
-	return problemReply(problem{Status: status, Detail: detail, RequestID: r.id})
-}
-
-// problemReply returns the reply that tells a problem.
-func problemReply(p problem) *httpReply {
-	p.Title = http.StatusText(p.Status)
-	return jsonReply(p.Status, mediaProblem, p)
-}
-
-func jsonReply(status int, media string, body any) *httpReply {
-	return &httpReply{status: status, header: map[string]string{"Content-Type": media}, body: body}
-}
-
-// answerOne answers a call for one deletion.
-func answerOne(outcomes []deletion.Outcome) *httpReply {
-	o := &outcomes[0]
-	switch o.Status {
-	case deletion.Accepted, deletion.Unconfirmed:
-		return jsonReply(http.StatusAccepted, mediaJSON, o.Data())
-	case deletion.Simulated: // nothing was started
-		return jsonReply(http.StatusOK, mediaJSON, o.Data())
-	default:
-		return answerError(o, nil)
-	}
-}
-
-// answerError answers with the error of an outcome.
-func answerError(o *deletion.Outcome, all []deletion.Data) *httpReply {
-	reply := problemReply(problem{
-		Status:       policyOf(o.Err.Class).status,
-		Detail:       o.Err.Message,
-		Class:        o.Err.Class,
-		Code:         o.Err.Code,
-		RequestID:    o.Request.ID,
-		BackupID:     o.Request.BackupID,
-		JobID:        o.JobID,
-		DDSRequestID: o.Err.DDSRequestID,
-		Results:      all,
-	})
-	if wait := o.Err.RetryAfter; wait > 0 {
-		reply.header["Retry-After"] = strconv.Itoa(int((wait + time.Second - 1) / time.Second))
-	}
-	return reply
-}
-
-// answerList answers a list with a result for each of its requests, whatever became of them.
-func answerList(outcomes []deletion.Outcome) *httpReply {
-	return jsonReply(http.StatusMultiStatus, mediaJSON, resultsOf(outcomes))
-}
-
-// answerEvents answers whoever delivered CloudEvents: success takes them all as delivered, so
-// one that must be tried again fails the delivery. Where the sender takes events back, the
-// outcomes are those; a reply of another status than 200 would not be sent onward.
-// https://github.com/knative/specs/blob/main/specs/eventing/data-plane.md#derived-reply-events
-func (r *httpRequest) answerEvents(outcomes []deletion.Outcome, several bool) *httpReply {
-	if err := longest(outcomes); err != nil {
-		for i := range outcomes {
-			if o := &outcomes[i]; o.Err == err && several {
-				return answerError(o, resultsOf(outcomes).Results)
-			}
-		}
-	}
-	switch o := outcomes; {
-	case !several && o[0].Status != deletion.Retry && (r.accepts(mediaEvent) || prefersReply(r.headers["prefer"])):
-		return jsonReply(http.StatusOK, mediaEvent, json.RawMessage(o[0].Event.JSON))
-	case !several:
-		return answerOne(o)
-	case r.accepts(mediaEventBatch):
-		all := make([]json.RawMessage, len(o))
-		for i := range o {
-			all[i] = o[i].Event.JSON
-		}
-		return jsonReply(http.StatusOK, mediaEventBatch, all)
-	default:
-		return jsonReply(http.StatusOK, mediaJSON, resultsOf(o))
-	}
-}
-
-// accepts reports whether the caller names a media type among those it takes.
-func (r *httpRequest) accepts(media string) bool {
-	for part := range strings.SplitSeq(r.headers["accept"], ",") {
-		got, parameters, err := mime.ParseMediaType(part)
-		if err == nil && got == media && parameters["q"] != "0" {
-			return true
-		}
-	}
-	return false
-}
-
-// prefersReply reports whether a Prefer header asks for events in reply.
-func prefersReply(header string) bool {
-	for part := range strings.SplitSeq(header, ",") {
-		if name, _, _ := strings.Cut(part, ";"); strings.EqualFold(strings.TrimSpace(name), "reply") {
-			return true
-		}
-	}
-	return false
 }
 
 // httpBatch returns the batch of one HTTP call, whose replies are written by encode.

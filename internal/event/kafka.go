@@ -1,10 +1,13 @@
 package event
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -28,9 +31,11 @@ var kafkaShape = shape{
 func decodeKafka(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, error) {
 	batch := &Batch{reply: replyKafka}
 	batch.SourceARN, _ = members.text("eventSourceArn")
+	servers, _ := members.text("bootstrapServers")
+	cluster := cmp.Or(batch.SourceARN, servers)
 	partitions, _ := members.get("records")
 	if partitions == nil || kind(partitions) != "object" {
-		return nil, fmt.Errorf("records: missing or no JSON object")
+		return nil, errors.New("records: missing or no JSON object")
 	}
 	byPartition, err := objectOf(partitions)
 	if err != nil {
@@ -54,7 +59,7 @@ func decodeKafka(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, er
 				return nil, fmt.Errorf("record %d of %q: offset: missing or no whole number", i, shorten(string(partition.name)))
 			}
 			m := message{id: string(partition.name) + "@" + strconv.FormatInt(offset, 10), order: string(partition.name), offset: offset}
-			batch.add(m, d.readKafka(record, deletion.Request{ID: m.id, Origin: batch.SourceARN, Order: m.order}))
+			batch.add(m, d.readKafka(record, deletion.Request{ID: m.id, Origin: cluster, Order: m.order}))
 		}
 	}
 	return batch, nil
@@ -62,14 +67,25 @@ func decodeKafka(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, er
 
 // readKafka reads the requests of one record.
 func (d *Decoder) readKafka(record object, base deletion.Request) content {
-	headers := kafkaHeaders(record)
-	base.TraceParent = traceParent(headers("traceparent"))
-	return d.readEncoded(record, "value", base, func(name string) string { return headers("ce_" + name) })
+	list, _ := record.get("headers")
+	var headers headers
+	if list != nil && kind(list) == "array" {
+		parts, err := arrayOf(list)
+		if err != nil {
+			return refuse(base, "headers: "+err.Error())
+		}
+		for _, part := range parts {
+			members, _ := objectOf(part) // one that is none has no name
+			headers.add(members, "ce_", "ce-")
+		}
+	}
+	base.TraceParent = traceParent(headers.traceParent)
+	return d.readEncoded(record, "value", base, headers.attributes)
 }
 
-// readEncoded reads the requests of a message whose body is the base64 in that member. It may
-// be a CloudEvent in binary mode, whose attributes are found by header.
-func (d *Decoder) readEncoded(message object, member string, base deletion.Request, header func(name string) string) content {
+// readEncoded reads the requests of a message whose body is the base64 in that member. It is a
+// CloudEvent in binary mode where it has attributes of one.
+func (d *Decoder) readEncoded(message object, member string, base deletion.Request, attributes map[string]string) content {
 	value, ok := message.text(member)
 	if !ok {
 		return refuse(base, member+": missing or no string")
@@ -78,41 +94,51 @@ func (d *Decoder) readEncoded(message object, member string, base deletion.Reque
 	if err != nil {
 		return refuse(base, fmt.Sprintf("%s: %d characters that are not base64", member, len(value)))
 	}
-	return d.readBinary(body, base, header)
+	return d.readBinary(body, base, attributes)
 }
 
-// readBinary reads the requests of a body that is a CloudEvent in binary mode where the
-// headers say so, and else speaks for itself.
-func (d *Decoder) readBinary(body []byte, base deletion.Request, header func(name string) string) content {
-	e := binary(header, body)
-	if e.specVersion == "" {
-		return d.read(body, base)
-	}
-	c := checked(d.openCloudEvent(e, base), body)
-	c.echo = c.echo || isOutcomeType(e.eventType)
-	return c
+// headers are those of a message that matter: its trace context, and the attributes of a
+// CloudEvent in binary mode. An attribute that cannot be read is there all the same, and empty.
+type headers struct {
+	traceParent string
+	attributes  map[string]string
 }
 
-// kafkaHeaders returns what finds a header of a record. The values are bytes, and signed.
-func kafkaHeaders(record object) func(name string) string {
-	list, _ := record.get("headers")
-	if list == nil {
-		return func(string) string { return "" }
-	}
-	headers, err := arrayOf(list)
-	return func(name string) string {
-		for _, header := range headers {
-			members, isObject := objectOf(header)
-			if value, ok := members.get(name); err == nil && isObject == nil && ok {
-				return bytesOf(value)
+// add takes what it needs from some headers; a CloudEvents attribute begins with one of prefixes.
+func (h *headers) add(members object, prefixes ...string) {
+	for _, m := range members {
+		name := string(m.name)
+		if name == "traceparent" {
+			h.traceParent = headerText(m.value)
+			continue
+		}
+		for _, prefix := range prefixes {
+			if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+				if h.attributes == nil {
+					h.attributes = make(map[string]string)
+				}
+				h.attributes[strings.ToLower(name[len(prefix):])] = headerText(m.value)
 			}
 		}
-		return ""
 	}
 }
 
-// bytesOf returns the text that an array of bytes, signed or not, stands for; empty for another value.
-func bytesOf(value []byte) string {
+// headerText returns the text of a header: a string, bytes as numbers, signed or not, or an
+// object that holds those. It is empty for any other value, and for one too long to be an attribute.
+func headerText(value []byte) string {
+	const most = 8 * maxID
+	if len(value) > most {
+		return ""
+	}
+	switch kind(value) {
+	case "string":
+		return string(unquote(value))
+	case "object":
+		members, _ := objectOf(value) // without members there are no bytes
+		if value, _ = members.get("bytes"); value == nil {
+			return ""
+		}
+	}
 	var numbers []int16
 	if json.Unmarshal(value, &numbers) != nil {
 		return ""

@@ -1,9 +1,9 @@
 package event
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"dds-backup-delete/internal/deletion"
@@ -22,15 +22,15 @@ var rabbitMQShape = shape{
 	source: SourceRabbitMQ,
 	fits:   func(members object) bool { return members.has("rmqMessagesByQueue") },
 	decode: func(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, error) {
-		batch := &Batch{reply: replyResult}
-		batch.SourceARN, _ = members.text("eventSourceArn")
+		batch := newBrokerBatch(members)
 		byQueue, _ := members.get("rmqMessagesByQueue")
 		queues, err := objectOf(byQueue)
 		if err != nil {
 			return nil, fmt.Errorf("rmqMessagesByQueue: %w", err)
 		}
 		for _, queue := range queues {
-			if err := d.addAll(batch, queue.value, func(m object) (deletion.Request, header) { return rabbitMQ(m, string(queue.name)) }); err != nil {
+			err := d.addAll(batch, queue.value, func(m object) (deletion.Request, object) { return rabbitMQ(m, batch.SourceARN+" "+string(queue.name)) })
+			if err != nil {
 				return nil, fmt.Errorf("messages of %q: %w", shorten(string(queue.name)), err)
 			}
 		}
@@ -45,11 +45,10 @@ var activeMQShape = shape{
 		return service == "aws:mq" || service == "aws:amq" // newer and older pages differ
 	},
 	decode: func(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, error) {
-		batch := &Batch{reply: replyResult}
-		batch.SourceARN, _ = members.text("eventSourceArn")
+		batch := newBrokerBatch(members)
 		list, ok := members.get("messages")
 		if !ok {
-			return nil, fmt.Errorf("messages: missing, want an array")
+			return nil, errors.New("messages: missing, want an array")
 		}
 		if err := d.addAll(batch, list, activeMQ); err != nil {
 			return nil, fmt.Errorf("messages: %w", err)
@@ -58,11 +57,15 @@ var activeMQShape = shape{
 	},
 }
 
-// header finds a header of a message.
-type header func(name string) string
+func newBrokerBatch(members object) *Batch {
+	batch := &Batch{whole: true, reply: replyBroker}
+	batch.SourceARN, _ = members.text("eventSourceArn")
+	return batch
+}
 
-// addAll adds the messages of a queue to a batch; open tells what a message says of its requests.
-func (d *Decoder) addAll(batch *Batch, list []byte, open func(object) (deletion.Request, header)) error {
+// addAll adds the messages of a queue to a batch; open tells who a message's request is from,
+// and its headers.
+func (d *Decoder) addAll(batch *Batch, list []byte, open func(object) (deletion.Request, object)) error {
 	messages, err := arrayOf(list)
 	if err != nil {
 		return err
@@ -72,49 +75,47 @@ func (d *Decoder) addAll(batch *Batch, list []byte, open func(object) (deletion.
 		if err != nil {
 			return fmt.Errorf("message %d is %w", i, err)
 		}
-		base, headers := open(m)
-		if base.ID == "" || len(base.ID) > maxEventID {
+		base, properties := open(m)
+		if !isID(base.ID) {
 			base.ID = digestOf(base.Origin, m)
 		}
-		base.TraceParent = traceParent(headers("traceparent"))
-		base.Redelivered = m.boolean("redelivered")
 		// The AMQP binding of CloudEvents, and its spelling for JMS, which allows no colon.
-		c := d.readEncoded(m, "data", base, func(name string) string {
-			return cmp.Or(headers("cloudEvents:"+name), headers("cloudEvents_"+name))
-		})
-		batch.add(message{id: base.ID}, c)
+		var headers headers
+		headers.add(properties, "cloudEvents:", "cloudEvents_")
+		base.TraceParent = traceParent(headers.traceParent)
+		base.Redelivered = m.boolean("redelivered")
+		batch.add(message{id: base.ID}, d.readEncoded(m, "data", base, headers.attributes))
 	}
 	return nil
 }
 
 // digestOf names a message without an id of its own, which is its publisher's affair, by where
-// it stood and what it says.
+// it stood, when it was sent if the publisher said so, and what it says.
 func digestOf(queue string, m object) string {
 	data, _ := m.text("data")
-	digest := sha256.Sum256([]byte(queue + "\x00" + data))
+	sent, _ := m.object("basicProperties").text("timestamp")
+	digest := sha256.Sum256([]byte(queue + "\x00" + sent + "\x00" + data))
 	return hex.EncodeToString(digest[:16])
 }
 
 // rabbitMQ reads the properties of a message.
-func rabbitMQ(m object, queue string) (deletion.Request, header) {
+func rabbitMQ(m object, queue string) (deletion.Request, object) {
 	properties := m.object("basicProperties")
 	id, _ := properties.text("messageId")
-	headers := properties.object("headers")
-	return deletion.Request{ID: id, Origin: queue}, func(name string) string {
-		if text, ok := headers.text(name); ok {
-			return text
-		}
-		value, _ := headers.object(name).get("bytes")
-		return bytesOf(value)
-	}
+	return deletion.Request{ID: id, Origin: queue}, properties.object("headers")
 }
 
 // activeMQ reads the properties of a message, whose id is the broker's.
-func activeMQ(m object) (deletion.Request, header) {
+func activeMQ(m object) (deletion.Request, object) {
 	id, _ := m.text("messageID")
-	properties := m.object("properties")
-	return deletion.Request{ID: id}, func(name string) string {
-		text, _ := properties.text(name)
-		return text
+	return deletion.Request{ID: id}, m.object("properties")
+}
+
+// replyBroker answers a broker with an error where another delivery of the whole batch helps.
+// What was done before is not done again. Nobody reads another reply.
+func replyBroker(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
+	if err := failure(outcomes); err != nil {
+		return nil, err
 	}
+	return []byte("{}"), nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -17,57 +19,22 @@ const maxList = 1000
 // content is what a text that was addressed to us asks for.
 type content struct {
 	requests []deletion.Request
-	list     bool // it was asked as a list, and so is answered as one
-	echo     bool // it is an outcome event of ours, which asks for nothing
+	list     bool   // it was asked as a list, and so is answered as one
+	echo     string // why an outcome event of ours in it is no request; empty without one
 }
 
 // read reads the requests of a text: one in plain JSON or in an envelope. What the message
 // that holds it says of all its requests is in base; an envelope may know better.
 func (d *Decoder) read(body []byte, base deletion.Request) content {
-	members, err := parseObject(body)
-	if err != nil {
-		return checked(refuse(base, "the body is "+err.Error()), body)
-	}
-	return checked(d.open(members, base, maxEnvelopes), body)
+	return d.openText("the body", body, base, maxEnvelopes)
 }
 
 // readList reads the requests of a call, which may be an array of them.
 func (d *Decoder) readList(body []byte, base deletion.Request) content {
-	if err := parse(body); err != nil || kind(body) != "array" {
+	if parse(body) != nil || kind(body) != "array" {
 		return d.read(body, base)
 	}
-	return d.openList(body, base)
-}
-
-// openList reads an array of requests.
-func (d *Decoder) openList(list []byte, base deletion.Request) content {
-	elements, err := arrayOf(list)
-	if err == nil && (len(elements) == 0 || len(elements) > maxList) {
-		err = fmt.Errorf("an array of %d elements, want 1 to %d", len(elements), maxList)
-	}
-	if err != nil {
-		return refuse(base, "the body is "+err.Error())
-	}
-	c := content{list: true}
-	for i, element := range elements {
-		r := base
-		r.Field = "[" + strconv.Itoa(i) + "]"
-		part := d.read(element, r)
-		if part.echo { // then the list as a whole is none of ours
-			return content{requests: part.requests, list: true, echo: true}
-		}
-		if c.requests = append(c.requests, part.requests...); len(c.requests) > maxList {
-			return refuse(base, fmt.Sprintf("the body asks for more than %d deletions", maxList))
-		}
-	}
-	return c
-}
-
-// checked marks a content that is no request because it is an outcome event of ours.
-func checked(c content, body []byte) content {
-	refused := slices.ContainsFunc(c.requests, func(r deletion.Request) bool { return r.Err != nil })
-	c.echo = c.echo || (refused && isEcho(body))
-	return c
+	return d.openList("the body", body, base, maxEnvelopes)
 }
 
 // plain reads {"backup_id": "…", "project_id": "…", "region": "…"}, the innermost form of a
@@ -202,14 +169,26 @@ func traceParent(s string) string {
 }
 
 // traceHeader returns s where it may be an X-Ray trace header, as Root=1-…;Parent=…;Sampled=1, else "".
+// A load balancer puts a field of its own before it.
 // https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
 func traceHeader(s string) string {
 	const most = 256
-	if len(s) > most || !strings.HasPrefix(s, "Root=") {
-		return ""
-	}
-	if strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) {
+	if len(s) > most || !strings.Contains(s, "Root=") || !isGraphic(s) {
 		return ""
 	}
 	return s
+}
+
+// maxID bounds, in characters, an id that an event or an envelope brings.
+const maxID = 1024
+
+// isID reports whether a text can name a request: whatever it says goes into events, into log
+// lines and into the ledger. CloudEvents allows no control characters either.
+func isID(s string) bool {
+	return s != "" && utf8.RuneCountInString(s) <= maxID && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// isGraphic reports whether a text has nothing but printable ASCII, and no space.
+func isGraphic(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' })
 }

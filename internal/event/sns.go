@@ -34,15 +34,8 @@ var snsShape = shape{
 			if topic, _ := notification.text("TopicArn"); i == 0 {
 				batch.SourceARN = topic
 			}
-			batch.add(message{id: id}, d.readNotification(notification, deletion.Request{ID: in.ID}))
+			batch.add(message{id: id}, d.openNotification(notification, deletion.Request{ID: in.ID}, maxEnvelopes))
 		}
 		return batch, nil
 	},
-}
-
-// readNotification reads what a topic delivers, which is the same to a function and to a queue.
-func (d *Decoder) readNotification(notification object, base deletion.Request) content {
-	c := d.openNotification(notification, base, maxEnvelopes)
-	text, _ := notification.text("Message")
-	return checked(c, []byte(text))
 }

@@ -22,7 +22,7 @@ const sqsEventSource = "aws:sqs"
 var sqsShape = shape{
 	source: SourceSQS,
 	fits: func(members object) bool {
-		if list, ok := members.get("Records"); ok && string(list) == "[]" {
+		if list, ok := members.get("Records"); ok && kind(list) == "array" && list[skipSpace(list, 1)] == ']' {
 			return true // an empty batch asks for nothing, whoever sent it
 		}
 		_, service := firstRecord(members, "eventSource")
@@ -35,11 +35,11 @@ var sqsShape = shape{
 func recordsOf(members object) ([]json.RawMessage, error) {
 	list, ok := members.get("Records")
 	if !ok {
-		return nil, errors.New("Records: missing, want an array")
+		return nil, errors.New("the member Records is missing, want an array")
 	}
 	records, err := arrayOf(list)
 	if err != nil {
-		return nil, fmt.Errorf("Records: %w", err)
+		return nil, fmt.Errorf("the member Records is %w", err)
 	}
 	return records, nil
 }
@@ -65,14 +65,14 @@ func decodeSQS(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, erro
 		if i == 0 {
 			batch.SourceARN = queue
 		}
-		m := sqsMessage(record, id, queue)
-		batch.add(m, d.readSQS(record, m))
+		m, base := sqsMessage(record, id, queue)
+		batch.add(m, d.readSQS(record, base))
 	}
 	return batch, nil
 }
 
-// sqsMessage reads what a reply needs of a message.
-func sqsMessage(record object, id, queue string) message {
+// sqsMessage reads what a reply needs of a message, and what its requests have in common.
+func sqsMessage(record object, id, queue string) (message, deletion.Request) {
 	attributes := record.object("attributes")
 	m := message{id: id}
 	m.receipt, _ = record.text("receiptHandle")
@@ -83,15 +83,15 @@ func sqsMessage(record object, id, queue string) message {
 		group, _ := attributes.text("MessageGroupId")
 		m.order = queue + "/" + group
 	}
-	return m
+	xray, _ := attributes.text("AWSTraceHeader")
+	return m, deletion.Request{
+		ID: id, Order: m.order, Redelivered: m.receives > 1, TraceHeader: traceHeader(xray),
+		TraceParent: traceParent(attribute(record.object("messageAttributes"), "traceparent", "stringValue")),
+	}
 }
 
 // readSQS reads the requests of one message.
-func (d *Decoder) readSQS(record object, m message) content {
-	base := deletion.Request{ID: m.id, Order: m.order, Redelivered: m.receives > 1}
-	base.TraceParent = traceParent(attribute(record.object("messageAttributes"), "traceparent", "stringValue"))
-	xray, _ := record.object("attributes").text("AWSTraceHeader")
-	base.TraceHeader = traceHeader(xray)
+func (d *Decoder) readSQS(record object, base deletion.Request) content {
 	if service, _ := record.text("eventSource"); service != sqsEventSource {
 		return refuse(base, fmt.Sprintf("eventSource is %q, want %q", shorten(service), sqsEventSource))
 	}
@@ -147,5 +147,6 @@ func backoff(wait time.Duration, receives int) time.Duration {
 	for range min(receives, 20) - 1 {
 		wait = min(2*wait, most)
 	}
-	return min(wait, 11*time.Hour).Round(time.Second) // the queue counts twelve hours from the receive
+	wait = min(wait, 11*time.Hour) // the queue counts twelve hours from the receive
+	return max(wait+time.Second-1, time.Second).Truncate(time.Second)
 }

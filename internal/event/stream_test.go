@@ -77,14 +77,14 @@ func TestKafka(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := func(id, why string) deletion.Request {
-		return deletion.Request{ID: id, Source: "kafka", Order: "a-b-0", Err: &deletion.Error{Class: deletion.ClassInvalid, Message: why}}
+		return deletion.Request{ID: id, MessageID: id, Source: "kafka", Origin: "b-1:9092", Order: "a-b-0", Err: &deletion.Error{Class: deletion.ClassInvalid, Message: why}}
 	}
 	want := []deletion.Request{
-		{ID: "a-b-0@9007199254740993", Source: "kafka", Order: "a-b-0", BackupID: backup, TraceParent: trace},
+		{ID: "a-b-0@9007199254740993", MessageID: "a-b-0@9007199254740993", Source: "kafka", Origin: "b-1:9092", Order: "a-b-0", BackupID: backup, TraceParent: trace},
 		refused("a-b-0@9007199254740994", "value: 10 characters that are not base64"),
 		refused("a-b-0@9007199254740995", "value: missing or no string"),
 		refused("a-b-0@9007199254740996", `it is a CloudEvent of type "com.example", want "dds.backup.deletion.requested.v1"`),
-		{ID: "ü", Origin: "s", Source: "kafka", Order: "a-b-0", BackupID: backup},
+		{ID: "ü", MessageID: "a-b-0@9007199254740997", Origin: "s", Source: "kafka", Order: "a-b-0", BackupID: backup},
 	}
 	if diff := cmp.Diff(want, batch.Requests); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
@@ -202,15 +202,16 @@ func TestVisibilities(t *testing.T) {
 	if diff := cmp.Diff(want, batch.Visibilities(outcomes)); diff != "" {
 		t.Errorf("visibilities (-want +got):\n%s", diff)
 	}
-	for receives, want := range map[string]time.Duration{"1": 5, "2": 10, "3": 20, "4": 40, "5": 60, "9": 60, "1000000": 60} {
+	for receives, minutes := range map[string]int{"1": 5, "2": 10, "3": 20, "4": 40, "5": 60, "9": 60, "1000000": 60} {
+		want := time.Duration(minutes) * time.Minute
 		in := sqs(plain)
 		in.Records[0].Attributes = map[string]string{"ApproximateReceiveCount": receives}
 		in.Records[0].ReceiptHandle = "receipt"
 		batch, r := decodeOne(t, marshal(t, in))
 		o := outcome(r, deletion.ClassConflict)
 		o.Err.RetryAfter = 5 * time.Minute
-		if got := batch.Visibilities([]deletion.Outcome{o}); len(got) != 1 || got[0].Timeout != want*time.Minute {
-			t.Errorf("receive %s: %v, want %v", receives, got, want*time.Minute)
+		if got := batch.Visibilities([]deletion.Outcome{o}); len(got) != 1 || got[0].Timeout != want {
+			t.Errorf("receive %s: %v, want %v", receives, got, want)
 		}
 	}
 }
@@ -227,7 +228,7 @@ func TestRabbitMQ(t *testing.T) {
 		t.Fatalf("requests %+v, error %v", batch.Requests, err)
 	}
 	first, second, third, other := batch.Requests[0], batch.Requests[1], batch.Requests[2], batch.Requests[3]
-	if first.BackupID != backup || first.TraceParent != trace || !first.Redelivered || len(first.ID) != 32 || first.Origin != "one::/" {
+	if first.BackupID != backup || first.TraceParent != trace || !first.Redelivered || len(first.ID) != 32 || first.Origin != "arn:aws:mq:eu-central-1:123456789012:broker:b:1 one::/" {
 		t.Errorf("request %+v", first)
 	}
 	checkRefused(t, second, "m", `a CloudEvent of type "com.example"`)
@@ -245,7 +246,7 @@ func TestActiveMQ(t *testing.T) {
 	data := base64.StdEncoding.EncodeToString([]byte(plain))
 	_, got := decodeOne(t, []byte(`{"eventSource":"aws:amq","eventSourceArn":"arn","messages":[{"messageID":"ID:1","messageType":"jms/bytes-message",`+
 		`"redelivered":true,"properties":{"traceparent":"`+trace+`"},"data":"`+data+`"}]}`))
-	want := deletion.Request{ID: "ID:1", Source: "activemq", BackupID: backup, TraceParent: trace, Redelivered: true}
+	want := deletion.Request{ID: "ID:1", MessageID: "ID:1", Source: "activemq", BackupID: backup, TraceParent: trace, Redelivered: true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
@@ -259,5 +260,56 @@ func TestActiveMQ(t *testing.T) {
 		if _, err := decode([]byte(payload)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: error %v, want one that says %q", payload, err, says)
 		}
+	}
+}
+
+// Any sign of a CloudEvent in binary mode makes a message one; what is missing or cannot be read
+// does not make it a plain request again.
+func TestSignsOfACloudEvent(t *testing.T) {
+	value := base64.StdEncoding.EncodeToString([]byte(plain))
+	record := func(headers string) []byte {
+		return []byte(`{"eventSource":"aws:kafka","records":{"t-0":[{"offset":1,"value":"` + value + `","headers":` + headers + `}]}}`)
+	}
+	rabbit := func(headers string) []byte {
+		return []byte(`{"eventSource":"aws:rmq","rmqMessagesByQueue":{"q::/":[{"basicProperties":{"headers":` + headers + `},"data":"` + value + `"}]}}`)
+	}
+	call := httpAPI("POST", "/deletions", plain)
+	call.Headers["Ce-Type"] = "com.example.backup.created"
+	for name, payload := range map[string][]byte{
+		"no specversion":      record(`[{"ce_type":` + signed("com.example") + `}]`),
+		"values as text":      record(`[{"ce_specversion":"1.0","ce_type":"com.example"}]`),
+		"an HTTP spelling":    record(`[{"ce-type":` + signed("com.example") + `}]`),
+		"another case":        record(`[{"CE_Type":` + signed("com.example") + `}]`),
+		"unreadable":          record(`[{"ce_specversion":[999999]}]`),
+		"too long":            record(`[{"ce_specversion":"` + strings.Repeat("1", 9000) + `"}]`),
+		"AMQP":                rabbit(`{"cloudEvents:type":"com.example"}`),
+		"AMQP, an object":     rabbit(`{"cloudEvents:type":{"bytes":5}}`),
+		"AMQP, other objects": rabbit(`{"cloudEvents_id":{}}`),
+		"HTTP":                marshal(t, call),
+	} {
+		if _, got := decodeOne(t, payload); got.Err == nil || !strings.Contains(got.Err.Message, "it is a CloudEvent of type") {
+			t.Errorf("%s: request %+v", name, got)
+		}
+	}
+}
+
+// A batch that can only come again as a whole must not come without end.
+func TestABrokerBatchThatIsTooLarge(t *testing.T) {
+	list := `{"backup_ids":["a"` + strings.Repeat(`,"a"`, 999) + `]}`
+	var bodies []string
+	for range 11 {
+		bodies = append(bodies, list)
+	}
+	batch, err := decode(rabbitMQ(t, bodies...))
+	if err != nil || len(batch.Requests) != 10_001 {
+		t.Fatalf("%d requests, error %v", len(batch.Requests), err)
+	}
+	checkRefused(t, batch.Requests[10_000], "rabbit-10", "more than 10000 deletions")
+	var outcomes []deletion.Outcome
+	for _, r := range batch.Requests {
+		outcomes = append(outcomes, outcome(r, ""))
+	}
+	if reply, err := batch.Reply(outcomes); err != nil || string(reply) != "{}" {
+		t.Errorf("reply %d bytes, error %v", len(reply), err)
 	}
 }

@@ -3,27 +3,22 @@
 package handler
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/ledger"
-	"dds-backup-delete/internal/sink"
+	"dds-backup-delete/internal/metrics"
 )
 
 // Handler handles payloads. It is safe for use by many goroutines.
@@ -33,17 +28,32 @@ type Handler struct {
 	decoder event.Decoder
 	service *deletion.Service
 	queue   *queue // nil where messages are not given back to one
+	sink    string // OUTCOME_SINK
+	metrics *metrics.Recorder
+	warm    atomic.Bool // an invocation was here before
 }
 
 // New wires a handler. Only what c asks for is built. Where c says so, the credentials are
 // read from their secret and the project is looked up, here and never for a request. Events
 // for the stdout sink go to out.
-func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer) (*Handler, error) {
+func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer, options ...Option) (*Handler, error) {
+	clients, err := newClients(c, options)
+	if err != nil {
+		return nil, err
+	}
 	if c.LambdaRuntimeAPI != "" && c.LedgerTable() == "" { // the first line of the log
 		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
 			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; want dynamodb://<table>")
 	}
-	client, err := newClient(ctx, c)
+	var recorder *metrics.Recorder
+	if c.Metrics == config.EMF {
+		recorder = metrics.New(out, c.FunctionName)
+	}
+	client, err := newClient(ctx, c, clients, recorder)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, err := newSink(c, clients, out)
 	if err != nil {
 		return nil, err
 	}
@@ -54,17 +64,17 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer)
 			return nil, err
 		}
 	}
-	h := &Handler{log: log, client: client, decoder: event.Decoder{RequestType: c.RequestType}, service: &deletion.Service{
-		Deleter: client, Ledger: newLedger(c), Sink: newSink(c, out), Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
+	h := &Handler{log: log, client: client, metrics: recorder, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}, service: &deletion.Service{
+		Deleter: client, Ledger: newLedger(c, clients), Sink: outcomes, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
 	}}
 	if c.LambdaRuntimeAPI != "" {
-		h.queue = newQueue(c, log)
+		h.queue = newQueue(clients, log)
 	}
 	return h, nil
 }
 
 // newClient builds the DDS client, with the credentials of the environment or of the secret.
-func newClient(ctx context.Context, c *config.Config) (*dds.Client, error) {
+func newClient(ctx context.Context, c *config.Config, clients *clients, recorder *metrics.Recorder) (*dds.Client, error) {
 	o := dds.Options{
 		Endpoints:     c.Endpoints,
 		Credentials:   c.Credentials,
@@ -73,8 +83,11 @@ func newClient(ctx context.Context, c *config.Config) (*dds.Client, error) {
 		RequireManual: c.RequireManual,
 		DryRun:        c.DryRun,
 	}
+	if recorder != nil {
+		o.Observe = recorder.Call
+	}
 	if c.SecretARN != "" {
-		o.Renew = newSecret(c)
+		o.Renew = newSecret(c, clients)
 		var err error
 		if o.Credentials, err = o.Renew(ctx); err != nil {
 			return nil, err
@@ -83,69 +96,18 @@ func newClient(ctx context.Context, c *config.Config) (*dds.Client, error) {
 	return dds.New(o)
 }
 
-// newSink builds the sink that OUTCOME_SINK names.
-func newSink(c *config.Config, out io.Writer) deletion.Sink {
-	if c.OutcomeSink == config.StdoutSink {
-		return sink.NewStdout(out)
-	}
-	return sink.NewEventBridge(eventbridge.New(eventbridge.Options{
-		Region:       c.BusRegion(),
-		Credentials:  awsKeys(c),
-		BaseEndpoint: awsEndpoint(c, c.AWSEndpointEventBridge),
-		Retryer:      retrySoon(),
-		HTTPClient:   awsHTTP(c),
-	}), c.OutcomeSink)
-}
-
 // newLedger builds the ledger that LEDGER names.
-func newLedger(c *config.Config) deletion.Ledger {
+func newLedger(c *config.Config, clients *clients) deletion.Ledger {
 	if table := c.LedgerTable(); table != "" {
 		return ledger.NewDynamoDB(dynamodb.New(dynamodb.Options{
 			Region:       c.AWSRegion,
-			Credentials:  awsKeys(c),
-			BaseEndpoint: awsEndpoint(c, c.AWSEndpointDynamoDB),
+			Credentials:  clients.keys,
+			BaseEndpoint: clients.endpoint(c.AWSEndpointDynamoDB),
 			Retryer:      retrySoon(),
-			HTTPClient:   awsHTTP(c),
+			HTTPClient:   clients.http(),
 		}), table, nil)
 	}
 	return ledger.NewMemory(ledger.DefaultSize, nil)
-}
-
-// awsKeys are the AWS keys of the environment. AWS clients are configured by hand: the SDK's
-// own loader costs more at start than all the rest, and finds nothing more in Lambda.
-func awsKeys(c *config.Config) aws.CredentialsProvider {
-	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{
-			AccessKeyID:     c.AWSAccessKeyID,
-			SecretAccessKey: c.AWSSecretAccessKey.Reveal(),
-			SessionToken:    c.AWSSessionToken.Reveal(),
-		}, nil
-	})
-}
-
-// retrySoon repeats failed calls three times within a fraction of a second. The SDK's own
-// waits, of up to 20 seconds, would outlast the time that recording and publishing have.
-func retrySoon() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 4
-		o.MaxBackoff = 100 * time.Millisecond
-	})
-}
-
-// awsHTTP keeps as many connections as backups are worked at once, not the SDK's ten, and gives
-// up a try after a second: one that hangs, as after a freeze, must leave time for the next.
-func awsHTTP(c *config.Config) *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().WithTimeout(time.Second).WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConnsPerHost = c.Concurrency
-	})
-}
-
-// awsEndpoint is the address that the environment sets for a service, nil where it sets none.
-func awsEndpoint(c *config.Config, ofService string) *string {
-	if address := cmp.Or(ofService, c.AWSEndpointURL); address != "" {
-		return aws.String(address)
-	}
-	return nil
 }
 
 // Handle works one payload and returns the reply to its source. The error, a
@@ -158,6 +120,7 @@ func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byt
 			reply, err = nil, event.Panicked()
 		}
 	}()
+	began := time.Now()
 	batch, err := h.decoder.Decode(payload, in)
 	if err != nil {
 		h.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
@@ -165,6 +128,11 @@ func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byt
 	}
 	if len(batch.Echoes) > 0 {
 		h.log.WarnContext(ctx, "own outcome events came in and were left alone", "ids", batch.Echoes)
+	}
+	if batch.SourceARN != "" && batch.SourceARN == h.sink {
+		// Whoever waits for outcomes would get none: this function takes them itself.
+		h.log.ErrorContext(ctx, "OUTCOME_SINK is where these requests come from; want another one", "requests", len(batch.Requests))
+		return nil, event.Misconfigured()
 	}
 	if batch.Limit > 0 {
 		var cancel context.CancelFunc
@@ -175,7 +143,36 @@ func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byt
 	if h.queue != nil {
 		h.queue.postpone(ctx, batch.SourceARN, batch.Visibilities(outcomes))
 	}
+	h.report(ctx, batch, outcomes, time.Since(began))
 	return batch.Reply(outcomes)
+}
+
+// report writes the line of an invocation, and the metrics.
+func (h *Handler) report(ctx context.Context, batch *event.Batch, outcomes []deletion.Outcome, took time.Duration) {
+	counts := make(map[deletion.Status]int)
+	replayed := 0
+	for i := range outcomes {
+		counts[outcomes[i].Status]++
+		if outcomes[i].Replayed {
+			replayed++
+		}
+	}
+	attrs := []any{"source", string(batch.Source)}
+	if batch.SourceARN != "" {
+		attrs = append(attrs, "source_arn", batch.SourceARN)
+	}
+	attrs = append(attrs, "requests", len(outcomes))
+	for _, status := range []deletion.Status{
+		deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated, deletion.Retry,
+	} {
+		attrs = append(attrs, string(status), counts[status])
+	}
+	attrs = append(attrs, "replayed", replayed, "echoes", len(batch.Echoes), "duration_ms", took.Milliseconds(), "cold_start", !h.warm.Swap(true))
+	h.log.InfoContext(ctx, "invocation", attrs...)
+	h.metrics.Outcomes(batch.Source, outcomes)
+	if err := h.metrics.Flush(); err != nil {
+		h.log.WarnContext(ctx, "metrics: not written", "error", err.Error())
+	}
 }
 
 // Close lets go of what is kept open between invocations.

@@ -214,7 +214,7 @@ func TestWiring(t *testing.T) {
 	if err != nil || h.service.Concurrency != 7 {
 		t.Errorf("concurrency %d, error %v", h.service.Concurrency, err)
 	}
-	keys, err := awsKeys(c).Retrieve(t.Context())
+	keys, err := environmentKeys(c).Retrieve(t.Context())
 	if err != nil || keys.AccessKeyID != "AKIA" || keys.SecretAccessKey != "s" || keys.SessionToken != "t" {
 		t.Errorf("AWS keys are not those of the environment, error %v", err)
 	}
@@ -232,5 +232,23 @@ func TestAMemoryLedgerIsTold(t *testing.T) {
 		if got := strings.Contains(log.String(), "LEDGER is memory"); got != told {
 			t.Errorf("in Lambda %v, log: %s", api != "", log.String())
 		}
+	}
+}
+
+// A sink that is the source would swallow its outcomes: nothing is worked.
+func TestTheSourceAsSink(t *testing.T) {
+	server, c := serve(t)
+	h, err := New(t.Context(), c, discard, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.sink = requestQueue
+	_, err = h.Handle(t.Context(), invocation, []byte(`{"Records":[{"messageId":"m","eventSource":"aws:sqs","eventSourceARN":"`+requestQueue+`","body":"{\"backup_id\":\"b\"}"}]}`))
+	var failure *event.FunctionError
+	if !errors.As(err, &failure) || failure.Type != "DDS.Undelivered" || len(server.Calls()) != 0 {
+		t.Errorf("error %v, %d calls", err, len(server.Calls()))
+	}
+	if _, err := h.Handle(t.Context(), invocation, direct(0)); err != nil {
+		t.Errorf("another source: %v", err)
 	}
 }

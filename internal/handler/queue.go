@@ -14,9 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"golang.org/x/sync/errgroup"
 
-	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/sink"
 )
 
 // queue postpones messages that are given back to their queue. The client of each region is
@@ -29,14 +30,14 @@ type queue struct {
 	clients map[string]*sqs.Client
 }
 
-func newQueue(c *config.Config, log *slog.Logger) *queue {
+func newQueue(clients *clients, log *slog.Logger) *queue {
 	return &queue{log: log, clients: make(map[string]*sqs.Client), newClient: func(region string) *sqs.Client {
 		return sqs.New(sqs.Options{
 			Region:       region,
-			Credentials:  awsKeys(c),
-			BaseEndpoint: awsEndpoint(c, c.AWSEndpointSQS),
+			Credentials:  clients.keys,
+			BaseEndpoint: clients.endpoint(clients.c.AWSEndpointSQS),
 			Retryer:      retrySoon(),
-			HTTPClient:   awsHTTP(c),
+			HTTPClient:   clients.http(),
 		})
 	}}
 }
@@ -45,7 +46,10 @@ func newQueue(c *config.Config, log *slog.Logger) *queue {
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html
 const maxEntries = 10
 
-var queueARN = regexp.MustCompile(`^arn:(aws[a-z-]*):sqs:([a-z0-9-]+):(\d{12}):([A-Za-z0-9_-]+(?:\.fifo)?)$`)
+// maxCalls is how many calls run at once: a function has little CPU for handshakes.
+const maxCalls = 8
+
+var queueARN = regexp.MustCompile(`^arn:aws[a-z-]*:sqs:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]+(?:\.fifo)?$`)
 
 // postpone sets the visibility of messages that are about to be given back. Where that is
 // refused or fails, they are given back all the same, and come again after the queue's own
@@ -64,16 +68,27 @@ func (q *queue) postpone(ctx context.Context, arn string, messages []event.Visib
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	client, url := q.client(parts[2]), queueURL(parts[1], parts[2], parts[3], parts[4])
-	var calls sync.WaitGroup
+	client := q.client(parts[1])
+	url, err := sink.QueueURL(client.Options(), arn)
+	if err != nil {
+		q.log.WarnContext(ctx, "messages are given back without a delay", "messages", len(messages), "error", err.Error())
+		return
+	}
+	var calls errgroup.Group
+	calls.SetLimit(maxCalls)
 	for group := range slices.Chunk(messages, maxEntries) {
-		calls.Go(func() {
-			if err := postponeSome(ctx, client, url, group); err != nil {
+		calls.Go(func() error {
+			err := ctx.Err() // no call is begun that has no time
+			if err == nil {
+				err = postponeSome(ctx, client, url, group)
+			}
+			if err != nil {
 				q.log.WarnContext(ctx, "messages are given back without a delay", "messages", len(group), "error", err.Error())
 			}
+			return nil
 		})
 	}
-	calls.Wait()
+	_ = calls.Wait() // no call returns an error
 }
 
 func (q *queue) client(region string) *sqs.Client {
@@ -107,14 +122,4 @@ func postponeSome(ctx context.Context, client *sqs.Client, url string, messages 
 		failed[i] = aws.ToString(f.Code)
 	}
 	return fmt.Errorf("ChangeMessageVisibilityBatch: %d of %d failed: %s", len(failed), len(messages), strings.Join(failed, ", "))
-}
-
-// queueURL is the address that SQS knows a queue by.
-// https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
-func queueURL(partition, region, account, name string) string {
-	domain := "amazonaws.com"
-	if partition == "aws-cn" {
-		domain = "amazonaws.com.cn"
-	}
-	return "https://sqs." + region + "." + domain + "/" + account + "/" + name
 }

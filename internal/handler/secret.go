@@ -12,11 +12,11 @@ import (
 )
 
 // newSecret returns what reads the credentials from the secret that HUAWEICLOUD_SECRET_ARN names.
-func newSecret(c *config.Config) func(context.Context) (dds.Credentials, error) {
+func newSecret(c *config.Config, clients *clients) func(context.Context) (dds.Credentials, error) {
 	client := secretsmanager.New(secretsmanager.Options{
 		Region:       c.SecretRegion(),
-		Credentials:  awsKeys(c),
-		BaseEndpoint: awsEndpoint(c, c.AWSEndpointSecretsManager),
+		Credentials:  clients.keys,
+		BaseEndpoint: clients.endpoint(c.AWSEndpointSecretsManager),
 	})
 	return func(ctx context.Context) (dds.Credentials, error) {
 		out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(c.SecretARN)})

@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 )
 
@@ -21,13 +23,13 @@ func HTTP(h Handler) http.Handler {
 		// One byte more than is taken: the handler says that it is too large.
 		body, err := io.ReadAll(io.LimitReader(r.Body, event.MaxHTTPBody+1))
 		if err != nil {
-			http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+			problem(w, http.StatusBadRequest, deletion.ClassInvalid)
 			return
 		}
 		id := rand.Text()
 		payload, err := json.Marshal(httpAPIRequest(r, id, body))
 		if err != nil {
-			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+			problem(w, http.StatusInternalServerError, deletion.ClassInternal)
 			return
 		}
 		var reply events.APIGatewayV2HTTPResponse
@@ -37,7 +39,7 @@ func HTTP(h Handler) http.Handler {
 			err = json.Unmarshal(text, &reply)
 		}
 		if err != nil {
-			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+			problem(w, http.StatusInternalServerError, deletion.ClassInternal)
 			return
 		}
 		for name, value := range reply.Headers {
@@ -46,6 +48,15 @@ func HTTP(h Handler) http.Handler {
 		w.WriteHeader(reply.StatusCode)
 		_, _ = io.WriteString(w, reply.Body) // the client may be gone
 	})
+}
+
+// problem answers, in the form of RFC 9457, what the handler did not.
+func problem(w http.ResponseWriter, status int, class deletion.Class) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", "60")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `{"title":%q,"status":%d,"detail":"the request could not be worked","class":%q}`,
+		http.StatusText(status), status, class) // the client may be gone
 }
 
 // httpAPIRequest returns the payload, format 2.0, of a request. Its body travels in base64:

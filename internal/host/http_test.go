@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"dds-backup-delete/internal/contracttest"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/host"
 )
@@ -67,7 +68,8 @@ func TestHTTPFailures(t *testing.T) {
 	garbage := func(context.Context, event.Invocation, []byte) ([]byte, error) { return []byte("<"), nil }
 	for name, handler := range map[string]host.Handler{"the handler fails": fail, "no reply": garbage} {
 		t.Run(name, func(t *testing.T) {
-			status, _, body := call(t, handler, http.MethodPost, "/deletions", "")
+			status, header, body := call(t, handler, http.MethodPost, "/deletions", "")
+			contracttest.Response(t, http.MethodPost, "/deletions", status, header.Get("Content-Type"), map[string]string{"Retry-After": header.Get("Retry-After")}, []byte(body))
 			if status != http.StatusInternalServerError || strings.Contains(body, "secret") {
 				t.Errorf("status %d, body %q", status, body)
 			}

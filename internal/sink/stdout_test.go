@@ -5,12 +5,14 @@ import (
 	"errors"
 	"testing"
 
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/sink"
 )
 
 func TestStdoutWritesALineAnEvent(t *testing.T) {
 	var out bytes.Buffer
-	for _, err := range sink.NewStdout(&out).Publish(t.Context(), someEvents(2)) {
+	events := []deletion.Event{{JSON: []byte(`{"id":"id-0"}`)}, {JSON: []byte(`{"id":"id-1"}`)}}
+	for _, err := range sink.NewStdout(&out).Publish(t.Context(), events) {
 		if err != nil {
 			t.Error(err)
 		}

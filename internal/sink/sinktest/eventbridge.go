@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 )
 
 // Entry is an entry of a PutEvents call.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
 type Entry struct {
-	EventBusName, Source, DetailType, Detail string
+	EventBusName, Source, DetailType, Detail, TraceHeader string
+	Resources                                             []string
 }
 
 // EventBridge is the PutEvents call of Amazon EventBridge in a test server. It keeps what it takes.
@@ -23,6 +25,7 @@ type EventBridge struct {
 	refuse  func(Entry) (code string)
 	entries []Entry
 	calls   []int
+	keys    []string
 }
 
 // NewEventBridge starts the server. It fails each entry for which refuse, if not nil,
@@ -47,6 +50,13 @@ func (s *EventBridge) Calls() []int {
 	return append([]int(nil), s.calls...)
 }
 
+// Keys returns the id of the access key that each call so far was signed with.
+func (s *EventBridge) Keys() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.keys...)
+}
+
 // ServeHTTP implements [http.Handler].
 func (s *EventBridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in struct{ Entries []Entry }
@@ -66,6 +76,9 @@ func (s *EventBridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.calls = append(s.calls, len(in.Entries))
+	_, key, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	key, _, _ = strings.Cut(key, "/")
+	s.keys = append(s.keys, key)
 	for _, entry := range in.Entries {
 		code := ""
 		if s.refuse != nil {

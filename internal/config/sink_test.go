@@ -1,0 +1,105 @@
+package config_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"dds-backup-delete/internal/config"
+)
+
+func TestSinks(t *testing.T) {
+	for value, want := range map[string]config.Sink{
+		"stdout": {Kind: config.Stdout},
+		bus:      {Kind: config.Bus, Region: "eu-central-1"},
+		"arn:aws-us-gov:events:us-gov-west-1:123456789012:event-bus/aws.partner/x": {Kind: config.Bus, Region: "us-gov-west-1"},
+		"arn:aws:sns:eu-central-1:123456789012:outcomes":                           {Kind: config.Topic, Region: "eu-central-1"},
+		"arn:aws-cn:sns:cn-north-1:123456789012:outcomes.fifo":                     {Kind: config.Topic, Region: "cn-north-1"},
+		"arn:aws:sqs:eu-central-1:123456789012:outcomes":                           {Kind: config.Queue, Region: "eu-central-1"},
+		"arn:aws:sqs:eu-central-1:123456789012:outcomes.fifo":                      {Kind: config.Queue, Region: "eu-central-1"},
+		"https://broker.example.com/default?x=1":                                   {Kind: config.Address},
+		"http://127.0.0.1:8080":                                                    {Kind: config.Address},
+		"http://[::1]:8080/":                                                       {Kind: config.Address},
+		"http://localhost/":                                                        {Kind: config.Address},
+	} {
+		setenv(t, valid(map[string]string{"OUTCOME_SINK": value}))
+		c, err := config.Load()
+		if err != nil {
+			t.Errorf("%s: %v", value, err)
+			continue
+		}
+		if got := c.Sink(); got != want {
+			t.Errorf("%s: %+v, want %+v", value, got, want)
+		}
+		if got, want := c.NeedsAWS(), want.Region != ""; got != want {
+			t.Errorf("%s: needs AWS: %v", value, got)
+		}
+	}
+}
+
+// Each says what would be right, and repeats nothing of the value.
+func TestWrongSinks(t *testing.T) {
+	for value, says := range map[string]string{
+		"Stdout":                           "or stdout",
+		"outcomes-do-not-print":            "want the ARN of an event bus",
+		"arn:aws:s3:::do-not-print":        "want the ARN of an event bus",
+		"arn:aws:sqs:eu-central-1:1:short": "of an SQS queue (arn:aws:sqs:<region>:<account>:<name>)",
+		"arn:aws:sqs:eu-central-1:123456789012:" + strings.Repeat("x", 81):  "want the ARN",
+		"arn:aws:sns:eu-central-1:123456789012:" + strings.Repeat("x", 257): "want the ARN",
+		"arn:aws:sns:eu-central-1:123456789012:a.b":                         "want the ARN",
+		"arn:aws:sns:eu-central-1:123456789012:event-bus/do-not-print":      "want the ARN",
+		"arn:aws:events:eu-central-1:123456789012:do-not-print":             "want the ARN",
+		"arn:aws:sns:eu-central-1:123456789012:a:0b9ac1a2-do-not-print":     "want the ARN",
+		"https://sqs.eu-central-1.amazonaws.com/123456789012/do-not-print":  "the URL of a queue; want its ARN",
+		"https://sqs.cn-north-1.amazonaws.com.cn/123456789012/do-not-print": "the URL of a queue; want its ARN",
+		"http://broker.example.com/do-not-print":                            "want https://",
+		"https://user:do-not-print@broker.example.com":                      "OUTCOME_HTTP_TOKEN",
+		"https://":                             "want an address",
+		"https://broker.example.com/#fragment": "want an address",
+		"https://%zz":                          "want an address",
+		"ftp://broker.example.com":             "an https:// address",
+	} {
+		setenv(t, valid(map[string]string{"OUTCOME_SINK": value}))
+		_, err := config.Load()
+		if err == nil || !strings.HasPrefix(err.Error(), "OUTCOME_SINK: ") || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "do-not-print") {
+			t.Errorf("%s: error %v, want one that says %q", value, err, says)
+		}
+	}
+}
+
+func TestHTTPKey(t *testing.T) {
+	key := strings.Repeat("k", 32)
+	setenv(t, valid(map[string]string{"OUTCOME_HTTP_SECRET": "whsec_" + base64.StdEncoding.EncodeToString([]byte(key))}))
+	c, err := config.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.HTTPKey(); err != nil || got.Reveal() != key {
+		t.Errorf("another key, error %v", err)
+	}
+	setenv(t, valid(nil))
+	if c, err = config.Load(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.HTTPKey(); err != nil || !got.IsZero() {
+		t.Errorf("a key that was not set, error %v", err)
+	}
+}
+
+func TestOutcomeSource(t *testing.T) {
+	for value, want := range map[string]string{"": "dds-backup-delete", "backups.example.com": "backups.example.com", strings.Repeat("x", 256): strings.Repeat("x", 256)} {
+		setenv(t, valid(map[string]string{"OUTCOME_SOURCE": value}))
+		c, err := config.Load()
+		if err != nil || c.OutcomeSource != want {
+			t.Errorf("%q: source %q, error %v", value, c.OutcomeSource, err)
+		}
+	}
+}
+
+func TestRequestSources(t *testing.T) {
+	setenv(t, valid(map[string]string{"REQUEST_SOURCES": queue, "OUTCOME_SINK": bus}))
+	c, err := config.Load()
+	if err != nil || len(c.RequestSources) != 1 || c.RequestSources[0] != queue {
+		t.Errorf("sources %v, error %v", c.RequestSources, err)
+	}
+}

@@ -1,0 +1,59 @@
+package handler
+
+import (
+	"cmp"
+	"errors"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/sink"
+)
+
+// newSink builds the sink that OUTCOME_SINK names. The AWS clients do not retry, since the sinks do:
+// they know which entries of a batch failed.
+func newSink(c *config.Config, clients *clients, out io.Writer) (deletion.Sink, error) {
+	switch to := c.Sink(); to.Kind {
+	case config.Bus:
+		return sink.NewEventBridge(eventbridge.New(eventbridge.Options{
+			Region:       to.Region,
+			Credentials:  clients.keys,
+			BaseEndpoint: clients.endpoint(c.AWSEndpointEventBridge),
+			Retryer:      aws.NopRetryer{},
+			HTTPClient:   clients.http(),
+		}), c.OutcomeSink, cmp.Or(c.OutcomeSource, sink.EventSource)), nil
+	case config.Topic:
+		return sink.NewSNS(sns.New(sns.Options{
+			Region:       to.Region,
+			Credentials:  clients.keys,
+			BaseEndpoint: clients.endpoint(c.AWSEndpointSNS),
+			Retryer:      aws.NopRetryer{},
+			HTTPClient:   clients.http(),
+		}), c.OutcomeSink), nil
+	case config.Queue:
+		return sink.NewSQS(sqs.New(sqs.Options{
+			Region:       to.Region,
+			Credentials:  clients.keys,
+			BaseEndpoint: clients.endpoint(c.AWSEndpointSQS),
+			Retryer:      aws.NopRetryer{},
+			HTTPClient:   clients.http(),
+		}), c.OutcomeSink)
+	case config.Address:
+		key, err := c.HTTPKey()
+		if err != nil {
+			return nil, err
+		}
+		return sink.NewHTTP(sink.HTTPOptions{
+			Address: c.OutcomeSink, Binary: c.HTTPMode == config.BinaryMode, Token: c.HTTPToken, Key: key,
+		}, nil), nil
+	case config.Stdout:
+		return sink.NewStdout(out), nil
+	default:
+		return nil, errors.New("OUTCOME_SINK: nothing that takes outcomes")
+	}
+}

@@ -1,0 +1,278 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dds-backup-delete/internal/deletion"
+)
+
+// events returns n events with bodies of that size.
+func events(n, size int) []deletion.Event {
+	all := make([]deletion.Event, n)
+	for i := range all {
+		all[i] = deletion.Event{ID: fmt.Sprint("e", i), JSON: make([]byte, size)}
+	}
+	return all
+}
+
+// script is a service that answers as it is told. It keeps the ids of each call.
+type script struct {
+	mu    sync.Mutex
+	calls [][]string
+	// answer says what becomes of an entry, on which try of it.
+	answer func(id string, try int) error
+}
+
+func (s *script) batches() *batches[deletion.Event] {
+	return &batches[deletion.Event]{
+		most: 10, bytes: 1000,
+		entry: func(e *deletion.Event) deletion.Event { return *e },
+		size:  func(e *deletion.Event) int { return len(e.JSON) },
+		send:  s.send,
+	}
+}
+
+func (s *script) send(_ context.Context, batch []deletion.Event) []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []string
+	errs := make([]error, len(batch))
+	for i, e := range batch {
+		try := 1
+		for _, earlier := range s.calls {
+			if slices.Contains(earlier, e.ID) {
+				try++
+			}
+		}
+		ids = append(ids, e.ID)
+		errs[i] = s.answer(e.ID, try)
+	}
+	s.calls = append(s.calls, ids)
+	return errs
+}
+
+func TestBatchesByCountAndSize(t *testing.T) {
+	sized := func(sizes ...int) []deletion.Event {
+		var all []deletion.Event
+		for _, size := range sizes {
+			all = append(all, events(1, size)...)
+		}
+		return all
+	}
+	for name, tc := range map[string]struct {
+		events []deletion.Event
+		want   []int
+	}{
+		"none":                      {nil, nil},
+		"one":                       {events(1, 1), []int{1}},
+		"ten":                       {events(10, 1), []int{10}},
+		"eleven":                    {events(11, 1), []int{10, 1}},
+		"just below the limit":      {sized(500, 499), []int{2}},
+		"at the limit":              {sized(500, 500), []int{1, 1}},
+		"one too large by itself":   {sized(10, 5000, 10, 10), []int{1, 1, 2}},
+		"a large one first":         {sized(5000, 10), []int{1, 1}},
+		"size counts from anew":     {sized(600, 300, 300, 600, 300), []int{2, 2, 1}},
+		"count and size, both hold": {append(events(10, 50), events(3, 400)...), []int{10, 2, 1}},
+	} {
+		b := new(script).batches()
+		var got []int
+		next := 0
+		for from, to := range b.split(tc.events) {
+			if from != next {
+				t.Errorf("%s: a batch begins at %d, want %d", name, from, next)
+			}
+			next = to
+			got = append(got, to-from)
+		}
+		if next != len(tc.events) || !cmp.Equal(got, tc.want) {
+			t.Errorf("%s: batches of %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
+func TestOnlyWhatFailedIsSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: func(id string, try int) error {
+			switch {
+			case id == "e1" && try < 3:
+				return errors.New("not yet")
+			case id == "e2":
+				return &refusal{error: errors.New("never")}
+			}
+			return nil
+		}}
+		errs := s.batches().publish(t.Context(), events(4, 1))
+		if errs[0] != nil || errs[1] != nil || errs[2] == nil || errs[3] != nil || errs[2].Error() != "never" {
+			t.Errorf("results %v", errs)
+		}
+		if want := [][]string{{"e0", "e1", "e2", "e3"}, {"e1"}, {"e1"}}; !cmp.Equal(s.calls, want) {
+			t.Errorf("calls %v, want %v", s.calls, want)
+		}
+	})
+}
+
+// One entry that a service cannot stand does not take the others with it.
+func TestARefusedCallIsTakenApart(t *testing.T) {
+	b := new(script).batches()
+	var mu sync.Mutex
+	var calls []int
+	b.send = func(_ context.Context, batch []deletion.Event) []error {
+		mu.Lock()
+		defer mu.Unlock()
+		calls = append(calls, len(batch))
+		if slices.ContainsFunc(batch, func(e deletion.Event) bool { return e.ID == "e2" }) {
+			return fail(len(batch), &refusal{error: errors.New("never"), whole: true})
+		}
+		return make([]error, len(batch))
+	}
+	for i, err := range b.publish(t.Context(), events(4, 1)) {
+		if (err != nil) != (i == 2) {
+			t.Errorf("event %d: %v", i, err)
+		}
+	}
+	if want := []int{4, 1, 1, 1, 1}; !cmp.Equal(calls, want) {
+		t.Errorf("calls of %v entries, want %v", calls, want)
+	}
+}
+
+func TestTriesEndBeforeTheDeadline(t *testing.T) {
+	for name, wait := range map[string]time.Duration{"with backoff": 0, "and a wait that fits": time.Second, "and one that does not": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+				defer cancel()
+				s := &script{answer: func(string, int) error { return &busy{errors.New("later"), wait} }}
+				start := time.Now()
+				errs := s.batches().publish(ctx, events(1, 1))
+				if errs[0] == nil || errs[0].Error() != "later" {
+					t.Errorf("error %v", errs[0])
+				}
+				if took := time.Since(start); took >= 8*time.Second || ctx.Err() != nil {
+					t.Errorf("it took %v", took)
+				}
+				if wait == time.Hour && len(s.calls) != 1 {
+					t.Errorf("%d tries, want one", len(s.calls))
+				}
+				if wait < time.Hour && (len(s.calls) < 3 || len(s.calls) > 200) {
+					t.Errorf("%d tries", len(s.calls))
+				}
+			})
+		})
+	}
+}
+
+// Without a deadline there is an end all the same.
+func TestTriesEndWithoutADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: func(string, int) error { return errors.New("down") }}
+		start := time.Now()
+		if errs := s.batches().publish(t.Context(), events(1, 1)); errs[0] == nil {
+			t.Error("it counts as published")
+		}
+		if took := time.Since(start); took > publishTime || took < publishTime/2 {
+			t.Errorf("it took %v, want nearly %v", took, publishTime)
+		}
+	})
+}
+
+// A context that has ended costs no call, and no event counts as published.
+func TestNoTimeLeft(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := &script{answer: func(string, int) error { return nil }}
+	for i, err := range s.batches().publish(ctx, events(25, 1)) {
+		if err == nil {
+			t.Errorf("event %d counts as published", i)
+		}
+	}
+	if len(s.calls) != 0 {
+		t.Errorf("%d calls", len(s.calls))
+	}
+}
+
+// A wait ends at once when its context does.
+func TestWaitsAreCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &script{answer: func(string, int) error { return &busy{errors.New("later"), 7 * time.Second} }}
+		time.AfterFunc(time.Second, cancel)
+		start := time.Now()
+		if errs := s.batches().publish(ctx, events(1, 1)); errs[0] == nil || time.Since(start) != time.Second {
+			t.Errorf("error %v after %v", errs[0], time.Since(start))
+		}
+	})
+}
+
+func TestCallsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		now, most := 0, 0
+		b := new(script).batches()
+		b.send = func(_ context.Context, batch []deletion.Event) []error {
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
+			time.Sleep(time.Second) // of the bubble's clock
+			mu.Lock()
+			now--
+			mu.Unlock()
+			return make([]error, len(batch))
+		}
+		start := time.Now()
+		for i, err := range b.publish(t.Context(), events(10*maxCalls*3, 1)) {
+			if err != nil {
+				t.Errorf("event %d: %v", i, err)
+			}
+		}
+		if most != maxCalls || time.Since(start) != 3*time.Second {
+			t.Errorf("%d calls at once, %v for three rounds", most, time.Since(start))
+		}
+	})
+}
+
+// A bug in a sink fails its own batch, and is not repeated.
+func TestBugs(t *testing.T) {
+	for name, send := range map[string]func(context.Context, []deletion.Event) []error{
+		"panic":            func(context.Context, []deletion.Event) []error { panic("boom") },
+		"too few results":  func(context.Context, []deletion.Event) []error { return nil },
+		"too many results": func(context.Context, []deletion.Event) []error { return make([]error, 11) },
+	} {
+		b := new(script).batches()
+		b.send = func(ctx context.Context, batch []deletion.Event) []error {
+			if batch[0].ID == "e0" {
+				return send(ctx, batch)
+			}
+			return make([]error, len(batch))
+		}
+		for i, err := range b.publish(t.Context(), events(15, 1)) {
+			if (err != nil) != (i < 10) {
+				t.Errorf("%s: event %d: %v", name, i, err)
+			}
+			if err != nil && name == "panic" && !strings.Contains(err.Error(), "boom") {
+				t.Errorf("%s: event %d: %v", name, i, err)
+			}
+		}
+	}
+}
+
+func TestBackoffGrowsToItsBound(t *testing.T) {
+	for try := 1; try < 100; try++ {
+		bound := min(100*time.Millisecond<<min(try-1, 10), 2*time.Second)
+		for range 20 {
+			if wait := backoff(try); wait < 0 || wait >= bound {
+				t.Fatalf("try %d: %v, want less than %v", try, wait, bound)
+			}
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/secret"
+)
+
+const (
+	// tryTime bounds one request, so that one that hangs, as after a freeze, leaves time for another.
+	tryTime = 5 * time.Second
+	// maxDrain is how much of an answer is read, so that its connection can be used again.
+	maxDrain = 4096
+)
+
+// HTTPOptions says where and how events are sent over HTTP.
+type HTTPOptions struct {
+	// Address is where they are sent.
+	Address string
+	// Binary sends the data as the body and the attributes as headers; else the whole event is
+	// the body.
+	Binary bool
+	// Token is a bearer token; it may be empty.
+	Token secret.String
+	// Key signs requests; it may be empty.
+	Key secret.String
+}
+
+// HTTP sends CloudEvents to an address, one a request.
+// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+type HTTP struct {
+	o       HTTPOptions
+	client  *http.Client
+	batches batches[*deletion.Event]
+}
+
+// NewHTTP returns a sink for an address. A nil transport is one like [http.DefaultTransport].
+func NewHTTP(o HTTPOptions, transport http.RoundTripper) *HTTP {
+	if transport == nil {
+		transport = newTransport()
+	}
+	s := &HTTP{o: o, client: &http.Client{
+		Transport: transport,
+		Timeout:   tryTime,
+		// Somebody else's address was not configured, and would get the token.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	s.batches = batches[*deletion.Event]{
+		most:  1,
+		entry: func(e *deletion.Event) *deletion.Event { return e },
+		size:  func(e **deletion.Event) int { return len((*e).JSON) },
+		send: func(ctx context.Context, batch []*deletion.Event) []error {
+			return []error{s.post(ctx, batch[0])}
+		},
+	}
+	return s
+}
+
+// newTransport keeps a connection for each request that is on its way.
+func newTransport() http.RoundTripper {
+	base, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t := base.Clone()
+	t.MaxIdleConnsPerHost = maxCalls
+	return t
+}
+
+// Publish implements [deletion.Sink].
+func (s *HTTP) Publish(ctx context.Context, events []deletion.Event) []error {
+	return s.batches.publish(ctx, events)
+}
+
+// post sends one event. Errors name the host alone: the rest of an address may be a secret.
+func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
+	request, err := s.request(ctx, e)
+	if err != nil {
+		return &refusal{error: fmt.Errorf("the event cannot be sent over HTTP: %w", err)}
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		var withURL *url.Error
+		if errors.As(err, &withURL) {
+			err = withURL.Err
+		}
+		err = fmt.Errorf("%s: %w", request.URL.Host, err)
+		var certificate *tls.CertificateVerificationError
+		if errors.As(err, &certificate) {
+			return &refusal{error: err}
+		}
+		return err
+	}
+	_, _ = io.CopyN(io.Discard, response.Body, maxDrain) // the status has said it all
+	_ = response.Body.Close()
+	return statusError(request.URL.Host, response)
+}
+
+// request writes the request of an event.
+func (s *HTTP) request(ctx context.Context, e *deletion.Event) (*http.Request, error) {
+	header := http.Header{"Content-Type": {"application/cloudevents+json; charset=utf-8"}}
+	body := e.JSON
+	if s.o.Binary {
+		var err error
+		if header, body, err = binary(e.JSON); err != nil {
+			return nil, err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.o.Address, bytes.NewReader(body))
+	if err != nil {
+		return nil, errors.New("no address of that form") // the error itself repeats it
+	}
+	request.Header = header
+	request.Header.Set("User-Agent", EventSource)
+	if !s.o.Token.IsZero() {
+		request.Header.Set("Authorization", "Bearer "+s.o.Token.Reveal())
+	}
+	if !s.o.Key.IsZero() {
+		sign(request.Header, s.o.Key, e.ID, time.Now(), body)
+	}
+	return request, nil
+}
+
+// statusError is what an answer says of its event: nil for one that was taken.
+func statusError(host string, response *http.Response) error {
+	status := response.StatusCode
+	if status >= 200 && status <= 299 {
+		return nil
+	}
+	err := fmt.Errorf("%s: HTTP status %d", host, status)
+	switch {
+	case status == http.StatusTooManyRequests || status >= 500:
+		return &busy{err, retryAfter(response.Header.Get("Retry-After"), time.Now())}
+	case status >= 300 && status <= 399:
+		return &refusal{error: fmt.Errorf("%w, a redirect, which is not followed", err)}
+	case status == http.StatusGone:
+		return &refusal{error: fmt.Errorf("%w: the receiver wants no more events", err)}
+	default:
+		return &refusal{error: err}
+	}
+}
+
+// retryAfter reads a header that holds seconds or a date; 0 where it holds neither.
+// https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(date.Sub(now), 0)
+	}
+	return 0
+}

@@ -1,0 +1,93 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"dds-backup-delete/internal/deletion"
+)
+
+// SQS publishes to an Amazon SQS queue, standard or FIFO.
+type SQS struct {
+	client  *sqs.Client
+	queue   string // its URL
+	batches batches[message]
+}
+
+// NewSQS returns a sink for the queue of that ARN. The client had better not retry: the sink does.
+func NewSQS(client *sqs.Client, queueARN string) (*SQS, error) {
+	queue, err := QueueURL(client.Options(), queueARN)
+	if err != nil {
+		return nil, err
+	}
+	s := &SQS{client: client, queue: queue}
+	entry := func(e *deletion.Event) message { return newMessage(e, isFIFO(queueARN)) }
+	s.batches = batches[message]{most: maxEntries, bytes: maxBytes, entry: entry, size: messageSize, send: s.send}
+	return s, nil
+}
+
+// QueueURL returns the URL of the queue of that ARN, at the address that a client with those options
+// calls. The SDK knows the domain of each partition. The error says what is wrong with the ARN.
+func QueueURL(o sqs.Options, queueARN string) (string, error) {
+	parts := strings.Split(queueARN, ":")
+	if len(parts) != 6 {
+		return "", fmt.Errorf("%d parts of the ARN of a queue; want six", len(parts))
+	}
+	at, err := sqs.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), sqs.EndpointParameters{
+		Region: aws.String(o.Region), Endpoint: o.BaseEndpoint,
+	})
+	if err != nil {
+		return "", fmt.Errorf("the address of the queue: %w", err)
+	}
+	return at.URI.JoinPath(parts[4], parts[5]).String(), nil
+}
+
+// Publish implements [deletion.Sink].
+func (s *SQS) Publish(ctx context.Context, events []deletion.Event) []error {
+	return s.batches.publish(ctx, events)
+}
+
+// send makes one call. A success of the call may hide failed entries.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+func (s *SQS) send(ctx context.Context, messages []message) []error {
+	entries := make([]types.SendMessageBatchRequestEntry, len(messages))
+	for i, m := range messages {
+		entries[i] = types.SendMessageBatchRequestEntry{
+			Id:                     aws.String(entryID(i)),
+			MessageBody:            aws.String(m.body),
+			MessageAttributes:      make(map[string]types.MessageAttributeValue, len(m.attributes)),
+			MessageGroupId:         optional(m.group),
+			MessageDeduplicationId: optional(m.id),
+		}
+		for name, value := range m.attributes {
+			entries[i].MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String(attributeType), StringValue: aws.String(value)}
+		}
+		if m.trace != "" { // it does not count as size
+			entries[i].MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
+				string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String(attributeType), StringValue: aws.String(m.trace)},
+			}
+		}
+	}
+	out, err := s.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(s.queue), Entries: entries})
+	if err != nil {
+		return callFailed(len(messages), err)
+	}
+	answer := newAnswer("SendMessageBatch", len(messages))
+	for _, taken := range out.Successful {
+		var err error
+		if aws.ToString(taken.MessageId) == "" {
+			err = errors.New("SendMessageBatch: an entry came back without a message id")
+		}
+		answer.add(aws.ToString(taken.Id), err)
+	}
+	for _, failed := range out.Failed {
+		answer.add(aws.ToString(failed.Id), entryError("SendMessageBatch", aws.ToString(failed.Code), aws.ToString(failed.Message), failed.SenderFault))
+	}
+	return answer.results()
+}
