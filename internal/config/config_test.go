@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -88,6 +89,16 @@ func TestLoad(t *testing.T) {
 				t.Errorf("the secret key was printed: %s", printed)
 			}
 		})
+	}
+}
+
+// Only the variables that are documented are read: each field has the name of one, or is worked out.
+func TestEveryFieldHasAVariable(t *testing.T) {
+	fields := reflect.TypeFor[config.Config]()
+	for i := range fields.NumField() {
+		if tag := fields.Field(i).Tag; (tag.Get("envconfig") == "") != (tag.Get("ignored") == "true") {
+			t.Errorf("%s has neither or both", fields.Field(i).Name)
+		}
 	}
 }
 
