@@ -1,7 +1,7 @@
 # What `sam deploy` takes: the stripped binary for Lambda's arm64, as template.yaml names it.
 GOARCH ?= arm64
 
-.PHONY: build test test-aws chaos lint clean
+.PHONY: build test test-aws chaos bench lint clean
 
 build:
 	GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w' -o dist/bootstrap ./cmd/handler
@@ -20,6 +20,10 @@ REQUESTS ?= 10000
 SEED ?= 0
 chaos:
 	tools/with-dynamodb-local go test -count=1 -v -timeout 60m ./internal/chaos -requests $(REQUESTS) -seed $(SEED)
+
+# Side by side with its peers; writes docs/benchmarks.md and its plots. Twelve minutes, or two with QUICK=1.
+bench:
+	cd bench && ./run $(if $(QUICK),-quick)
 
 lint:
 	golangci-lint run ./...

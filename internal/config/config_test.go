@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func setenv(t *testing.T, env map[string]string) {
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "OUTCOME_") ||
-			name == "REQUEST_SOURCES" || name == "REQUEST_TYPE" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
+			name == "REQUEST_SOURCES" || name == "REQUEST_TYPE" || name == "METRICS" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
 			t.Setenv(name, value) // so that it comes back after the test
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
@@ -91,6 +92,16 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// Only the variables that are documented are read: each field has the name of one, or is worked out.
+func TestEveryFieldHasAVariable(t *testing.T) {
+	fields := reflect.TypeFor[config.Config]()
+	for i := range fields.NumField() {
+		if tag := fields.Field(i).Tag; (tag.Get("envconfig") == "") != (tag.Get("ignored") == "true") {
+			t.Errorf("%s has neither or both", fields.Field(i).Name)
+		}
+	}
+}
+
 func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 	setenv(t, map[string]string{
 		"HUAWEICLOUD_SDK_SK": "SKEXAMPLE-do-not-print",
@@ -136,6 +147,8 @@ func TestFaults(t *testing.T) {
 		"AWS_ACCESS_KEY_ID, ":                   {"LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "ALLOW_STDOUT": "true"},
 		"DDS_RATE":                              {"DDS_RATE": "-1"},
 		"REQUEST_TYPE":                          {"REQUEST_TYPE": "dds.backup.deletion.accepted.v1"},
+		"METRICS":                               {"METRICS": "prometheus"},
+		"AWS_LAMBDA_FUNCTION_NAME":              {"METRICS": "emf"},
 		"REQUEST_TYPE:":                         {"REQUEST_TYPE": strings.Repeat("t", 129)},
 		"REQUEST_TYPE: ":                        {"REQUEST_TYPE": "a\nb"},
 		"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": {"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "http://dds.example.com"},

@@ -35,6 +35,10 @@ type Options struct {
 	DryRun bool
 	// RetryPolicy decides about tries; default [DefaultRetryPolicy].
 	RetryPolicy RetryPolicy
+	// Transport carries the calls; nil for one of the client's own, over the network.
+	Transport http.RoundTripper
+	// Observe is told of every call; nil where nobody wants to know.
+	Observe Observer
 	// Now is the clock of the signature, the key lock and the pace; by default the wall clock.
 	Now func() time.Time
 }
@@ -85,12 +89,15 @@ func New(o Options) (*Client, error) {
 		o.RetryPolicy = DefaultRetryPolicy
 	}
 	c := &Client{
-		endpoints: endpoints, requireManual: o.RequireManual, dryRun: o.DryRun, sender: newSender(o.Connections),
+		endpoints: endpoints, requireManual: o.RequireManual, dryRun: o.DryRun, sender: newSender(o.Transport, o.Connections),
 	}
 	// From the innermost outwards. Each try waits for its turn, and is signed anew.
 	c.handle = c.sender.send
 	c.handle = signing(c.handle, o.Now)
 	c.handle = parsing(c.handle, o.Now)
+	if o.Observe != nil {
+		c.handle = observing(c.handle, o.Observe)
+	}
 	c.handle = newKeyLock(o.Credentials, o.Renew, o.Now).locking(c.handle)
 	c.handle = newPace(o.Rate, o.Now).pacing(c.handle) // around the lock: who waits here has not passed it
 	c.handle = retrying(c.handle, o.RetryPolicy, rate.NewLimiter(1, 2*o.Connections))
@@ -102,7 +109,7 @@ func New(o Options) (*Client, error) {
 func wallClock() time.Time { return time.Now().Round(0) }
 
 // CloseIdleConnections closes the connections that no call is using.
-func (c *Client) CloseIdleConnections() { c.sender.transport.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() { c.sender.closeIdle() }
 
 // newCall returns a call to a path of DDS, whose segments must stay segments.
 func (c *Client) newCall(ctx context.Context, method string, t Target, query url.Values, segments ...string) (*call, error) {

@@ -230,7 +230,9 @@ func (s *Service) work(ctx context.Context, stages stages, outcomes []Outcome, g
 	if len(open) == 0 {
 		return
 	}
+	began := time.Now()
 	verdict := s.ask(deleting, outcomes[open[0]].Request, begun.MaybeSent, leaseEnd)
+	verdict.Took = time.Since(began)
 	for _, i := range open {
 		r := outcomes[i].Request
 		outcomes[i] = verdict.Outcome
@@ -385,7 +387,9 @@ func instead(request Request, earlier *Record, err error) Outcome {
 	default:
 		// Nothing is lost by another try, while an outcome that nobody remembers could be
 		// published twice in two forms.
-		return failed(request, newError(ClassUndelivered, "the outcome could not be recorded: "+err.Error()))
+		o := failed(request, newError(ClassUndelivered, "the outcome could not be recorded"))
+		o.Err.Cause = err.Error()
+		return o
 	}
 }
 
@@ -446,6 +450,7 @@ func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 		if o := &outcomes[i]; o.Status != Retry {
 			if err := errs[place[o.Event.ID]]; err != nil {
 				undelivered(o, err)
+				o.Unpublished = true
 			}
 		}
 	}
@@ -480,7 +485,8 @@ func failed(request Request, err *Error) Outcome {
 // undelivered turns a verdict that could not be handed on into a retry that keeps the job id.
 func undelivered(o *Outcome, err error) {
 	o.Status, o.Event = Retry, Event{}
-	o.Err = newError(ClassUndelivered, "the outcome could not be published: "+err.Error())
+	o.Err = newError(ClassUndelivered, "the outcome could not be published")
+	o.Err.Cause = err.Error()
 }
 
 // requestAttrs are the log attributes of every line about a request.
@@ -515,11 +521,23 @@ func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
 	if o.Event.ID != "" {
 		attrs = append(attrs, "event_id", o.Event.ID)
 	}
+	if o.Replayed {
+		attrs = append(attrs, "replayed", true)
+	}
+	if o.Took > 0 {
+		attrs = append(attrs, "dds_ms", o.Took.Milliseconds())
+	}
 	level := slog.LevelInfo
 	if o.Err != nil {
 		level = slog.LevelWarn
 		attrs = append(attrs, "class", string(o.Err.Class), "code", o.Err.Code, "error", o.Err.Message,
 			"http_status", o.Err.HTTPStatus, "dds_request_id", o.Err.DDSRequestID)
+		if o.Err.Cause != "" {
+			attrs = append(attrs, "cause", o.Err.Cause)
+		}
+		if o.Status == Retry {
+			attrs = append(attrs, "retry_after", int64(o.Err.RetryAfter.Seconds()))
+		}
 		if o.Err.Class == ClassInternal || o.Err.Class == ClassUndelivered {
 			level = slog.LevelError
 		}
