@@ -112,6 +112,7 @@ func TestQueueToBus(t *testing.T) {
 			}
 		}
 	}
+	w.checkMetrics()
 }
 
 // Topic and bus reach the function through the request queue.
@@ -164,13 +165,13 @@ func (w *world) policyOf(queue, service, source string, want bool) {
 	var policy struct{ Statement []statement }
 	w.must(json.Unmarshal([]byte(attributes["Policy"]), &policy))
 	for secure, want := range map[string]bool{"true": want, "false": false} {
-		by, err := allows(policy.Statement, call{
+		allowed, err := allows(policy.Statement, call{
 			Service: service, Action: "sqs:SendMessage", Resource: attributes["QueueArn"],
 			Keys: map[string][]string{"aws:SourceArn": {source}, "aws:SecureTransport": {secure}},
 		})
 		w.must(err)
-		if (by != nil) != want {
-			w.t.Errorf("%s, %s for %s, TLS %s: allowed %v, want %v", queue, service, source, secure, by != nil, want)
+		if allowed != want {
+			w.t.Errorf("%s, %s for %s, TLS %s: allowed %v, want %v", queue, service, source, secure, allowed, want)
 		}
 	}
 }

@@ -47,23 +47,22 @@ func (c call) String() string {
 	return fmt.Sprintf("%s on %s by %q with %v", c.Action, c.Resource, c.Service, c.Keys)
 }
 
-// allows returns the statement that allows the call; nil where none does or one denies it.
-func allows(policy []statement, c call) (*statement, error) {
-	var by *statement
+// allows reports whether a statement allows the call, and none denies it.
+func allows(policy []statement, c call) (allowed bool, err error) {
 	for i := range policy {
 		s := &policy[i]
 		ok, err := s.fits(c)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("%s: %w", s.Sid, err)
+			return false, fmt.Errorf("%s: %w", s.Sid, err)
 		case !ok:
 		case s.Effect == "Deny":
-			return nil, nil
+			return false, nil
 		default:
-			by = s
+			allowed = true
 		}
 	}
-	return by, nil
+	return allowed, nil
 }
 
 func (s *statement) fits(c call) (bool, error) {

@@ -57,11 +57,11 @@ func TestKey(t *testing.T) {
 		}
 	}
 	for service, want := range map[string]bool{"sqs": true, "dynamodb": true, "secretsmanager": true, "s3": false} {
-		by, err := allows(s.Role, call{
+		allowed, err := allows(s.Role, call{
 			Action: "kms:Decrypt", Resource: key, Keys: map[string][]string{"kms:ViaService": {service + ".eu-central-1.amazonaws.com"}},
 		})
-		if err != nil || (by != nil) != want {
-			t.Errorf("through %s: allowed %v, error %v", service, by != nil, err)
+		if err != nil || allowed != want {
+			t.Errorf("through %s: allowed %v, error %v", service, allowed, err)
 		}
 	}
 }
@@ -121,11 +121,12 @@ func TestDeadLetter(t *testing.T) {
 	}
 }
 
-// metrics are the program's own, by the sets of dimensions beside function_name.
+// metrics are the program's own, by the sets of dimensions beside function_name. [world.checkMetrics]
+// holds what the program writes against them, and [checkMetric] what the template names.
 var metrics = map[string][]string{
 	"Accepted": {"", "source"}, "Unconfirmed": {"", "source"}, "NotFound": {"", "source"}, "Rejected": {"", "source"}, "Simulated": {"", "source"},
 	"Retried": {"", "source"}, "Replayed": {"", "source"}, "DDSErrors": {"", "class"}, "DDSThrottles": {""}, "DDSLatency": {""},
-	"PublishFailures": {""}, "ColdStarts": {""},
+	"PublishFailures": {""}, "LedgerFailures": {""}, "ColdStarts": {""},
 }
 
 // awsMetrics are those of AWS that are used, by their dimensions.
@@ -174,6 +175,42 @@ func checkMetric(t *testing.T, s *stack, namespace, name string, dimensions ...s
 	}
 }
 
+// checkMetrics wants the metrics in the function's log to be those that the template may name.
+func (w *world) checkMetrics() {
+	w.t.Helper()
+	w.must(w.function.Kill()) // after which its output is complete
+	seen := 0
+	for line := range strings.Lines(w.function.Stdout()) {
+		var emf struct {
+			AWS struct {
+				CloudWatchMetrics []struct {
+					Namespace  string
+					Dimensions [][]string
+					Metrics    []struct{ Name string }
+				}
+			} `json:"_aws"`
+			FunctionName string `json:"function_name"`
+		}
+		w.must(json.Unmarshal([]byte(line), &emf))
+		for _, directive := range emf.AWS.CloudWatchMetrics {
+			if directive.Namespace != "dds-backup-delete" || emf.FunctionName != w.stack.Function.FunctionName {
+				w.t.Errorf("metrics %s", line)
+			}
+			for _, metric := range directive.Metrics {
+				for _, dimensions := range directive.Dimensions {
+					seen++
+					if sets, ok := metrics[metric.Name]; !ok || dimensions[0] != "function_name" || !slices.Contains(sets, strings.Join(dimensions[1:], " ")) {
+						w.t.Errorf("the template knows no metric %s with %v", metric.Name, dimensions)
+					}
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		w.t.Error("no metrics in the log")
+	}
+}
+
 func TestAlarms(t *testing.T) {
 	s, err := deploy(t, "alarms", "AlarmEmail=dba@example.com")
 	if err != nil {
@@ -190,7 +227,7 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s: actions %v and %v, want %s", name, alarm.AlarmActions, alarm.OKActions, topic)
 		}
 	}
-	if len(s.Alarms) != 9 || s.Resources["AlarmMail"] == "" {
+	if len(s.Alarms) != 10 || s.Resources["AlarmMail"] == "" {
 		t.Errorf("%d alarms, mail %q", len(s.Alarms), s.Resources["AlarmMail"])
 	}
 	const existing = "arn:aws:sns:eu-central-1:123456789012:on-call"

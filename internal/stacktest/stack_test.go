@@ -322,8 +322,8 @@ func newFront(t *testing.T, s *stack) *front {
 			t.Error(err)
 		}
 		c := f.callOf(r.Header.Get("X-Amz-Target"), body)
-		by, err := allows(s.Role, c)
-		if by == nil {
+		allowed, err := allows(s.Role, c)
+		if !allowed {
 			t.Errorf("the role of the stack does not allow %s: %v", c, err)
 			http.Error(w, `{"__type":"AccessDeniedException"}`, http.StatusForbidden)
 			return
