@@ -264,6 +264,21 @@ func TestLeast(t *testing.T) {
 	w.want("events", []string{"accepted " + backup(7)}, w.events())
 }
 
+// With a secret of the customer none is made, and the function reads that one.
+func TestOwnSecret(t *testing.T) {
+	w := newWorld(t)
+	other, err := deploy(t, "secret")
+	w.must(err)
+	arn := other.Outputs["SecretArn"]
+	w.start("own", "HuaweiCloudSecretArn="+arn, "HuaweiCloudAccessKey=", "HuaweiCloudSecretKey=")
+	if w.stack.Resources["Secret"] != "" || w.stack.Function.Environment.Variables["HUAWEICLOUD_SECRET_ARN"] != arn {
+		t.Errorf("resources %v", w.stack.Resources)
+	}
+	w.send("", backup(12))
+	w.want("given back", nil, w.poll(time.Minute))
+	w.want("events", []string{"accepted " + backup(12)}, w.events())
+}
+
 // What CloudFormation would refuse before it makes anything.
 func TestRefusedParameters(t *testing.T) {
 	for _, test := range []struct {
@@ -276,6 +291,7 @@ func TestRefusedParameters(t *testing.T) {
 		{[]string{"LogLevel=WARN"}, "want one of"},
 		{[]string{`HuaweiCloudSecretKey=a"b`}, "not of the form"},
 		{[]string{"MaximumConcurrency=1"}, "out of bounds"},
+		{[]string{"HuaweiCloudSecretArn=arn:aws:secretsmanager:eu-central-1:123456789012:secret:key"}, "not of the form"},
 	} {
 		if _, err := deploy(t, "refused", test.parameters...); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v, want %q", test.parameters, err, test.want)

@@ -80,7 +80,6 @@ func TestNotInMoto(t *testing.T) {
 		{"Function", "LoggingConfig", `{"ApplicationLogLevel":{"Ref":"LogLevel"},"LogFormat":"JSON","LogGroup":{"Ref":"FunctionLog"}}`},
 		{"Function", "TracingConfig", `{"Mode":{"Fn::If":["Trace","Active","PassThrough"]}}`},
 		{"FunctionEventInvokeConfig", "DestinationConfig", `{"OnFailure":{"Destination":{"Fn::GetAtt":["UndeliveredQueue","Arn"]}}}`},
-		{"UndeliveredQueue", "RedriveAllowPolicy", `{"redrivePermission":"denyAll"}`},
 	} {
 		got, err := json.Marshal(s.Template.Resources[test.resource].Properties[test.property])
 		if err != nil || string(got) != test.want {
