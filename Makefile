@@ -10,10 +10,10 @@ test:
 	go test -race ./...
 
 # The ledger on a real engine, Amazon's DynamoDB Local, which needs Java 17 and Maven; the sinks on
-# moto, which needs Python 3.
+# moto, which needs Python 3; the example's state machine in moto's interpreter.
 test-aws:
 	tools/with-dynamodb-local go test -race -count=1 ./internal/ledger
-	tools/with-moto go test -race -count=1 -run Moto ./internal/sink
+	tools/with-moto go test -race -count=1 -run Moto ./internal/sink ./examples
 
 # The crash test: the real binary, killed at random, with faults on every side. It takes minutes.
 REQUESTS ?= 10000
