@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"dds-backup-delete/internal/contracttest"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
@@ -213,6 +215,79 @@ func TestLogLines(t *testing.T) {
 	}
 }
 
+// One line tells an invocation, and a line in the embedded metric format what is counted over time.
+func TestInvocationLineAndMetrics(t *testing.T) {
+	w := start(t, nil)
+	w.dds.Inject(ddstest.Answer(503, "", "busy").For(sample(1)).Repeat(1))
+	var records []string
+	for i, id := range []string{sample(0), sample(1), restoring(), none, "not/an/id"} {
+		records = append(records, fmt.Sprintf(`{"messageId":"m%d","eventSource":"aws:sqs","body":"{\"backup_id\":\"%s\"}"}`, i, id))
+	}
+	payload := []byte(`{"Records":[` + strings.Join(records, ",") + `]}`)
+	w.invoke(t, payload)
+	w.invoke(t, payload)
+	w.end(t)
+
+	var invocations []map[string]any
+	metrics := make(map[string]float64)
+	latencies := 0
+	for line := range strings.Lines(w.function.Stdout()) {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatalf("a line that is not JSON: %s", line)
+		}
+		switch {
+		case entry["message"] == "invocation":
+			if ms, ok := entry["duration_ms"].(float64); !ok || ms < 0 {
+				t.Errorf("line %s", line)
+			}
+			for _, name := range []string{"timestamp", "requestId", "duration_ms"} {
+				delete(entry, name)
+			}
+			invocations = append(invocations, entry)
+		case entry["_aws"] != nil:
+			for name, value := range entry {
+				if n, ok := value.(float64); ok {
+					metrics[name] += n
+				}
+			}
+			values, _ := entry["DDSLatency"].([]any)
+			latencies += len(values)
+			if entry["function_name"] != "lambdatest" {
+				t.Errorf("line %s", line)
+			}
+		}
+	}
+	want := func(cold bool, replayed float64) map[string]any {
+		return map[string]any{
+			"level": "INFO", "message": "invocation", "source": "sqs", "requests": 5.0, "accepted": 2.0, "unconfirmed": 0.0, "not_found": 1.0,
+			"rejected": 1.0, "simulated": 0.0, "retry": 1.0, "replayed": replayed, "echoes": 0.0, "cold_start": cold,
+		}
+	}
+	if diff := cmp.Diff([]map[string]any{want(true, 0), want(false, 3)}, invocations); diff != "" {
+		t.Errorf("invocation lines (-want +got):\n%s", diff)
+	}
+	wantMetrics := map[string]float64{
+		"Accepted": 4, "NotFound": 2, "Rejected": 2, "Retried": 2, "Replayed": 3, "ColdStarts": 1,
+		"DDSErrors": 4, // twice the restoration; the backup that is not there, once; and the busy answer
+	}
+	if diff := cmp.Diff(wantMetrics, metrics); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+	if latencies != len(w.dds.Calls()) {
+		t.Errorf("%d latencies of %d calls", latencies, len(w.dds.Calls()))
+	}
+}
+
+func TestMetricsCanBeTurnedOff(t *testing.T) {
+	w := start(t, nil, "METRICS=none")
+	w.invoke(t, []byte(`{"backup_id":"`+sample(0)+`"}`))
+	w.end(t)
+	if strings.Contains(w.function.Stdout(), "_aws") {
+		t.Error("there are metrics")
+	}
+}
+
 func TestStdoutSink(t *testing.T) {
 	w := start(t, nil, "OUTCOME_SINK=stdout", "ALLOW_STDOUT=true")
 	w.invoke(t, []byte(`{"backup_id":"`+ddstest.SampleBackups()[0].ID+`"}`))
@@ -252,7 +327,7 @@ func TestDeadline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := w.function.Invoke(t.Context(), lambdatest.Invocation{Payload: payload, Timeout: 2 * time.Second})
+	result, err := w.function.Invoke(t.Context(), lambdatest.Invocation{Payload: payload, Timeout: 6 * time.Second})
 	if err != nil {
 		t.Fatalf("no answer before the deadline: %v", err)
 	}

@@ -1,7 +1,7 @@
 package main_test
 
 import (
-	"cmp"
+	stdcmp "cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp"
 
 	"dds-backup-delete/internal/contracttest"
 	"dds-backup-delete/internal/dds/ddstest"
@@ -280,7 +280,7 @@ func TestSamples(t *testing.T) {
 		all = append(all, want.events...)
 	}
 	slices.Sort(all)
-	if diff := gocmp.Diff(all, w.events(t)); diff != "" {
+	if diff := cmp.Diff(all, w.events(t)); diff != "" {
 		t.Errorf("all events (-want +got):\n%s", diff)
 	}
 }
@@ -378,7 +378,7 @@ func checkContract(t *testing.T, payload, reply []byte) {
 			}
 			header[name] = strings.Join(values, ",")
 		}
-		method, path := cmp.Or(call.HTTPMethod, call.RequestContext.HTTP.Method), cmp.Or(call.Path, call.RawPath)
+		method, path := stdcmp.Or(call.HTTPMethod, call.RequestContext.HTTP.Method), stdcmp.Or(call.Path, call.RawPath)
 		for _, route := range []string{"/v3/", "/backups/", "/deletions"} { // behind the prefix of a stage or a domain
 			if at := strings.Index(path, route); at >= 0 {
 				path = path[at:]

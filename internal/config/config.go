@@ -76,7 +76,10 @@ type Config struct {
 	AllowStdout    bool          `envconfig:"ALLOW_STDOUT"`
 	Ledger         string        `envconfig:"LEDGER" default:"memory"`
 
+	Metrics string `envconfig:"METRICS"`
+
 	// What AWS Lambda sets, or an AWS SDK reads.
+	FunctionName              string        `envconfig:"AWS_LAMBDA_FUNCTION_NAME"`
 	LambdaRuntimeAPI          string        `envconfig:"AWS_LAMBDA_RUNTIME_API"`
 	AWSRegion                 string        `envconfig:"AWS_REGION"`
 	AWSAccessKeyID            string        `envconfig:"AWS_ACCESS_KEY_ID"`
@@ -100,6 +103,7 @@ func Load() (*Config, error) {
 	faults = append(faults, c.checkProjects()...)
 	faults = append(faults, c.checkLimits()...)
 	faults = append(faults, c.checkRequestType()...)
+	faults = append(faults, c.checkMetrics()...)
 	faults = append(faults, c.checkSink()...)
 	faults = append(faults, c.checkLedger()...)
 	if len(faults) > 0 {
@@ -195,6 +199,20 @@ func (c *Config) checkLimits() []error {
 		faults = append(faults, fmt.Errorf("DDS_RATE: %v; want calls per second, 0 to 10000", c.Rate))
 	}
 	return faults
+}
+
+// EMF is the METRICS that writes the embedded metric format of CloudWatch to standard output.
+const EMF = "emf"
+
+// checkMetrics wants metrics where something reads them.
+func (c *Config) checkMetrics() []error {
+	switch {
+	case c.Metrics == "" && c.LambdaRuntimeAPI != "":
+		c.Metrics = EMF
+	case c.Metrics != "" && c.Metrics != EMF && c.Metrics != "none":
+		return []error{fmt.Errorf("METRICS: %s; want emf or none", shape(c.Metrics))}
+	}
+	return nil
 }
 
 var eventType = regexp.MustCompile(`^[!-~]([ -~]{0,126}[!-~])?$`)

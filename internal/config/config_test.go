@@ -25,7 +25,7 @@ func setenv(t *testing.T, env map[string]string) {
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "OUTCOME_") ||
-			name == "REQUEST_SOURCES" || name == "REQUEST_TYPE" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
+			name == "REQUEST_SOURCES" || name == "REQUEST_TYPE" || name == "METRICS" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
 			t.Setenv(name, value) // so that it comes back after the test
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
@@ -136,6 +136,7 @@ func TestFaults(t *testing.T) {
 		"AWS_ACCESS_KEY_ID, ":                   {"LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "ALLOW_STDOUT": "true"},
 		"DDS_RATE":                              {"DDS_RATE": "-1"},
 		"REQUEST_TYPE":                          {"REQUEST_TYPE": "dds.backup.deletion.accepted.v1"},
+		"METRICS":                               {"METRICS": "prometheus"},
 		"REQUEST_TYPE:":                         {"REQUEST_TYPE": strings.Repeat("t", 129)},
 		"REQUEST_TYPE: ":                        {"REQUEST_TYPE": "a\nb"},
 		"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": {"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "http://dds.example.com"},

@@ -35,6 +35,8 @@ type Options struct {
 	DryRun bool
 	// RetryPolicy decides about tries; default [DefaultRetryPolicy].
 	RetryPolicy RetryPolicy
+	// Observe is told of every call; nil where nobody wants to know.
+	Observe Observer
 	// Now is the clock of the signature, the key lock and the pace; by default the wall clock.
 	Now func() time.Time
 }
@@ -91,6 +93,9 @@ func New(o Options) (*Client, error) {
 	c.handle = c.sender.send
 	c.handle = signing(c.handle, o.Now)
 	c.handle = parsing(c.handle, o.Now)
+	if o.Observe != nil {
+		c.handle = observing(c.handle, o.Observe)
+	}
 	c.handle = newKeyLock(o.Credentials, o.Renew, o.Now).locking(c.handle)
 	c.handle = newPace(o.Rate, o.Now).pacing(c.handle) // around the lock: who waits here has not passed it
 	c.handle = retrying(c.handle, o.RetryPolicy, rate.NewLimiter(1, 2*o.Connections))

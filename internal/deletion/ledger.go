@@ -75,9 +75,10 @@ func (r *Record) replay(request Request) Outcome {
 		return failed(request, newError(ClassInternal, "the ledger holds an event that cannot be read"))
 	}
 	o := Outcome{
-		Request: request,
-		Status:  r.Status,
-		JobID:   e.Data.JobID,
+		Request:  request,
+		Status:   r.Status,
+		JobID:    e.Data.JobID,
+		Replayed: true,
 		Event: Event{
 			ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
 			TraceParent: e.TraceParent, TraceHeader: request.TraceHeader, JSON: r.Event,

@@ -87,6 +87,10 @@ type Outcome struct {
 	Err *Error
 	// Event is what was, or is to be, published; the zero value for [Retry].
 	Event Event
+	// Replayed says that the ledger knew the outcome, and DDS was not asked.
+	Replayed bool
+	// Took is how long DDS was asked, waits between tries included.
+	Took time.Duration
 }
 
 // explain turns the error of a deleter into ours.

@@ -230,7 +230,9 @@ func (s *Service) work(ctx context.Context, stages stages, outcomes []Outcome, g
 	if len(open) == 0 {
 		return
 	}
+	began := time.Now()
 	verdict := s.ask(deleting, outcomes[open[0]].Request, begun.MaybeSent, leaseEnd)
+	verdict.Took = time.Since(began)
 	for _, i := range open {
 		r := outcomes[i].Request
 		outcomes[i] = verdict.Outcome
@@ -515,11 +517,20 @@ func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
 	if o.Event.ID != "" {
 		attrs = append(attrs, "event_id", o.Event.ID)
 	}
+	if o.Replayed {
+		attrs = append(attrs, "replayed", true)
+	}
+	if o.Took > 0 {
+		attrs = append(attrs, "dds_ms", o.Took.Milliseconds())
+	}
 	level := slog.LevelInfo
 	if o.Err != nil {
 		level = slog.LevelWarn
 		attrs = append(attrs, "class", string(o.Err.Class), "code", o.Err.Code, "error", o.Err.Message,
 			"http_status", o.Err.HTTPStatus, "dds_request_id", o.Err.DDSRequestID)
+		if o.Status == Retry {
+			attrs = append(attrs, "retry_after", int64(o.Err.RetryAfter.Seconds()))
+		}
 		if o.Err.Class == ClassInternal || o.Err.Class == ClassUndelivered {
 			level = slog.LevelError
 		}

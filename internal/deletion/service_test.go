@@ -412,7 +412,11 @@ func TestTheJobIDIsLoggedBeforeItIsPublished(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[1]), &line); err != nil {
 		t.Fatal(err)
 	}
+	if ms, ok := line["dds_ms"].(float64); !ok || ms < 0 {
+		t.Errorf("dds_ms is %v", line["dds_ms"])
+	}
 	delete(line, "time")
+	delete(line, "dds_ms")
 	want := map[string]any{
 		"level": "INFO", "msg": "outcome", "request_id": "message-0", "source": "sqs", "project_id": project,
 		"backup_id": "a", "status": "accepted", "job_id": "job-of-a", "event_id": line["event_id"],

@@ -75,7 +75,7 @@ func (b *Batch) add(m message, c content) {
 	if c.echo != "" {
 		b.Echoes = append(b.Echoes, m.id)
 	}
-	if len(b.Requests)+len(c.requests) > maxRequests {
+	if len(c.requests) > 0 && len(b.Requests)+len(c.requests) > maxRequests {
 		c.requests = []deletion.Request{b.beyond(c.requests[0])}
 	}
 	m.first, m.count = len(b.Requests), len(c.requests)

@@ -304,11 +304,11 @@ func TestTooManyRequestsAreGivenBack(t *testing.T) {
 	for range 11 {
 		bodies = append(bodies, list)
 	}
-	batch, err := decode(marshal(t, sqs(append(bodies, plain)...)))
+	batch, err := decode(marshal(t, sqs(append(bodies, plain, outcomeEvent)...)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(batch.Requests) != 10_002 {
+	if len(batch.Requests) != 10_002 || len(batch.Echoes) != 1 {
 		t.Fatalf("%d requests", len(batch.Requests))
 	}
 	for _, r := range batch.Requests[10_000:] {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -16,6 +18,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/ledger"
+	"dds-backup-delete/internal/metrics"
 )
 
 // Handler handles payloads. It is safe for use by many goroutines.
@@ -26,6 +29,8 @@ type Handler struct {
 	service *deletion.Service
 	queue   *queue // nil where messages are not given back to one
 	sink    string // OUTCOME_SINK
+	metrics *metrics.Recorder
+	warm    atomic.Bool // an invocation was here before
 }
 
 // New wires a handler. Only what c asks for is built. Where c says so, the credentials are
@@ -40,7 +45,11 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
 			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; want dynamodb://<table>")
 	}
-	client, err := newClient(ctx, c, clients)
+	var recorder *metrics.Recorder
+	if c.Metrics == config.EMF {
+		recorder = metrics.New(out, c.FunctionName)
+	}
+	client, err := newClient(ctx, c, clients, recorder)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +64,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 			return nil, err
 		}
 	}
-	h := &Handler{log: log, client: client, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}, service: &deletion.Service{
+	h := &Handler{log: log, client: client, metrics: recorder, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}, service: &deletion.Service{
 		Deleter: client, Ledger: newLedger(c, clients), Sink: outcomes, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
 	}}
 	if c.LambdaRuntimeAPI != "" {
@@ -65,7 +74,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 }
 
 // newClient builds the DDS client, with the credentials of the environment or of the secret.
-func newClient(ctx context.Context, c *config.Config, clients *clients) (*dds.Client, error) {
+func newClient(ctx context.Context, c *config.Config, clients *clients, recorder *metrics.Recorder) (*dds.Client, error) {
 	o := dds.Options{
 		Endpoints:     c.Endpoints,
 		Credentials:   c.Credentials,
@@ -73,6 +82,9 @@ func newClient(ctx context.Context, c *config.Config, clients *clients) (*dds.Cl
 		Rate:          c.Rate,
 		RequireManual: c.RequireManual,
 		DryRun:        c.DryRun,
+	}
+	if recorder != nil {
+		o.Observe = recorder.Call
 	}
 	if c.SecretARN != "" {
 		o.Renew = newSecret(c, clients)
@@ -108,6 +120,7 @@ func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byt
 			reply, err = nil, event.Panicked()
 		}
 	}()
+	began := time.Now()
 	batch, err := h.decoder.Decode(payload, in)
 	if err != nil {
 		h.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
@@ -130,7 +143,36 @@ func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byt
 	if h.queue != nil {
 		h.queue.postpone(ctx, batch.SourceARN, batch.Visibilities(outcomes))
 	}
+	h.report(ctx, batch, outcomes, time.Since(began))
 	return batch.Reply(outcomes)
+}
+
+// report writes the line of an invocation, and the metrics.
+func (h *Handler) report(ctx context.Context, batch *event.Batch, outcomes []deletion.Outcome, took time.Duration) {
+	counts := make(map[deletion.Status]int)
+	replayed := 0
+	for i := range outcomes {
+		counts[outcomes[i].Status]++
+		if outcomes[i].Replayed {
+			replayed++
+		}
+	}
+	attrs := []any{"source", string(batch.Source)}
+	if batch.SourceARN != "" {
+		attrs = append(attrs, "source_arn", batch.SourceARN)
+	}
+	attrs = append(attrs, "requests", len(outcomes))
+	for _, status := range []deletion.Status{
+		deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated, deletion.Retry,
+	} {
+		attrs = append(attrs, string(status), counts[status])
+	}
+	attrs = append(attrs, "replayed", replayed, "echoes", len(batch.Echoes), "duration_ms", took.Milliseconds(), "cold_start", !h.warm.Swap(true))
+	h.log.InfoContext(ctx, "invocation", attrs...)
+	h.metrics.Outcomes(batch.Source, outcomes)
+	if err := h.metrics.Flush(); err != nil {
+		h.log.WarnContext(ctx, "metrics: not written", "error", err.Error())
+	}
 }
 
 // Close lets go of what is kept open between invocations.

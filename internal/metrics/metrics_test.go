@@ -1,0 +1,163 @@
+package metrics
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
+)
+
+// written returns the values of each metric, by its dimensions, and holds the lines against the
+// specification of the format.
+func written(t *testing.T, text string) map[string]any {
+	t.Helper()
+	got := make(map[string]any)
+	for line := range strings.Lines(text) {
+		var members map[string]json.RawMessage
+		var meta struct {
+			Timestamp         int64
+			CloudWatchMetrics []struct {
+				Namespace  string
+				Dimensions [][]string
+				Metrics    []struct{ Name, Unit string }
+			}
+		}
+		if err := json.Unmarshal([]byte(line), &members); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(members["_aws"], &meta); err != nil || meta.Timestamp != 1795467600000 {
+			t.Fatalf("line %s: %v", line, err)
+		}
+		for _, directive := range meta.CloudWatchMetrics {
+			if directive.Namespace != Namespace || len(directive.Metrics) == 0 || len(directive.Metrics) > 100 {
+				t.Errorf("line %s", line)
+			}
+			for _, set := range directive.Dimensions {
+				var name []string
+				for _, dimension := range set {
+					var value string
+					if err := json.Unmarshal(members[dimension], &value); err != nil || value == "" {
+						t.Errorf("dimension %s: %v in %s", dimension, err, line)
+					}
+					name = append(name, value)
+				}
+				for _, m := range directive.Metrics {
+					var value any
+					if err := json.Unmarshal(members[m.Name], &value); err != nil {
+						t.Errorf("metric %s: %v in %s", m.Name, err, line)
+					}
+					if list, ok := value.([]any); ok {
+						if len(list) > 100 || m.Unit != "Milliseconds" {
+							t.Errorf("%d values of %s in %s", len(list), m.Name, m.Unit)
+						}
+						value = float64(len(list))
+					}
+					key := strings.Join(append(slices.Clone(name), m.Name), " ")
+					total, _ := got[key].(float64)
+					number, _ := value.(float64)
+					got[key] = total + number
+				}
+			}
+		}
+	}
+	return got
+}
+
+func recorder(w *bytes.Buffer) *Recorder {
+	r := New(w, "f")
+	r.now = func() time.Time { return time.UnixMilli(1795467600000) }
+	return r
+}
+
+func TestFlush(t *testing.T) {
+	var out bytes.Buffer
+	r := recorder(&out)
+	r.Call(20*time.Millisecond, "")
+	r.Call(1500*time.Microsecond, dds.Throttled)
+	r.Call(time.Second, dds.Unavailable)
+	undelivered := deletion.Outcome{Status: deletion.Retry, Err: &deletion.Error{Class: deletion.ClassUndelivered}}
+	r.Outcomes("sqs", []deletion.Outcome{
+		{Status: deletion.Accepted}, {Status: deletion.Accepted, Replayed: true}, {Status: deletion.Unconfirmed}, {Status: deletion.NotFound},
+		{Status: deletion.Rejected}, {Status: deletion.Simulated}, undelivered,
+	})
+	r.Outcomes("kafka", []deletion.Outcome{{Status: deletion.Accepted}})
+	if err := r.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"f ColdStarts": 1.0, "f DDSThrottles": 1.0, "f PublishFailures": 1.0, "f DDSLatency": 3.0,
+		"f DDSErrors": 2.0, "f throttled DDSErrors": 1.0, "f unavailable DDSErrors": 1.0,
+		"f kafka Accepted": 1.0, "f Accepted": 3.0,
+	}
+	for name, n := range map[string]float64{
+		"Accepted": 2, "Replayed": 1, "Unconfirmed": 1, "NotFound": 1, "Rejected": 1, "Simulated": 1, "Retried": 1,
+	} {
+		want["f sqs "+name] = n
+		if name != "Accepted" {
+			want["f "+name] = n
+		}
+	}
+	if diff := cmp.Diff(want, written(t, out.String())); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+
+	out.Reset() // what was written is not written again, and a process starts once
+	if err := r.Flush(); err != nil || out.Len() != 0 {
+		t.Errorf("error %v, then %s", err, out.String())
+	}
+}
+
+// A member of a line holds a hundred values; more of them are as many lines.
+func TestManyCalls(t *testing.T) {
+	var out bytes.Buffer
+	r := recorder(&out)
+	for range 250 {
+		r.Call(time.Millisecond, "")
+	}
+	if err := r.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	got := written(t, out.String())
+	if got["f DDSLatency"] != 250.0 || strings.Count(out.String(), "\n") != 3 {
+		t.Errorf("metrics %v in %d lines", slices.Collect(maps.Keys(got)), strings.Count(out.String(), "\n"))
+	}
+}
+
+// Every status has a metric, so that no outcome is uncounted.
+func TestEveryStatusIsCounted(t *testing.T) {
+	for _, status := range []deletion.Status{
+		deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated, deletion.Retry,
+	} {
+		if names[status] == "" {
+			t.Errorf("%s has no metric", status)
+		}
+	}
+}
+
+func TestNoRecorder(t *testing.T) {
+	var r *Recorder
+	r.Call(time.Second, "")
+	r.Outcomes("sqs", []deletion.Outcome{{}})
+	if err := r.Flush(); err != nil {
+		t.Error(err)
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestABrokenWriter(t *testing.T) {
+	if err := New(broken{}, "f").Flush(); err == nil {
+		t.Error("no error")
+	}
+}
