@@ -1,10 +1,14 @@
 # What `sam deploy` takes: the stripped binary for Lambda's arm64, as template.yaml names it.
 GOARCH ?= arm64
 
-.PHONY: build test test-aws chaos lint clean
+.PHONY: build release test test-aws chaos lint vulncheck clean
 
 build:
 	GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w' -o dist/bootstrap ./cmd/handler
+
+# What a release consists of, in dist/release/. The same commit and Go give the same bytes.
+release:
+	tools/release
 
 test:
 	go test -race ./...
@@ -23,6 +27,11 @@ chaos:
 
 lint:
 	golangci-lint run ./...
+
+# Known vulnerabilities that the code can reach. Where their database cannot be reached it says so, as
+# error 4; found ones are error 3.
+vulncheck:
+	tools/vulncheck
 
 clean:
 	rm -rf dist
