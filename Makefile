@@ -1,7 +1,7 @@
 # What `sam deploy` takes: the stripped binary for Lambda's arm64, as template.yaml names it.
 GOARCH ?= arm64
 
-.PHONY: build release test test-aws chaos lint vulncheck clean
+.PHONY: build release test test-aws chaos bench lint vulncheck clean
 
 build:
 	GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w' -o dist/bootstrap ./cmd/handler
@@ -24,6 +24,10 @@ REQUESTS ?= 10000
 SEED ?= 0
 chaos:
 	tools/with-dynamodb-local go test -count=1 -v -timeout 60m ./internal/chaos -requests $(REQUESTS) -seed $(SEED)
+
+# Side by side with its peers; writes docs/benchmarks.md and its plots. Twelve minutes, or two with QUICK=1.
+bench:
+	cd bench && ./run $(if $(QUICK),-quick)
 
 lint:
 	golangci-lint run ./...

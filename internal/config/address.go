@@ -14,14 +14,14 @@ import (
 // region and domain are parts of a host name, so they are held to their form. There is no
 // list of regions: new ones, and clouds of other brands, must work.
 var (
-	region = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	domain = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?$`)
+	region = form{regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`), 1, 63}
+	domain = form{regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`), 1, 202}
 )
 
 // checkAddress finds the regions and the address of DDS in each, and that of IAM.
 func (c *Config) checkAddress() []error {
 	faults := c.checkRegion()
-	if c.Cloud != "" && !domain.MatchString(c.Cloud) {
+	if c.Cloud != "" && !domain.matches(c.Cloud) {
 		faults = append(faults, fmt.Errorf("HW_CLOUD: %s; want the domain of a cloud, as myhuaweicloud.com", shape(c.Cloud)))
 	}
 	if len(faults) == 0 {
@@ -40,7 +40,7 @@ func (c *Config) checkRegion() []error {
 	switch {
 	case c.Region == "" && c.Endpoint == "":
 		return []error{errors.New("DDS_REGION: not set, nor is DDS_ENDPOINT; want a region, as cn-north-4, or an address")}
-	case c.Region != "" && !region.MatchString(c.Region):
+	case c.Region != "" && !region.matches(c.Region):
 		return []error{fmt.Errorf("%s: %s; want a region, as cn-north-4", from.name, shape(c.Region))}
 	}
 	return nil
@@ -66,7 +66,7 @@ func (c *Config) checkEndpoints() []error {
 	var faults []error
 	c.Endpoints = make(map[string]string, 1+len(c.Regions))
 	for _, r := range append([]string{c.Region}, c.Regions...) {
-		if r != c.Region && !region.MatchString(r) {
+		if r != c.Region && !region.matches(r) {
 			return append(faults, errors.New("ALLOWED_REGIONS: an element is no region; "+
 				"want regions with commas between them, as cn-north-4,eu-west-101"))
 		}
@@ -149,7 +149,7 @@ func regionOf(endpoint string) (inRegion, ofCloud string) {
 		return "", ""
 	}
 	labels := strings.SplitN(u.Hostname(), ".", 3)
-	if len(labels) == 3 && labels[0] == "dds" && region.MatchString(labels[1]) && strings.Contains(labels[2], ".") {
+	if len(labels) == 3 && labels[0] == "dds" && region.matches(labels[1]) && strings.Contains(labels[2], ".") {
 		return labels[1], labels[2]
 	}
 	return "", ""

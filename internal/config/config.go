@@ -22,15 +22,15 @@ import (
 // envconfig name is worked out by [Load] from what has one.
 type Config struct {
 	// Credentials are those of the first family that has any; zero with a SecretARN.
-	Credentials dds.Credentials
+	Credentials dds.Credentials `ignored:"true"`
 	// ProjectID is the default project; empty where it is to be looked up at IAM.
-	ProjectID string
+	ProjectID string `ignored:"true"`
 	// Region is the default region; may be empty with an Endpoint.
-	Region string
+	Region string `ignored:"true"`
 	// Endpoints are the addresses of DDS by region: the default region and the allowed ones.
-	Endpoints map[string]string
+	Endpoints map[string]string `ignored:"true"`
 	// IAMEndpoint is the address of IAM.
-	IAMEndpoint string
+	IAMEndpoint string `ignored:"true"`
 
 	AccessKey       secret.String `envconfig:"HUAWEICLOUD_SDK_AK"`
 	SecretKey       secret.String `envconfig:"HUAWEICLOUD_SDK_SK"`
@@ -114,18 +114,28 @@ func Load() (*Config, error) {
 
 // read fills c. A variable set to nothing counts as not set: a template cannot leave one out.
 func (c *Config) read() []error {
-	var faults []error
 	fields := reflect.TypeFor[Config]()
+	for i := range fields.NumField() {
+		name := fields.Field(i).Tag.Get("envconfig")
+		if value, set := os.LookupEnv(name); set && strings.TrimSpace(value) == "" {
+			_ = os.Unsetenv(name) // it fails only for a name that is none
+		}
+	}
+	if envconfig.Process("", c) == nil {
+		return nil
+	}
+	return c.readEach(fields)
+}
+
+// readEach fills c one variable at a time, since envconfig stops at its first error.
+func (c *Config) readEach(fields reflect.Type) []error {
+	var faults []error
 	values := reflect.ValueOf(c).Elem()
 	for i := range fields.NumField() {
 		name := fields.Field(i).Tag.Get("envconfig")
 		if name == "" {
 			continue
 		}
-		if value, set := os.LookupEnv(name); set && strings.TrimSpace(value) == "" {
-			_ = os.Unsetenv(name) // it fails only for a name that is none
-		}
-		// envconfig stops at its first error; a struct of one field at a time tells them all.
 		one := reflect.New(reflect.StructOf([]reflect.StructField{fields.Field(i)}))
 		if err := envconfig.Process("", one.Interface()); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %d characters that are no %s",
@@ -168,7 +178,7 @@ func (c *Config) projectVariable() variable {
 }
 
 // id is the form of a project id, which becomes a path segment.
-var id = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var id = form{regexp.MustCompile(`^[A-Za-z0-9_-]+$`), 1, 64}
 
 // checkProjects finds the default project and the allowed ones.
 func (c *Config) checkProjects() []error {
@@ -178,11 +188,11 @@ func (c *Config) checkProjects() []error {
 	switch {
 	case c.ProjectID == "" && c.Region == "":
 		faults = append(faults, errors.New("HUAWEICLOUD_SDK_PROJECT_ID: not set, and without DDS_REGION it cannot be looked up; want a project id"))
-	case c.ProjectID != "" && !id.MatchString(c.ProjectID):
+	case c.ProjectID != "" && !id.matches(c.ProjectID):
 		faults = append(faults, fmt.Errorf("%s: %s; want a project id, as 32 hexadecimal digits", from.name, shape(c.ProjectID)))
 	}
 	for _, project := range c.Projects {
-		if !id.MatchString(project) {
+		if !id.matches(project) {
 			faults = append(faults, errors.New("ALLOWED_PROJECTS: an element is no project id; want ids with commas between them"))
 			break
 		}
@@ -207,20 +217,23 @@ const EMF = "emf"
 // checkMetrics wants metrics where something reads them.
 func (c *Config) checkMetrics() []error {
 	switch {
-	case c.Metrics == "" && c.LambdaRuntimeAPI != "":
+	case c.Metrics == "" && c.LambdaRuntimeAPI != "" && c.FunctionName != "":
 		c.Metrics = EMF
 	case c.Metrics != "" && c.Metrics != EMF && c.Metrics != "none":
 		return []error{fmt.Errorf("METRICS: %s; want emf or none", shape(c.Metrics))}
 	}
+	if c.Metrics == EMF && c.FunctionName == "" {
+		return []error{errors.New("AWS_LAMBDA_FUNCTION_NAME: not set; METRICS=emf needs it as a dimension")}
+	}
 	return nil
 }
 
-var eventType = regexp.MustCompile(`^[!-~]([ -~]{0,126}[!-~])?$`)
+var eventType = form{regexp.MustCompile(`^[!-~]([ -~]*[!-~])?$`), 1, 128}
 
 // checkRequestType keeps outcomes from being requests: no type of theirs may be that of one.
 func (c *Config) checkRequestType() []error {
 	switch {
-	case !eventType.MatchString(c.RequestType):
+	case !eventType.matches(c.RequestType):
 		return []error{fmt.Errorf("REQUEST_TYPE: %s; want an event type of 1 to 128 printable characters, as dds.backup.deletion.requested.v1",
 			shape(c.RequestType))}
 	case strings.HasPrefix(c.RequestType, deletion.TypePrefix) && c.RequestType != event.RequestType:
@@ -233,10 +246,17 @@ func (c *Config) checkRequestType() []error {
 // MemoryLedger is the LEDGER that lives in the process.
 const MemoryLedger = "memory"
 
-var ledgerTable = regexp.MustCompile(`^dynamodb://([A-Za-z0-9_.-]{3,255})$`)
+const dynamoDB = "dynamodb://"
+
+var tableName = form{regexp.MustCompile(`^[A-Za-z0-9_.-]+$`), 3, 255}
 
 // LedgerTable returns the DynamoDB table of the ledger; empty for one in memory.
-func (c *Config) LedgerTable() string { return group(ledgerTable, c.Ledger) }
+func (c *Config) LedgerTable() string {
+	if table, ok := strings.CutPrefix(c.Ledger, dynamoDB); ok && tableName.matches(table) {
+		return table
+	}
+	return ""
+}
 
 func (c *Config) checkLedger() []error {
 	switch {
@@ -249,6 +269,17 @@ func (c *Config) checkLedger() []error {
 	default:
 		return c.checkAWSKeys("LEDGER")
 	}
+}
+
+// form is that of a value. Lengths are not left to the expression: bounds in one cost more at start
+// than all the rest of the configuration.
+type form struct {
+	expression  *regexp.Regexp
+	least, most int // bytes
+}
+
+func (f form) matches(s string) bool {
+	return len(s) >= f.least && len(s) <= f.most && f.expression.MatchString(s)
 }
 
 // group returns the first group of an expression, empty where s does not match it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -91,6 +92,16 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// Only the variables that are documented are read: each field has the name of one, or is worked out.
+func TestEveryFieldHasAVariable(t *testing.T) {
+	fields := reflect.TypeFor[config.Config]()
+	for i := range fields.NumField() {
+		if tag := fields.Field(i).Tag; (tag.Get("envconfig") == "") != (tag.Get("ignored") == "true") {
+			t.Errorf("%s has neither or both", fields.Field(i).Name)
+		}
+	}
+}
+
 func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 	setenv(t, map[string]string{
 		"HUAWEICLOUD_SDK_SK": "SKEXAMPLE-do-not-print",
@@ -137,6 +148,7 @@ func TestFaults(t *testing.T) {
 		"DDS_RATE":                              {"DDS_RATE": "-1"},
 		"REQUEST_TYPE":                          {"REQUEST_TYPE": "dds.backup.deletion.accepted.v1"},
 		"METRICS":                               {"METRICS": "prometheus"},
+		"AWS_LAMBDA_FUNCTION_NAME":              {"METRICS": "emf"},
 		"REQUEST_TYPE:":                         {"REQUEST_TYPE": strings.Repeat("t", 129)},
 		"REQUEST_TYPE: ":                        {"REQUEST_TYPE": "a\nb"},
 		"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": {"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "http://dds.example.com"},

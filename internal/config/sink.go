@@ -7,7 +7,9 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"dds-backup-delete/internal/secret"
 )
@@ -84,8 +86,8 @@ func (c *Config) Sink() Sink {
 // checkSink checks what says where outcomes go.
 func (c *Config) checkSink() []error {
 	faults := c.checkOutcomeSink()
-	if source := c.OutcomeSource; len(source) > 256 || strings.HasPrefix(strings.ToLower(source), "aws.") {
-		faults = append(faults, fmt.Errorf("OUTCOME_SOURCE: %d characters; want 1 to 256 that do not begin with aws., which AWS keeps for itself", len(source)))
+	if source := c.OutcomeSource; utf8.RuneCountInString(source) > 256 || strings.HasPrefix(strings.ToLower(source), "aws.") {
+		faults = append(faults, fmt.Errorf("OUTCOME_SOURCE: %d characters; want 1 to 256 that do not begin with aws., which AWS keeps for itself", utf8.RuneCountInString(source)))
 	}
 	if c.HTTPMode != StructuredMode && c.HTTPMode != BinaryMode {
 		faults = append(faults, fmt.Errorf("OUTCOME_HTTP_MODE: %s; want structured or binary", shape(c.HTTPMode)))
@@ -121,7 +123,8 @@ func (c *Config) checkOutcomeSink() []error {
 }
 
 func isAddress(s string) bool {
-	return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")
+	scheme, _, ok := strings.Cut(s, "://")
+	return ok && (strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http"))
 }
 
 // checkSinkAddress holds the address that outcomes are sent to against its form. Plain HTTP is
@@ -131,6 +134,8 @@ func checkSinkAddress(s string) error {
 	switch {
 	case err != nil || u.Hostname() == "" || u.Fragment != "":
 		return fmt.Errorf("%s; want an address, as https://broker.example.com/default", shape(s))
+	case !isPort(u.Port()):
+		return errors.New("a port that is none; want 1 to 65535, or none for the usual one")
 	case u.User != nil:
 		return errors.New("user or password in the address; want them left out, and a token in OUTCOME_HTTP_TOKEN")
 	case strings.HasPrefix(u.Hostname(), "sqs.") && strings.Contains(u.Hostname(), ".amazonaws.com"):
@@ -140,6 +145,12 @@ func checkSinkAddress(s string) error {
 	default:
 		return nil
 	}
+}
+
+// isPort reports whether a port can be dialled; it may be left out.
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return s == "" || (err == nil && n > 0)
 }
 
 // isToken reports whether a bearer token can stand in a header. There may be none.

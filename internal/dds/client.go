@@ -35,6 +35,8 @@ type Options struct {
 	DryRun bool
 	// RetryPolicy decides about tries; default [DefaultRetryPolicy].
 	RetryPolicy RetryPolicy
+	// Transport carries the calls; nil for one of the client's own, over the network.
+	Transport http.RoundTripper
 	// Observe is told of every call; nil where nobody wants to know.
 	Observe Observer
 	// Now is the clock of the signature, the key lock and the pace; by default the wall clock.
@@ -87,7 +89,7 @@ func New(o Options) (*Client, error) {
 		o.RetryPolicy = DefaultRetryPolicy
 	}
 	c := &Client{
-		endpoints: endpoints, requireManual: o.RequireManual, dryRun: o.DryRun, sender: newSender(o.Connections),
+		endpoints: endpoints, requireManual: o.RequireManual, dryRun: o.DryRun, sender: newSender(o.Transport, o.Connections),
 	}
 	// From the innermost outwards. Each try waits for its turn, and is signed anew.
 	c.handle = c.sender.send
@@ -107,7 +109,7 @@ func New(o Options) (*Client, error) {
 func wallClock() time.Time { return time.Now().Round(0) }
 
 // CloseIdleConnections closes the connections that no call is using.
-func (c *Client) CloseIdleConnections() { c.sender.transport.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() { c.sender.closeIdle() }
 
 // newCall returns a call to a path of DDS, whose segments must stay segments.
 func (c *Client) newCall(ctx context.Context, method string, t Target, query url.Values, segments ...string) (*call, error) {

@@ -154,7 +154,7 @@ func TestAnswers(t *testing.T) {
 		"503 without end":               {faults: []ddstest.Fault{dbs(503, "APIGW.0613").Repeat(-1)}, class: dds.Unavailable, tries: 4},
 		"restore running":               {faults: []ddstest.Fault{dbs(400, "DBS.201319")}, class: dds.Conflict, tries: 1},
 		"no right":                      {faults: []ddstest.Fault{dbs(403, "DBS.280063")}, class: dds.Forbidden, tries: 1},
-		"throttled for minutes":         {faults: []ddstest.Fault{ddstest.Throttle()}, class: dds.Throttled, tries: 1},
+		"throttled, then done":          {faults: []ddstest.Fault{ddstest.Throttle()}, tries: 2},
 		"reset before the work":         {faults: []ddstest.Fault{ddstest.DropBefore()}, tries: 2},
 		"reset after the work":          {faults: []ddstest.Fault{ddstest.DropAfter()}, unconfirmed: true, tries: 2},
 		"reset before the work, always": {faults: []ddstest.Fault{ddstest.DropBefore().On("DELETE").Repeat(-1)}, class: dds.Unavailable, lost: true, tries: 4},
@@ -393,9 +393,11 @@ func TestRetryAfterIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, ddstest.Options{})
-			server.Inject(tc.fault)
+			server.Inject(tc.fault.Repeat(-1))
 			never := func(int, *dds.Error) (time.Duration, bool) { return 0, false }
-			_, err := connect(t, server, func(o *dds.Options) { o.RetryPolicy = never }).DeleteBackup(limited(t), target(backup), false)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // too little to wait for another turn
+			defer cancel()
+			_, err := connect(t, server, func(o *dds.Options) { o.RetryPolicy = never }).DeleteBackup(ctx, target(backup), false)
 			if e := asError(t, err); e.Class != dds.Throttled || e.RetryAfter != tc.want || e.Limit != tc.limit {
 				t.Errorf("error %+v, want to wait %v", e, tc.want)
 			}

@@ -25,13 +25,17 @@ const (
 
 // sender is the innermost handler: it puts a call on the wire and reads the answer.
 type sender struct {
-	transport *http.Transport
+	transport http.RoundTripper
 
 	mu      sync.Mutex
 	lastUse time.Time // by the wall clock, which goes on while the function is frozen
 }
 
-func newSender(connections int) *sender {
+// newSender returns a sender over a transport; nil for one of its own.
+func newSender(transport http.RoundTripper, connections int) *sender {
+	if transport != nil {
+		return &sender{transport: transport}
+	}
 	return &sender{transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
@@ -96,6 +100,9 @@ func (s *sender) dropStale() {
 	s.lastUse = now
 	s.mu.Unlock()
 	if stale {
-		s.transport.CloseIdleConnections()
+		s.closeIdle()
 	}
 }
+
+// closeIdle closes the kept connections, of a transport that keeps any.
+func (s *sender) closeIdle() { (&http.Client{Transport: s.transport}).CloseIdleConnections() }

@@ -15,24 +15,36 @@ const (
 	firstRate = 10
 	// openRate, in calls per second, is where a recovering limit is dropped again.
 	openRate = 200
+	// headroom is how much faster than its calls were taken a process goes on that shares a limit
+	// with others. What they leave is found by it; what is refused of it counts for nothing.
+	headroom = 1.1
+	// leastHorizon is the time over which calls are counted at the least.
+	leastHorizon = 10 * time.Second
+	// longestPause bounds how long a throttled answer that names no time holds all calls: less
+	// than an invocation, so that each looks again before its messages go back to their queue.
+	longestPause = 3 * time.Second
 )
 
 // pace slows all calls of the process together after a throttled answer, and recovers by
-// itself.
+// itself. The limit is shared with processes that it knows nothing of, so it goes by what was
+// taken of its own calls.
 type pace struct {
 	now     func() time.Time
 	ceiling rate.Limit // DDS_RATE, or rate.Inf
 	limiter *rate.Limiter
 
 	mu      sync.Mutex
-	until   time.Time // no call goes out before
-	hold    time.Time // recovery begins then
-	strikes int       // throttled answers since the last that was not
+	until   time.Time  // no call goes out before
+	hold    time.Time  // recovery begins then; before it, the limit told holds
+	strikes int        // throttled answers since the last that was not
+	refused time.Time  // the last throttled answer that counted
+	told    rate.Limit // what the last answer that told a limit allows
+	taken   tally      // of the calls that were not throttled
 }
 
 // newPace returns a pace of so many calls per second; 0 for no limit but the service's own.
 func newPace(perSecond float64, now func() time.Time) *pace {
-	p := &pace{ceiling: rate.Inf, now: now}
+	p := &pace{ceiling: rate.Inf, now: now, taken: tally{horizon: time.Minute}}
 	if perSecond > 0 {
 		p.ceiling = rate.Limit(perSecond)
 	}
@@ -48,43 +60,60 @@ func burst(limit rate.Limit) int {
 	return max(1, int(math.Min(float64(limit), 1000)))
 }
 
-// pacing returns a handler that lets calls pass at the pace of the moment.
+// pacing returns a handler that lets calls pass at the pace of the moment. A call that was
+// throttled goes out again in its turn, as long as there is time: given back, its message would
+// lose a receive.
 func (p *pace) pacing(next handler) handler {
-	return func(c *call) (*response, error) {
-		if err := p.wait(c); err != nil {
-			return nil, err
+	return func(c *call) (resp *response, err error) {
+		end := time.Now().Add(time.Minute)
+		if deadline, bounded := c.Context().Deadline(); bounded {
+			end = deadline
 		}
-		resp, err := next(c)
-		var e *Error
-		if errors.As(err, &e) && e.Class == Throttled {
-			p.slow(e, p.now())
-		} else if err == nil || (e != nil && e.StatusCode != 0) {
-			p.recover(p.now())
+		for {
+			if held := p.wait(c, end); held != nil {
+				if err != nil {
+					return nil, err // what DDS said tells more
+				}
+				return nil, held
+			}
+			resp, err = next(c)
+			var e *Error
+			switch errors.As(err, &e); {
+			case e != nil && e.Class == Throttled:
+				p.slow(e, p.now())
+				continue
+			case err == nil || (e != nil && e.StatusCode != 0):
+				p.recover(p.now())
+			}
+			return resp, err
 		}
-		return resp, err
 	}
 }
 
-// wait waits for the turn of c. Where its deadline comes first, c is given back at once.
-func (p *pace) wait(c *call) error {
-	p.mu.Lock()
-	pause := p.until.Sub(p.now())
-	p.mu.Unlock()
-	deadline, bounded := c.Context().Deadline()
-	if bounded && pause > time.Until(deadline) {
-		return &Error{Class: Throttled, Message: "held back, since DDS throttles calls", RetryAfter: pause}
+// wait waits for the turn of c. Where the end of its time comes first, c is given back at once.
+func (p *pace) wait(c *call, end time.Time) error {
+	for first := true; ; first = false {
+		p.mu.Lock()
+		pause := p.until.Sub(p.now())
+		p.mu.Unlock()
+		if pause <= 0 && !first {
+			return nil
+		}
+		if pause > time.Until(end) {
+			return &Error{Class: Throttled, Message: "held back, since DDS throttles calls", RetryAfter: pause}
+		}
+		if pause > 0 && !sleep(c.Context(), pause) {
+			return &Error{Class: Unavailable, Message: "no time was left to wait for a turn", Err: c.Context().Err()}
+		}
+		if err := p.limiter.Wait(c.Context()); err != nil {
+			return &Error{Class: Throttled, Message: "held back: no turn before the deadline", Err: err}
+		}
 	}
-	if pause > 0 && !sleep(c.Context(), pause) {
-		return &Error{Class: Unavailable, Message: "no time was left to wait for a turn", Err: c.Context().Err()}
-	}
-	if err := p.limiter.Wait(c.Context()); err != nil {
-		return &Error{Class: Throttled, Message: "held back: no turn before the deadline", Err: err}
-	}
-	return nil
 }
 
-// slow follows a throttled answer: to the limit that it told, else to a part of the present
-// one. The answers of calls that were on their way together count once.
+// slow follows a throttled answer. Where it told a limit, calls go on as fast as they were taken
+// of late, which is this process's share of it; else at a part of the present rate. The answers of
+// calls that were on their way together count once.
 func (p *pace) slow(e *Error, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,14 +121,17 @@ func (p *pace) slow(e *Error, now time.Time) {
 		return
 	}
 	limit := p.limiter.Limit()
-	longest := time.Minute
+	longest := longestPause
 	switch {
 	case e.Limit.Calls > 0:
 		// A little below it, so that the ends of windows do not matter. It is a rule, not a
 		// guess, so it holds for long.
-		limit = rate.Limit(0.98 * float64(e.Limit.Calls) / e.Limit.Window.Seconds())
+		p.told = rate.Limit(0.98 * float64(e.Limit.Calls) / e.Limit.Window.Seconds())
 		p.hold = now.Add(10 * e.Limit.Window)
-		longest = e.Limit.Window / 10
+		p.taken.horizon = max(e.Limit.Window, leastHorizon)
+		least := max(p.told/100, rate.Limit(1/p.taken.horizon.Seconds()))
+		limit = min(max(headroom*p.taken.rate(now), least), p.told)
+		longest = min(e.Limit.Window/50, longest)
 	case limit == rate.Inf:
 		limit = firstRate
 		p.hold = now
@@ -108,6 +140,7 @@ func (p *pace) slow(e *Error, now time.Time) {
 		p.hold = now
 	}
 	limit = min(limit, p.ceiling)
+	p.refused = now
 	p.limiter.SetLimitAt(now, limit)
 	p.limiter.SetBurstAt(now, 1)
 	// One interval, and twice as long for each further strike, since the window may be spent.
@@ -125,14 +158,56 @@ func (p *pace) recover(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.strikes = 0
+	p.taken.add(now)
 	limit := p.limiter.Limit()
-	if limit == p.ceiling || now.Before(p.hold) {
+	switch {
+	case limit == p.ceiling:
 		return
-	}
-	limit += rate.Limit(now.Sub(p.hold).Seconds() / float64(limit))
-	if limit >= min(openRate, p.ceiling) {
-		limit = p.ceiling
-		p.limiter.SetBurstAt(now, burst(limit))
+	case now.Before(p.hold): // others may have left something of the limit that was told
+		factor := headroom + now.Sub(p.refused).Seconds()/(5*p.taken.horizon.Seconds())
+		limit = min(max(limit, rate.Limit(factor)*p.taken.rate(now)), p.told, p.ceiling)
+	default:
+		limit += rate.Limit(now.Sub(p.hold).Seconds() / float64(limit))
+		if limit >= min(openRate, p.ceiling) {
+			limit = p.ceiling
+			p.limiter.SetBurstAt(now, burst(limit))
+		}
 	}
 	p.limiter.SetLimitAt(now, limit)
+}
+
+// tally counts calls over the last horizon of time: those of the present part of it, and those
+// of the part before, as far as it reaches into the last horizon.
+type tally struct {
+	horizon     time.Duration
+	since       time.Time // the first call of all
+	start       time.Time // of the present part
+	now, before float64
+}
+
+func (t *tally) add(now time.Time) {
+	t.turn(now)
+	t.now++
+}
+
+// turn begins a new part where the present one is over.
+func (t *tally) turn(now time.Time) {
+	switch past := now.Sub(t.start); {
+	case past >= 2*t.horizon:
+		t.start, t.now, t.before = now, 0, 0
+		if t.since.IsZero() {
+			t.since = now
+		}
+	case past >= t.horizon:
+		t.start, t.now, t.before = t.start.Add(t.horizon), 0, t.now
+	}
+}
+
+// rate is how many calls a second there were: over the horizon, or over the time since the
+// first call of all where that is shorter, one second at the least.
+func (t *tally) rate(now time.Time) rate.Limit {
+	t.turn(now)
+	left := 1 - now.Sub(t.start).Seconds()/t.horizon.Seconds()
+	over := min(max(now.Sub(t.since), time.Second), t.horizon)
+	return rate.Limit((t.now + left*t.before) / over.Seconds())
 }

@@ -96,7 +96,9 @@ func TestPaceRecovers(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			return &response{status: 202}, nil
 		})
-		if _, err := h(newTestCall(t.Context(), t)); err == nil {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := h(newTestCall(ctx, t)); err == nil {
 			t.Fatal("no error")
 		}
 		throttled = false
@@ -130,9 +132,9 @@ func TestPaceGivesBackAtOnce(t *testing.T) {
 		h := newPace(0, time.Now).pacing(func(*call) (*response, error) {
 			return nil, &Error{Class: Throttled, StatusCode: 429, RetryAfter: 30 * time.Second}
 		})
-		_, _ = h(newTestCall(t.Context(), t))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
+		_, _ = h(newTestCall(ctx, t))
 		start := time.Now()
 		_, err := h(newTestCall(ctx, t))
 		var e *Error

@@ -54,6 +54,8 @@ type Error struct {
 	Code string
 	// Message is for a person.
 	Message string
+	// Cause is more about it, for the log alone: it may name what a caller is not to know.
+	Cause string
 	// HTTPStatus is that of DDS's answer; 0 where there was none.
 	HTTPStatus int
 	// DDSRequestID is DDS's own id of the call; empty where there was none.
@@ -87,6 +89,8 @@ type Outcome struct {
 	Err *Error
 	// Event is what was, or is to be, published; the zero value for [Retry].
 	Event Event
+	// Unpublished says that the sink did not take the event.
+	Unpublished bool
 	// Replayed says that the ledger knew the outcome, and DDS was not asked.
 	Replayed bool
 	// Took is how long DDS was asked, waits between tries included.

@@ -387,7 +387,9 @@ func instead(request Request, earlier *Record, err error) Outcome {
 	default:
 		// Nothing is lost by another try, while an outcome that nobody remembers could be
 		// published twice in two forms.
-		return failed(request, newError(ClassUndelivered, "the outcome could not be recorded: "+err.Error()))
+		o := failed(request, newError(ClassUndelivered, "the outcome could not be recorded"))
+		o.Err.Cause = err.Error()
+		return o
 	}
 }
 
@@ -448,6 +450,7 @@ func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 		if o := &outcomes[i]; o.Status != Retry {
 			if err := errs[place[o.Event.ID]]; err != nil {
 				undelivered(o, err)
+				o.Unpublished = true
 			}
 		}
 	}
@@ -482,7 +485,8 @@ func failed(request Request, err *Error) Outcome {
 // undelivered turns a verdict that could not be handed on into a retry that keeps the job id.
 func undelivered(o *Outcome, err error) {
 	o.Status, o.Event = Retry, Event{}
-	o.Err = newError(ClassUndelivered, "the outcome could not be published: "+err.Error())
+	o.Err = newError(ClassUndelivered, "the outcome could not be published")
+	o.Err.Cause = err.Error()
 }
 
 // requestAttrs are the log attributes of every line about a request.
@@ -528,6 +532,9 @@ func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
 		level = slog.LevelWarn
 		attrs = append(attrs, "class", string(o.Err.Class), "code", o.Err.Code, "error", o.Err.Message,
 			"http_status", o.Err.HTTPStatus, "dds_request_id", o.Err.DDSRequestID)
+		if o.Err.Cause != "" {
+			attrs = append(attrs, "cause", o.Err.Cause)
+		}
 		if o.Status == Retry {
 			attrs = append(attrs, "retry_after", int64(o.Err.RetryAfter.Seconds()))
 		}

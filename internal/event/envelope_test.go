@@ -121,6 +121,7 @@ func TestForeignEvents(t *testing.T) {
 		"no event id":             {strings.Replace(cloudEvent(event.RequestType, plain), `"event-7"`, `""`, 1), "id: 0 characters, want 1 to 1024"},
 		"no event source":         {strings.Replace(cloudEvent(event.RequestType, plain), `"/teams/dba"`, `5`, 1), "source: 0 characters"},
 		"a long event id":         {strings.Replace(cloudEvent(event.RequestType, plain), `event-7`, strings.Repeat("i", 1025), 1), "id: 1025 characters"},
+		"an event id of nothing":  {strings.Replace(cloudEvent(event.RequestType, plain), `event-7`, `a\uffffb`, 1), "no control characters"},
 		"an event id of controls": {strings.Replace(cloudEvent(event.RequestType, plain), `event-7`, `a\u0000b`, 1), "no control characters"},
 		"data that is a text":     {cloudEvent(event.RequestType, `"`+backup+`"`), "data: a JSON string, want a JSON object"},
 		"data that is an event":   {cloudEvent(event.RequestType, cloudEvent(event.RequestType, plain)), "it is an event of type"},
@@ -338,10 +339,20 @@ func TestTraceHeaders(t *testing.T) {
 			t.Errorf("%s: %v, want %v", batch.Source, got, want)
 		}
 	}
-	for header, taken := range map[string]bool{"Self=1-2;Root=1-3": true, "": false, "x": false, "Root=" + strings.Repeat("1", 300): false, "Root=1\n": false} {
+	const root = "Root=1-5759e988-bd862e3fe1be46a994272793"
+	for header, want := range map[string]string{
+		"":   "",
+		"x":  "",
+		root: root,
+		"Self=1-67891234-12456789abcdef0123456789;" + root + ";Lineage=a:1": root,
+		root + ";Parent=53995c3f42cd8ad8;Sampled=1;Parent=x;Sampled=?\n":    root + ";Parent=53995c3f42cd8ad8;Sampled=1",
+		"Root=dummy;Parent=53995c3f42cd8ad8":                                "",
+		"Root=1-5759e988-bd862e3fe1be46a99427279;Sampled=0":                 "",
+		root + ";" + strings.Repeat("x", 512):                               "",
+	} {
 		batch, err := new(event.Decoder).Decode([]byte(plain), event.Invocation{ID: "i", TraceHeader: header})
-		if err != nil || (batch.Requests[0].TraceHeader == header && header != "") != taken {
-			t.Errorf("%q: %q, error %v, want it taken: %v", header, batch.Requests[0].TraceHeader, err, taken)
+		if err != nil || batch.Requests[0].TraceHeader != want {
+			t.Errorf("%q: %q, error %v, want %q", header, batch.Requests[0].TraceHeader, err, want)
 		}
 	}
 }

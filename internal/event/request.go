@@ -168,27 +168,47 @@ func traceParent(s string) string {
 	return s
 }
 
-// traceHeader returns s where it may be an X-Ray trace header, as Root=1-…;Parent=…;Sampled=1, else "".
-// A load balancer puts a field of its own before it.
+// traceHeader returns the fields of an X-Ray trace header that are carried on, as
+// Root=1-…;Parent=…;Sampled=1, and "" where it is none. A load balancer adds a field of its own, and
+// a queue refuses a message with a header that it cannot read.
 // https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
 func traceHeader(s string) string {
-	const most = 256
-	if len(s) > most || !strings.Contains(s, "Root=") || !isGraphic(s) {
+	const most = 512
+	if len(s) > most {
 		return ""
 	}
-	return s
+	var root string
+	var rest []string
+	for field := range strings.SplitSeq(s, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(field), "=")
+		switch {
+		case name == "Root" && isTraceID(value):
+			root = "Root=" + value
+		case name == "Parent" && len(value) == 16 && isHex(value), name == "Sampled" && (value == "0" || value == "1"):
+			rest = append(rest, name+"="+value)
+		}
+	}
+	if root == "" {
+		return ""
+	}
+	return strings.Join(append([]string{root}, rest...), ";")
 }
+
+// isTraceID reports whether a text is an X-Ray trace id, as 1-<8 hex>-<24 hex>.
+func isTraceID(s string) bool {
+	return len(s) == 35 && s[:2] == "1-" && s[10] == '-' && isHex(s[2:10]) && isHex(s[11:])
+}
+
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
 
 // maxID bounds, in characters, an id that an event or an envelope brings.
 const maxID = 1024
 
 // isID reports whether a text can name a request: whatever it says goes into events, into log
-// lines and into the ledger. CloudEvents allows no control characters either.
+// lines, into the ledger and into a queue, which takes no noncharacter. CloudEvents allows those as
+// little as control characters.
 func isID(s string) bool {
-	return s != "" && utf8.RuneCountInString(s) <= maxID && !strings.ContainsFunc(s, unicode.IsControl)
-}
-
-// isGraphic reports whether a text has nothing but printable ASCII, and no space.
-func isGraphic(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' })
+	return s != "" && utf8.RuneCountInString(s) <= maxID && !strings.ContainsFunc(s, func(c rune) bool {
+		return unicode.IsControl(c) || unicode.Is(unicode.Noncharacter_Code_Point, c)
+	})
 }

@@ -65,10 +65,12 @@ func retrySoon() aws.Retryer {
 }
 
 // http keeps as many connections as backups are worked at once, not the SDK's ten, and gives
-// up a try after a second: one that hangs, as after a freeze, must leave time for the next.
-func (c *clients) http() *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().WithTimeout(time.Second).WithTransportOptions(func(t *http.Transport) {
+// up a try after that time: one that hangs, as after a freeze, must leave time for the next.
+func (c *clients) http(try time.Duration) *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTimeout(try).WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = c.c.Concurrency
+		// Of HTTP/2, a request that timed out does not close a dead connection; a ping does.
+		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: time.Second, PingTimeout: time.Second}
 	})
 }
 

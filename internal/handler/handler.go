@@ -104,7 +104,7 @@ func newLedger(c *config.Config, clients *clients) deletion.Ledger {
 			Credentials:  clients.keys,
 			BaseEndpoint: clients.endpoint(c.AWSEndpointDynamoDB),
 			Retryer:      retrySoon(),
-			HTTPClient:   clients.http(),
+			HTTPClient:   clients.http(time.Second),
 		}), table, nil)
 	}
 	return ledger.NewMemory(ledger.DefaultSize, nil)
@@ -114,18 +114,20 @@ func newLedger(c *config.Config, clients *clients) deletion.Ledger {
 // [*event.FunctionError], is the reply to a source whose protocol knows errors. Handle never
 // panics, since a panic would end the process.
 func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byte) (reply []byte, err error) {
+	w := work{began: time.Now()}
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			reply, err = nil, event.Panicked()
 		}
+		h.report(ctx, &w)
 	}()
-	began := time.Now()
 	batch, err := h.decoder.Decode(payload, in)
 	if err != nil {
 		h.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
 		return nil, err
 	}
+	w.batch = batch
 	if len(batch.Echoes) > 0 {
 		h.log.WarnContext(ctx, "own outcome events came in and were left alone", "ids", batch.Echoes)
 	}
@@ -139,37 +141,52 @@ func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byt
 		ctx, cancel = context.WithTimeout(ctx, batch.Limit)
 		defer cancel()
 	}
-	outcomes := h.service.Do(ctx, batch.Requests)
+	w.outcomes = h.service.Do(ctx, batch.Requests)
 	if h.queue != nil {
-		h.queue.postpone(ctx, batch.SourceARN, batch.Visibilities(outcomes))
+		h.queue.postpone(ctx, batch.SourceARN, batch.Visibilities(w.outcomes))
 	}
-	h.report(ctx, batch, outcomes, time.Since(began))
-	return batch.Reply(outcomes)
+	return batch.Reply(w.outcomes)
+}
+
+// work is what is known of an invocation.
+type work struct {
+	began    time.Time
+	batch    *event.Batch // nil where the payload was refused
+	outcomes []deletion.Outcome
 }
 
 // report writes the line of an invocation, and the metrics.
-func (h *Handler) report(ctx context.Context, batch *event.Batch, outcomes []deletion.Outcome, took time.Duration) {
+func (h *Handler) report(ctx context.Context, w *work) {
 	counts := make(map[deletion.Status]int)
 	replayed := 0
-	for i := range outcomes {
-		counts[outcomes[i].Status]++
-		if outcomes[i].Replayed {
+	for i := range w.outcomes {
+		counts[w.outcomes[i].Status]++
+		if w.outcomes[i].Replayed {
 			replayed++
 		}
 	}
-	attrs := []any{"source", string(batch.Source)}
-	if batch.SourceARN != "" {
-		attrs = append(attrs, "source_arn", batch.SourceARN)
+	var attrs []any
+	requests, echoes := 0, 0
+	if w.batch != nil {
+		attrs = append(attrs, "source", string(w.batch.Source))
+		if w.batch.SourceARN != "" {
+			attrs = append(attrs, "source_arn", w.batch.SourceARN)
+		}
+		requests, echoes = len(w.batch.Requests), len(w.batch.Echoes)
+		h.metrics.Outcomes(w.batch.Source, w.outcomes)
 	}
-	attrs = append(attrs, "requests", len(outcomes))
+	attrs = append(attrs, "requests", requests)
 	for _, status := range []deletion.Status{
 		deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated, deletion.Retry,
 	} {
 		attrs = append(attrs, string(status), counts[status])
 	}
-	attrs = append(attrs, "replayed", replayed, "echoes", len(batch.Echoes), "duration_ms", took.Milliseconds(), "cold_start", !h.warm.Swap(true))
+	cold := !h.warm.Swap(true)
+	if cold {
+		h.metrics.ColdStart()
+	}
+	attrs = append(attrs, "replayed", replayed, "echoes", echoes, "duration_ms", time.Since(w.began).Milliseconds(), "cold_start", cold)
 	h.log.InfoContext(ctx, "invocation", attrs...)
-	h.metrics.Outcomes(batch.Source, outcomes)
 	if err := h.metrics.Flush(); err != nil {
 		h.log.WarnContext(ctx, "metrics: not written", "error", err.Error())
 	}

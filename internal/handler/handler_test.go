@@ -20,6 +20,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/ledger"
+	"dds-backup-delete/internal/metrics"
 	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/sink"
 )
@@ -250,5 +251,53 @@ func TestTheSourceAsSink(t *testing.T) {
 	}
 	if _, err := h.Handle(t.Context(), invocation, direct(0)); err != nil {
 		t.Errorf("another source: %v", err)
+	}
+}
+
+// refusing is a sink whose errors name what a caller is not to know.
+type refusing struct{}
+
+func (refusing) Publish(_ context.Context, events []deletion.Event) []error {
+	errs := make([]error, len(events))
+	for i := range errs {
+		errs[i] = errors.New("arn:aws:sts::123456789012:assumed-role/prod is not authorized")
+	}
+	return errs
+}
+
+// What AWS says of our rights is for the log, and not for whoever may call.
+func TestCausesStayInTheLog(t *testing.T) {
+	var log bytes.Buffer
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	h := &Handler{log: logger, service: &deletion.Service{
+		Deleter: new(deadline), Ledger: ledger.NewMemory(10, nil), Sink: refusing{}, Concurrency: 1, Log: logger, Scope: deletion.Scope{ProjectID: "p"},
+	}}
+	const call = `{"version":"2.0","rawPath":"/backups/a","requestContext":{"requestId":"r","http":{"method":"DELETE"}}}`
+	reply, err := h.Handle(t.Context(), invocation, []byte(call))
+	if err != nil || strings.Contains(string(reply), "assumed-role") || !strings.Contains(string(reply), `\"class\":\"undelivered\"`) {
+		t.Errorf("reply %s, error %v", reply, err)
+	}
+	if _, err := h.Handle(t.Context(), invocation, direct(0)); err == nil || strings.Contains(err.Error(), "assumed-role") {
+		t.Errorf("error %v", err)
+	}
+	if !strings.Contains(log.String(), `"cause":"arn:aws:sts::123456789012:assumed-role/prod is not authorized"`) {
+		t.Errorf("log %s", log.String())
+	}
+}
+
+// Each invocation has its line and is counted, also one whose payload was refused, or that panicked.
+func TestEveryInvocationIsReported(t *testing.T) {
+	var log, out bytes.Buffer
+	h := &Handler{log: slog.New(slog.NewJSONHandler(&log, nil)), metrics: metrics.New(&out, "f")}
+	for _, payload := range []string{`{"hello":"world"}`, `{"backup_id":"a"}`} { // the second finds no service
+		if _, err := h.Handle(t.Context(), invocation, []byte(payload)); err == nil {
+			t.Errorf("%s: no error", payload)
+		}
+	}
+	if lines := strings.Count(log.String(), `"msg":"invocation"`); lines != 2 || strings.Count(log.String(), `"cold_start":true`) != 1 {
+		t.Errorf("log %s", log.String())
+	}
+	if strings.Count(out.String(), `"ColdStarts":1`) != 1 {
+		t.Errorf("metrics %s", out.String())
 	}
 }

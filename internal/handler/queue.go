@@ -37,7 +37,7 @@ func newQueue(clients *clients, log *slog.Logger) *queue {
 			Credentials:  clients.keys,
 			BaseEndpoint: clients.endpoint(clients.c.AWSEndpointSQS),
 			Retryer:      retrySoon(),
-			HTTPClient:   clients.http(),
+			HTTPClient:   clients.http(time.Second),
 		})
 	}}
 }

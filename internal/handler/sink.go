@@ -1,9 +1,9 @@
 package handler
 
 import (
-	"cmp"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -15,6 +15,10 @@ import (
 	"dds-backup-delete/internal/sink"
 )
 
+// sinkTry is how long one call to a sink may take. A bus in another region, over a new connection,
+// takes its time; and a call that was given up has perhaps been taken.
+const sinkTry = 5 * time.Second
+
 // newSink builds the sink that OUTCOME_SINK names. The AWS clients do not retry, since the sinks do:
 // they know which entries of a batch failed.
 func newSink(c *config.Config, clients *clients, out io.Writer) (deletion.Sink, error) {
@@ -25,15 +29,15 @@ func newSink(c *config.Config, clients *clients, out io.Writer) (deletion.Sink, 
 			Credentials:  clients.keys,
 			BaseEndpoint: clients.endpoint(c.AWSEndpointEventBridge),
 			Retryer:      aws.NopRetryer{},
-			HTTPClient:   clients.http(),
-		}), c.OutcomeSink, cmp.Or(c.OutcomeSource, sink.EventSource)), nil
+			HTTPClient:   clients.http(sinkTry),
+		}), c.OutcomeSink, c.OutcomeSource), nil
 	case config.Topic:
 		return sink.NewSNS(sns.New(sns.Options{
 			Region:       to.Region,
 			Credentials:  clients.keys,
 			BaseEndpoint: clients.endpoint(c.AWSEndpointSNS),
 			Retryer:      aws.NopRetryer{},
-			HTTPClient:   clients.http(),
+			HTTPClient:   clients.http(sinkTry),
 		}), c.OutcomeSink), nil
 	case config.Queue:
 		return sink.NewSQS(sqs.New(sqs.Options{
@@ -41,7 +45,7 @@ func newSink(c *config.Config, clients *clients, out io.Writer) (deletion.Sink, 
 			Credentials:  clients.keys,
 			BaseEndpoint: clients.endpoint(c.AWSEndpointSQS),
 			Retryer:      aws.NopRetryer{},
-			HTTPClient:   clients.http(),
+			HTTPClient:   clients.http(sinkTry),
 		}), c.OutcomeSink)
 	case config.Address:
 		key, err := c.HTTPKey()

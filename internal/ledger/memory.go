@@ -4,6 +4,7 @@ package ledger
 
 import (
 	"bytes"
+	"container/list"
 	"context"
 	"crypto/rand"
 	"sync"
@@ -24,7 +25,7 @@ type Memory struct {
 
 	mu      sync.Mutex
 	entries map[key]*entry
-	order   []key // oldest first, for forgetting
+	order   list.List // of keys, oldest first, for forgetting
 }
 
 type key struct{ project, backup string }
@@ -131,15 +132,16 @@ func (m *Memory) Release(_ context.Context, r *deletion.Request, token string, m
 // remember makes an entry and forgets the oldest that nobody holds where there are too many.
 // m.mu is held.
 func (m *Memory) remember(k key, now time.Time) *entry {
-	for i := 0; len(m.entries) >= m.size && i < len(m.order); i++ {
-		if oldest := m.entries[m.order[i]]; oldest.token == "" || now.After(oldest.until) {
-			delete(m.entries, m.order[i])
-			m.order = append(m.order[:i], m.order[i+1:]...)
+	for at := m.order.Front(); at != nil && len(m.entries) >= m.size; at = at.Next() {
+		oldest, _ := at.Value.(key)
+		if e := m.entries[oldest]; e.token == "" || now.After(e.until) {
+			delete(m.entries, oldest)
+			m.order.Remove(at)
 			break
 		}
 	}
 	e := &entry{seen: make(map[string]bool)}
 	m.entries[k] = e
-	m.order = append(m.order, k)
+	m.order.PushBack(k)
 	return e
 }

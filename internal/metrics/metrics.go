@@ -28,7 +28,8 @@ const (
 	errorCount    = "DDSErrors"
 	throttleCount = "DDSThrottles"
 	latency       = "DDSLatency"
-	undelivered   = "PublishFailures"
+	unpublished   = "PublishFailures"
+	unrecorded    = "LedgerFailures"
 	coldStart     = "ColdStarts"
 	replayed      = "Replayed"
 )
@@ -47,23 +48,22 @@ type Recorder struct {
 	now      func() time.Time
 
 	mu        sync.Mutex
-	cold      bool
 	outcomes  map[deletion.Source]map[string]int // by name
-	failures  int
-	latencies []float64 // milliseconds
+	counts    map[string]int                     // of the function as a whole, by name
+	latencies []float64                          // milliseconds
 	errors    map[dds.Class]int
 }
 
 // New returns a recorder that writes for the function of that name.
 func New(w io.Writer, function string) *Recorder {
-	r := &Recorder{w: w, function: function, now: time.Now, cold: true}
+	r := &Recorder{w: w, function: function, now: time.Now}
 	r.reset()
 	return r
 }
 
 func (r *Recorder) reset() {
 	r.outcomes, r.errors = make(map[deletion.Source]map[string]int), make(map[dds.Class]int)
-	r.failures, r.latencies = 0, nil
+	r.counts, r.latencies = make(map[string]int), nil
 }
 
 // Call notes a call to DDS; it is a [dds.Observer].
@@ -97,10 +97,23 @@ func (r *Recorder) Outcomes(source deletion.Source, outcomes []deletion.Outcome)
 		if o.Replayed {
 			of[replayed]++
 		}
-		if o.Err != nil && o.Err.Class == deletion.ClassUndelivered {
-			r.failures++
+		switch {
+		case o.Unpublished:
+			r.counts[unpublished]++
+		case o.Err != nil && o.Err.Class == deletion.ClassUndelivered:
+			r.counts[unrecorded]++
 		}
 	}
+}
+
+// ColdStart notes that a process works its first payload.
+func (r *Recorder) ColdStart() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[coldStart]++
 }
 
 // maxValues is how many values one member of a line may hold.
@@ -117,12 +130,10 @@ func (r *Recorder) Flush() error {
 	defer r.mu.Unlock()
 	defer r.reset()
 	whole := r.line()
-	if r.cold {
-		whole.add(coldStart, 1)
-		r.cold = false
-	}
 	whole.add(throttleCount, r.errors[dds.Throttled])
-	whole.add(undelivered, r.failures)
+	for name, n := range r.counts {
+		whole.add(name, n)
+	}
 	lines := []*line{whole}
 	for values := range slices.Chunk(r.latencies, maxValues) {
 		if whole.has(latency) {

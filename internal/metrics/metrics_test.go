@@ -84,22 +84,24 @@ func TestFlush(t *testing.T) {
 	r.Call(20*time.Millisecond, "")
 	r.Call(1500*time.Microsecond, dds.Throttled)
 	r.Call(time.Second, dds.Unavailable)
-	undelivered := deletion.Outcome{Status: deletion.Retry, Err: &deletion.Error{Class: deletion.ClassUndelivered}}
+	r.ColdStart()
+	undelivered := &deletion.Error{Class: deletion.ClassUndelivered}
 	r.Outcomes("sqs", []deletion.Outcome{
 		{Status: deletion.Accepted}, {Status: deletion.Accepted, Replayed: true}, {Status: deletion.Unconfirmed}, {Status: deletion.NotFound},
-		{Status: deletion.Rejected}, {Status: deletion.Simulated}, undelivered,
+		{Status: deletion.Rejected}, {Status: deletion.Simulated},
+		{Status: deletion.Retry, Err: undelivered, Unpublished: true}, {Status: deletion.Retry, Err: undelivered}, {Status: deletion.Retry, Err: undelivered},
 	})
 	r.Outcomes("kafka", []deletion.Outcome{{Status: deletion.Accepted}})
 	if err := r.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"f ColdStarts": 1.0, "f DDSThrottles": 1.0, "f PublishFailures": 1.0, "f DDSLatency": 3.0,
+		"f ColdStarts": 1.0, "f DDSThrottles": 1.0, "f PublishFailures": 1.0, "f LedgerFailures": 2.0, "f DDSLatency": 3.0,
 		"f DDSErrors": 2.0, "f throttled DDSErrors": 1.0, "f unavailable DDSErrors": 1.0,
 		"f kafka Accepted": 1.0, "f Accepted": 3.0,
 	}
 	for name, n := range map[string]float64{
-		"Accepted": 2, "Replayed": 1, "Unconfirmed": 1, "NotFound": 1, "Rejected": 1, "Simulated": 1, "Retried": 1,
+		"Accepted": 2, "Replayed": 1, "Unconfirmed": 1, "NotFound": 1, "Rejected": 1, "Simulated": 1, "Retried": 3,
 	} {
 		want["f sqs "+name] = n
 		if name != "Accepted" {
@@ -146,6 +148,7 @@ func TestEveryStatusIsCounted(t *testing.T) {
 func TestNoRecorder(t *testing.T) {
 	var r *Recorder
 	r.Call(time.Second, "")
+	r.ColdStart()
 	r.Outcomes("sqs", []deletion.Outcome{{}})
 	if err := r.Flush(); err != nil {
 		t.Error(err)
@@ -157,7 +160,9 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 func TestABrokenWriter(t *testing.T) {
-	if err := New(broken{}, "f").Flush(); err == nil {
+	r := New(broken{}, "f")
+	r.ColdStart()
+	if err := r.Flush(); err == nil {
 		t.Error("no error")
 	}
 }

@@ -41,9 +41,27 @@ var retryables = retry.IsErrorRetryables(retry.DefaultRetryables)
 // callFailed is what a call that failed as a whole means for each of its entries.
 func callFailed(entries int, err error) []error {
 	if refuses(err) {
-		err = &refusal{error: err, whole: true}
+		var api smithy.APIError
+		err = &refusal{error: err, whole: !errors.As(err, &api) || !ofNoEntry[api.ErrorCode()]}
 	}
 	return fail(entries, err)
+}
+
+// ofNoEntry are the codes of refusals that no single entry can be the cause of, so that another
+// call for each would be refused, too.
+var ofNoEntry = map[string]bool{
+	"AWS.SimpleQueueService.NonExistentQueue": true,
+	"ExpiredToken":                true,
+	"ExpiredTokenException":       true,
+	"InvalidClientTokenId":        true,
+	"InvalidSecurity":             true,
+	"InvalidSignatureException":   true,
+	"NotFound":                    true,
+	"NotFoundException":           true,
+	"QueueDoesNotExist":           true,
+	"ResourceNotFoundException":   true,
+	"SignatureDoesNotMatch":       true,
+	"UnrecognizedClientException": true,
 }
 
 // entryError is the error of one entry of a call that succeeded for others.

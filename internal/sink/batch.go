@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,84 +53,141 @@ type batches[entry any] struct {
 	entry func(*deletion.Event) entry
 	// size is the size of an entry as the service reckons it.
 	size func(*entry) int
+	// group is the same for entries that must be taken in their order, one after the other; empty
+	// for the others. It may be nil.
+	group func(*entry) string
 	// send makes one call. It returns an error for each entry, nil for one that was taken, a
 	// [*refusal] for one that need not be sent again, a [*busy] for one that must wait.
 	send func(context.Context, []entry) []error
 }
 
+// pending is an entry that is still to be sent.
+type pending struct {
+	place int       // among the events
+	try   int       // how often it was sent
+	after time.Time // it is not sent again before
+	alone bool      // a call with it was refused as a whole
+}
+
 // publish sends the events, several batches at once, and returns an error for each, nil for one
 // that was taken. It does not outlast ctx.
+//
+// It works in rounds: whatever may be sent is sent once, before anything is sent again, so that an
+// event that fails, or takes long, holds up no other.
 func (b *batches[entry]) publish(ctx context.Context, events []deletion.Event) []error {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
-	entries := make([]entry, len(events))
+	entries, open := make([]entry, len(events)), make([]pending, len(events))
 	for i := range events {
-		entries[i] = b.entry(&events[i])
+		entries[i], open[i] = b.entry(&events[i]), pending{place: i}
 	}
 	errs := fail(len(events), errors.New("no time was left to publish the event"))
+	for len(open) > 0 && ctx.Err() == nil {
+		due, later, next := b.due(entries, open)
+		if len(due) == 0 {
+			if !sleep(ctx, time.Until(next)) {
+				break
+			}
+			continue
+		}
+		open = append(b.round(ctx, entries, due, errs), later...)
+		slices.SortFunc(open, func(x, y pending) int { return x.place - y.place })
+	}
+	return errs
+}
+
+// due divides the open entries, which are in their order, into those that may be sent now and
+// those that wait: for their time, the next of which is told, or for an earlier one of their group.
+func (b *batches[entry]) due(entries []entry, open []pending) (due, later []pending, next time.Time) {
+	now := time.Now()
+	groups := make(map[string]bool)
+	for _, p := range open {
+		group := ""
+		if b.group != nil {
+			group = b.group(&entries[p.place])
+		}
+		switch {
+		case group != "" && groups[group]:
+			later = append(later, p)
+		case p.after.After(now):
+			later = append(later, p)
+			if next.IsZero() || p.after.Before(next) {
+				next = p.after
+			}
+		default:
+			due = append(due, p)
+		}
+		groups[group] = true
+	}
+	return due, later, next
+}
+
+// round sends each entry once and returns those that are to be sent again. The results stand in errs.
+func (b *batches[entry]) round(ctx context.Context, entries []entry, due []pending, errs []error) (again []pending) {
+	var mu sync.Mutex
 	var calls errgroup.Group
 	calls.SetLimit(maxCalls)
-	for from, to := range b.split(entries) {
+	for batch := range b.split(entries, due) {
 		calls.Go(func() error {
-			b.deliver(ctx, entries[from:to], errs[from:to])
+			if ctx.Err() != nil {
+				return nil
+			}
+			sending := make([]entry, len(batch))
+			for i, p := range batch {
+				sending[i] = entries[p.place]
+			}
+			results := b.call(ctx, sending)
+			mu.Lock()
+			defer mu.Unlock()
+			again = append(again, judge(batch, results, errs)...)
 			return nil
 		})
 	}
 	_ = calls.Wait() // no call returns an error
-	return errs
+	return again
 }
 
-// split yields where each batch begins and ends. An entry that is too large by itself goes alone:
-// services raise their limits, so whether it is taken is theirs to say.
-func (b *batches[entry]) split(entries []entry) iter.Seq2[int, int] {
-	return func(yield func(from, to int) bool) {
-		from, bytes := 0, 0
-		for i := range entries {
-			size := b.size(&entries[i])
-			if i > from && (i-from == b.most || bytes+size >= b.bytes) {
-				if !yield(from, i) {
+// judge notes the results of one call and returns the entries that are to be sent again. Those
+// that were refused together go one by one, so that none harms another.
+func judge(batch []pending, results, errs []error) (again []pending) {
+	whole := len(batch) > 1 && isWhole(results[0])
+	now := time.Now()
+	jitter := backoff(batch[0].try + 1) // one for all, so that they go together again
+	for i, p := range batch {
+		errs[p.place] = results[i]
+		p.try++
+		worth, wait := another(results[i])
+		switch {
+		case whole:
+			p.alone = true
+		case worth:
+			p.after = now.Add(wait + jitter)
+		default:
+			continue
+		}
+		again = append(again, p)
+	}
+	return again
+}
+
+// split yields the batches of a round. An entry that is too large by itself goes alone: services
+// raise their limits, so whether it is taken is theirs to say.
+func (b *batches[entry]) split(entries []entry, due []pending) iter.Seq[[]pending] {
+	return func(yield func([]pending) bool) {
+		var batch []pending
+		bytes := 0
+		for _, p := range due {
+			size := b.size(&entries[p.place])
+			if len(batch) > 0 && (p.alone || batch[0].alone || len(batch) == b.most || bytes+size >= b.bytes) {
+				if !yield(batch) {
 					return
 				}
-				from, bytes = i, 0
+				batch, bytes = nil, 0
 			}
-			bytes += size
+			batch, bytes = append(batch, p), bytes+size
 		}
-		if from < len(entries) {
-			yield(from, len(entries))
-		}
-	}
-}
-
-// deliver sends one batch, then what failed of it, until nothing is left that another try can help
-// or the time is up. Entries that are refused together go one by one, so that none harms another.
-// The results stand in errs.
-func (b *batches[entry]) deliver(ctx context.Context, batch []entry, errs []error) {
-	open := make([]int, len(batch)) // the places of the entries that are to be sent
-	for i := range open {
-		open[i] = i
-	}
-	for try := 1; len(open) > 0 && ctx.Err() == nil; try++ {
-		sending := make([]entry, len(open))
-		for i, place := range open {
-			sending[i] = batch[place]
-		}
-		results := b.call(ctx, sending)
-		if len(sending) > 1 && isWhole(results[0]) {
-			for _, place := range open {
-				b.deliver(ctx, batch[place:place+1], errs[place:place+1])
-			}
-			return
-		}
-		var again []int
-		var wait time.Duration
-		for i, place := range open {
-			errs[place] = results[i]
-			if worth, least := another(results[i]); worth {
-				again, wait = append(again, place), max(wait, least)
-			}
-		}
-		if open = again; len(open) > 0 && !sleep(ctx, wait+backoff(try)) {
-			return
+		if len(batch) > 0 {
+			yield(batch)
 		}
 	}
 }

@@ -85,14 +85,20 @@ func TestBatchesByCountAndSize(t *testing.T) {
 		"count and size, both hold": {append(events(10, 50), events(3, 400)...), []int{10, 2, 1}},
 	} {
 		b := new(script).batches()
+		due := make([]pending, len(tc.events))
+		for i := range due {
+			due[i].place = i
+		}
 		var got []int
 		next := 0
-		for from, to := range b.split(tc.events) {
-			if from != next {
-				t.Errorf("%s: a batch begins at %d, want %d", name, from, next)
+		for batch := range b.split(tc.events, due) {
+			for _, p := range batch {
+				if p.place != next {
+					t.Errorf("%s: event %d comes where %d should", name, p.place, next)
+				}
+				next++
 			}
-			next = to
-			got = append(got, to-from)
+			got = append(got, len(batch))
 		}
 		if next != len(tc.events) || !cmp.Equal(got, tc.want) {
 			t.Errorf("%s: batches of %v, want %v", name, got, tc.want)
@@ -143,6 +149,66 @@ func TestARefusedCallIsTakenApart(t *testing.T) {
 	if want := []int{4, 1, 1, 1, 1}; !cmp.Equal(calls, want) {
 		t.Errorf("calls of %v entries, want %v", calls, want)
 	}
+}
+
+// What fails again and again holds up nothing: all others are sent before it is sent again.
+func TestWhatFailsHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: func(id string, _ int) error {
+			if len(id) == 2 { // the first ten
+				return errors.New("not yet")
+			}
+			return nil
+		}}
+		b := s.batches()
+		b.most = 1
+		failed := 0
+		for i, err := range b.publish(t.Context(), events(60, 1)) {
+			if err != nil {
+				failed++
+				if i >= 10 {
+					t.Errorf("event %d: %v", i, err)
+				}
+			}
+		}
+		if failed != 10 {
+			t.Errorf("%d events failed, want ten", failed)
+		}
+		for place, call := range s.calls[:60] {
+			if slices.ContainsFunc(s.calls[:place], func(earlier []string) bool { return earlier[0] == call[0] }) {
+				t.Errorf("%s is sent again before all were sent", call[0])
+			}
+		}
+	})
+}
+
+// Of one group, an entry waits until the one before it was taken, or is given up.
+func TestTheOrderOfAGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: func(id string, try int) error {
+			switch {
+			case id == "e0" && try < 3:
+				return errors.New("not yet")
+			case id == "e1":
+				return &refusal{error: errors.New("never")}
+			}
+			return nil
+		}}
+		b := s.batches()
+		b.group = func(e *deletion.Event) string {
+			if e.ID == "e4" {
+				return "another"
+			}
+			return "one"
+		}
+		errs := b.publish(t.Context(), events(5, 1))
+		if errs[0] != nil || errs[1] == nil || errs[2] != nil || errs[3] != nil || errs[4] != nil {
+			t.Errorf("results %v", errs)
+		}
+		if want := [][]string{{"e0", "e4"}, {"e0"}, {"e0"}, {"e1"}, {"e2"}, {"e3"}}; !cmp.Equal(s.calls, want) {
+			t.Errorf("calls %v, want %v", s.calls, want)
+		}
+	})
 }
 
 func TestTriesEndBeforeTheDeadline(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -39,9 +38,9 @@ type HTTPOptions struct {
 // HTTP sends CloudEvents to an address, one a request.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 type HTTP struct {
-	o       HTTPOptions
-	client  *http.Client
-	batches batches[*deletion.Event]
+	o         HTTPOptions
+	transport http.RoundTripper
+	batches   batches[*deletion.Event]
 }
 
 // NewHTTP returns a sink for an address. A nil transport is one like [http.DefaultTransport].
@@ -49,12 +48,7 @@ func NewHTTP(o HTTPOptions, transport http.RoundTripper) *HTTP {
 	if transport == nil {
 		transport = newTransport()
 	}
-	s := &HTTP{o: o, client: &http.Client{
-		Transport: transport,
-		Timeout:   tryTime,
-		// Somebody else's address was not configured, and would get the token.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	s := &HTTP{o: o, transport: transport}
 	s.batches = batches[*deletion.Event]{
 		most:  1,
 		entry: func(e *deletion.Event) *deletion.Event { return e },
@@ -74,6 +68,9 @@ func newTransport() http.RoundTripper {
 	}
 	t := base.Clone()
 	t.MaxIdleConnsPerHost = maxCalls
+	// A connection that died while the function was frozen must be found out: of HTTP/2, a request
+	// that timed out does not close it, and all others would go the same way.
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: time.Second, PingTimeout: time.Second}
 	return t
 }
 
@@ -83,17 +80,18 @@ func (s *HTTP) Publish(ctx context.Context, events []deletion.Event) []error {
 }
 
 // post sends one event. Errors name the host alone: the rest of an address may be a secret.
+//
+// It uses the transport itself, so that no redirect is followed, nor even read: somebody else's
+// address was not configured, and would get the token.
 func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	defer cancel()
 	request, err := s.request(ctx, e)
 	if err != nil {
 		return &refusal{error: fmt.Errorf("the event cannot be sent over HTTP: %w", err)}
 	}
-	response, err := s.client.Do(request)
+	response, err := s.transport.RoundTrip(request)
 	if err != nil {
-		var withURL *url.Error
-		if errors.As(err, &withURL) {
-			err = withURL.Err
-		}
 		err = fmt.Errorf("%s: %w", request.URL.Host, err)
 		var certificate *tls.CertificateVerificationError
 		if errors.As(err, &certificate) {
@@ -101,7 +99,11 @@ func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
 		}
 		return err
 	}
-	_, _ = io.CopyN(io.Discard, response.Body, maxDrain) // the status has said it all
+	// The status has said it all. A short body is read, so that the connection can be used again;
+	// another may never end.
+	if length := response.ContentLength; length >= 0 && length <= maxDrain {
+		_, _ = io.CopyN(io.Discard, response.Body, maxDrain)
+	}
 	_ = response.Body.Close()
 	return statusError(request.URL.Host, response)
 }
@@ -150,14 +152,15 @@ func statusError(host string, response *http.Response) error {
 	}
 }
 
-// retryAfter reads a header that holds seconds or a date; 0 where it holds neither.
+// retryAfter reads a header that holds seconds or a date, a day at the most; 0 where it holds neither.
 // https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 func retryAfter(value string, now time.Time) time.Duration {
+	const most = 24 * time.Hour
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(seconds) * time.Second
+		return min(time.Duration(seconds)*time.Second, most)
 	}
 	if date, err := http.ParseTime(value); err == nil {
-		return max(date.Sub(now), 0)
+		return min(max(date.Sub(now), 0), most)
 	}
 	return 0
 }

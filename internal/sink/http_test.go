@@ -190,6 +190,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		"negative":      {"-5", 0, true},
 		"too long":      {"9", 0, false},
 		"much too long": {"99999999999999999999", 0, false},
+		"a far date":    {"Fri, 31 Dec 9999 23:59:59 GMT", 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -243,6 +244,40 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	err := sink.NewHTTP(sink.HTTPOptions{Address: server.URL, Token: secret.New("token")}, nil).Publish(t.Context(), someEvents(1))[0]
 	if err == nil || !strings.Contains(err.Error(), "308, a redirect") || len(r.headers) != 0 {
 		t.Errorf("error %v, %d requests elsewhere", err, len(r.headers))
+	}
+}
+
+// Where a redirect leads is not even read: it may be no address, and a secret.
+func TestABrokenRedirect(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.Header().Set("Location", "/hook/secret/%zz")
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer server.Close()
+	err := sink.NewHTTP(sink.HTTPOptions{Address: server.URL}, nil).Publish(t.Context(), someEvents(1))[0]
+	if err == nil || strings.Contains(err.Error(), "secret") || calls != 1 {
+		t.Errorf("error %v after %d calls", err, calls)
+	}
+}
+
+// An answer whose body does not come has said all with its status.
+func TestABodyThatDoesNotCome(t *testing.T) {
+	hang := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusAccepted)
+		http.NewResponseController(w).Flush() //nolint:errcheck // the test's own server can
+		<-hang
+	}))
+	defer server.Close()
+	defer close(hang)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than a try may take
+	defer cancel()
+	for i, err := range sink.NewHTTP(sink.HTTPOptions{Address: server.URL}, nil).Publish(ctx, someEvents(30)) {
+		if err != nil {
+			t.Errorf("event %d: %v", i, err)
+		}
 	}
 }
 

@@ -44,6 +44,9 @@ func newMessage(e *deletion.Event, fifo bool) message {
 	return m
 }
 
+// messageGroup is the group of a message, within which the order counts.
+func messageGroup(m *message) string { return m.group }
+
 // attributeType is the type of all attributes.
 const attributeType = "String"
 

@@ -25,7 +25,7 @@ type SNS struct {
 func NewSNS(client *sns.Client, topicARN string) *SNS {
 	s := &SNS{client: client, topic: topicARN}
 	entry := func(e *deletion.Event) message { return newMessage(e, isFIFO(topicARN)) }
-	s.batches = batches[message]{most: maxEntries, bytes: maxBytes, entry: entry, size: messageSize, send: s.send}
+	s.batches = batches[message]{most: maxEntries, bytes: maxBytes, entry: entry, size: messageSize, group: messageGroup, send: s.send}
 	return s
 }
 

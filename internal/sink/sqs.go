@@ -28,7 +28,7 @@ func NewSQS(client *sqs.Client, queueARN string) (*SQS, error) {
 	}
 	s := &SQS{client: client, queue: queue}
 	entry := func(e *deletion.Event) message { return newMessage(e, isFIFO(queueARN)) }
-	s.batches = batches[message]{most: maxEntries, bytes: maxBytes, entry: entry, size: messageSize, send: s.send}
+	s.batches = batches[message]{most: maxEntries, bytes: maxBytes, entry: entry, size: messageSize, group: messageGroup, send: s.send}
 	return s, nil
 }
 

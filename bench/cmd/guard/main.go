@@ -1,0 +1,150 @@
+// Command guard holds size, allocations and the work of package initialisation against a
+// baseline: what a change adds to the start or to every record shows before it is deployed.
+// Nothing that depends on the machine's speed is held.
+//
+//	go run ./cmd/guard          compares with baseline.json
+//	go run ./cmd/guard -update  writes it
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+
+	"dds-backup-delete/bench/micro"
+	"dds-backup-delete/internal/lambdatest"
+)
+
+const baseline = "baseline.json"
+
+// tolerance is how much more than the baseline is let pass, by the unit of a figure.
+var tolerance = map[string]float64{"bytes": 1.05, "allocs": 1.10}
+
+func main() {
+	update := flag.Bool("update", false, "write the baseline")
+	flag.Parse()
+	if err := run(context.Background(), *update); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, update bool) error {
+	figures, err := measure(ctx)
+	if err != nil {
+		return err
+	}
+	if update {
+		text, err := json.MarshalIndent(figures, "", "  ")
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(baseline, append(text, '\n'), 0o644) //nolint:gosec // everyone may read it
+	}
+	text, err := os.ReadFile(baseline)
+	if err != nil {
+		return err
+	}
+	var want map[string]float64
+	if err := json.Unmarshal(text, &want); err != nil {
+		return fmt.Errorf("%s: %w", baseline, err)
+	}
+	worse := 0
+	for _, name := range slices.Sorted(maps.Keys(figures)) {
+		got, most := figures[name], want[name]*tolerance[unit(name)]
+		verdict := "ok"
+		switch {
+		case got > most:
+			verdict, worse = "WORSE", worse+1
+		case got < want[name]*0.9:
+			verdict = "better: go run ./cmd/guard -update"
+		}
+		fmt.Printf("%-45s %10.0f  baseline %10.0f  %s\n", name, got, want[name], verdict)
+	}
+	if worse > 0 {
+		return fmt.Errorf("guard: %d figures are worse than %s; mend that, or say why and update it", worse, baseline)
+	}
+	return nil
+}
+
+// unit is the last word of a figure's name.
+func unit(name string) string {
+	for word := range tolerance {
+		if len(name) > len(word) && name[len(name)-len(word):] == word {
+			return word
+		}
+	}
+	return ""
+}
+
+// measure takes all figures.
+func measure(ctx context.Context) (map[string]float64, error) {
+	dir, err := os.MkdirTemp("", "guard")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // it is a temporary one
+	binary := filepath.Join(dir, "bootstrap")
+	if err := lambdatest.Build(ctx, "../cmd/handler", ".", binary); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(binary)
+	if err != nil {
+		return nil, err
+	}
+	figures := map[string]float64{"binary, bytes": float64(info.Size())}
+	if err := initialisation(ctx, binary, figures); err != nil {
+		return nil, err
+	}
+	cases, err := micro.Cases("../events")
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range cases {
+		var failed error
+		figures[c.Name+", allocs"] = testing.AllocsPerRun(200, func() {
+			if err := c.Ours(); err != nil {
+				failed = err
+			}
+		})
+		if failed != nil {
+			return nil, fmt.Errorf("guard: %s: %w", c.Name, failed)
+		}
+	}
+	return figures, nil
+}
+
+// traced is a line that GODEBUG=inittrace=1 prints of a package.
+var traced = regexp.MustCompile(`(?m)^init (\S+) @.* clock, (\d+) bytes, (\d+) allocs$`)
+
+// initialisation adds up what the packages allocate before main. Their time, which is what
+// matters, follows from it; on a busy machine it cannot be compared.
+func initialisation(ctx context.Context, binary string, figures map[string]float64) error {
+	cmd := exec.CommandContext(ctx, binary)
+	cmd.Env = []string{"GODEBUG=inittrace=1"}
+	output, err := cmd.CombinedOutput() // without its variables it ends at once
+	if err == nil {
+		return errors.New("guard: the handler started without its variables")
+	}
+	var bytes, allocs float64
+	for _, line := range traced.FindAllSubmatch(output, -1) {
+		b, _ := strconv.ParseFloat(string(line[2]), 64) // digits, by the expression
+		a, _ := strconv.ParseFloat(string(line[3]), 64)
+		bytes, allocs = bytes+b, allocs+a
+	}
+	if allocs == 0 {
+		return fmt.Errorf("guard: no trace of the initialisation:\n%s", output)
+	}
+	figures["package initialisation, bytes"], figures["package initialisation, allocs"] = bytes, allocs
+	return nil
+}

@@ -1,0 +1,104 @@
+package measure
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"dds-backup-delete/bench/upstream"
+	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/lambdatest"
+)
+
+// Setting is how a function is run.
+type Setting struct {
+	// Ledger turns the ledger on.
+	Ledger bool
+	// CA is the file of the authority of the upstream; empty for plain HTTP.
+	CA string
+	// Manual turns REQUIRE_MANUAL on, which only our own handler has.
+	Manual bool
+}
+
+// running is a started function.
+type running struct {
+	*lambdatest.Function
+	peer *Peer
+}
+
+// start starts a peer.
+func start(ctx context.Context, p *Peer, up *upstream.Server, s Setting) (*running, error) {
+	url := up.URL()
+	env := []string{
+		"HUAWEICLOUD_SDK_AK=" + ddstest.AccessKey, "HUAWEICLOUD_SDK_SK=" + ddstest.SecretKey,
+		"HUAWEICLOUD_SDK_PROJECT_ID=" + ddstest.ProjectID, "DDS_REGION=" + ddstest.Region, "DDS_ENDPOINT=" + url,
+		"OUTCOME_SINK=" + bus, "AWS_ENDPOINT_URL=" + url,
+	}
+	env = append(env, p.Env...)
+	if s.Ledger {
+		env = append(env, p.Ledger...)
+	} else {
+		env = append(env, p.NoLedger...)
+	}
+	if s.CA != "" {
+		// Lambda's image has one file, and no folder of single ones beside it.
+		env = append(env, "SSL_CERT_FILE="+s.CA, "SSL_CERT_DIR=/nowhere")
+		if p.Slow { // Python's clients read it under this name
+			env = append(env, "AWS_CA_BUNDLE="+s.CA)
+		}
+	}
+	if s.Manual {
+		env = append(env, "REQUIRE_MANUAL=true")
+	}
+	f, err := lambdatest.Start(ctx, lambdatest.Options{Binary: p.Binary, Env: env, Timeout: 2 * time.Minute, InitTimeout: time.Minute})
+	if err != nil {
+		return nil, fmt.Errorf("measure: %s: %w", p.Name, err)
+	}
+	return &running{f, p}, nil
+}
+
+// invoke sends a batch and returns how long it took. A record that was given back is an error:
+// what is measured must be the straight path.
+func (r *running) invoke(ctx context.Context, batch int) (time.Duration, error) {
+	result, err := r.Invoke(ctx, lambdatest.Invocation{Payload: payload(batch)})
+	if err != nil {
+		return 0, fmt.Errorf("measure: %s: %w", r.peer.Name, err)
+	}
+	var reply struct {
+		BatchItemFailures []json.RawMessage `json:"batchItemFailures"`
+	}
+	if result.Err != nil || json.Unmarshal(result.Payload, &reply) != nil || len(reply.BatchItemFailures) > 0 {
+		return 0, fmt.Errorf("measure: %s answered %s, %v\n%s", r.peer.Name, result.Payload, result.Err, tail(r.Stderr()+r.Stdout()))
+	}
+	return result.Duration, nil
+}
+
+func tail(log string) string { return log[max(0, len(log)-3000):] }
+
+var serial atomic.Int64
+
+// payload is a batch of a queue, each record for a backup that was never asked for before.
+func payload(batch int) []byte {
+	var b strings.Builder
+	b.WriteString(`{"Records":[`)
+	for i := range batch {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		n := serial.Add(1)
+		id := fmt.Sprintf("%032xbr02", n)
+		fmt.Fprintf(&b, `{"messageId":"00000000-0000-4000-9000-%012x","receiptHandle":"AQEB%s","body":%s,`+
+			`"attributes":{"ApproximateReceiveCount":"1","SentTimestamp":"1795467600000","SenderId":"AIDAIENQZJOLO23YVJ4VO",`+
+			`"ApproximateFirstReceiveTimestamp":"1795467600007"},"messageAttributes":{"traceparent":{"stringValue":`+
+			`"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","stringListValues":[],"binaryListValues":[],"dataType":"String"}},`+
+			`"md5OfBody":"72f67b5b09ca57d48c8ad2466fe4a584","eventSource":"aws:sqs",`+
+			`"eventSourceARN":"arn:aws:sqs:eu-central-1:123456789012:dds-backup-delete-requests","awsRegion":"eu-central-1"}`,
+			n, strings.Repeat("J", 180), strconv.Quote(`{"backup_id": "`+id+`"}`))
+	}
+	b.WriteString("]}")
+	return []byte(b.String())
+}

@@ -1,0 +1,187 @@
+// Package micro holds the parts that cost CPU time beside what is used for the same today: the
+// decoder, the signer, and the way from a request to its event.
+package micro
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/signer"
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/request"
+
+	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/secret"
+)
+
+// Case is one part, ours and another's.
+type Case struct {
+	// Name says what is done; Peer with what the other does it.
+	Name, Peer string
+	// Ours and Theirs do it once.
+	Ours, Theirs func() error
+}
+
+// Cases returns all cases; samples is the folder of the sample events.
+func Cases(samples string) ([]Case, error) {
+	cases := []Case{signing(), encoding()}
+	for _, source := range []struct {
+		file string
+		full func() any
+	}{
+		{"sqs", func() any { return new(events.SQSEvent) }},
+		{"sqs-batch", func() any { return new(events.SQSEvent) }},
+		{"sqs-sns", func() any { return new(events.SQSEvent) }},
+		{"sns", func() any { return new(events.SNSEvent) }},
+		{"eventbridge", func() any { return new(events.EventBridgeEvent) }},
+		{"apigateway-http-delete", func() any { return new(events.APIGatewayV2HTTPRequest) }},
+		{"apigateway-http-post", func() any { return new(events.APIGatewayV2HTTPRequest) }},
+		{"apigateway-rest-delete", func() any { return new(events.APIGatewayProxyRequest) }},
+		{"function-url-delete", func() any { return new(events.LambdaFunctionURLRequest) }},
+		{"alb-delete", func() any { return new(events.ALBTargetGroupRequest) }},
+		{"kafka-msk", func() any { return new(events.KafkaEvent) }},
+		{"rabbitmq", func() any { return new(events.RabbitMQEvent) }},
+		{"activemq", func() any { return new(events.ActiveMQEvent) }},
+		{"direct", func() any { return new(map[string]any) }},
+	} {
+		payload, err := os.ReadFile(filepath.Join(samples, source.file+".json"))
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, Case{
+			Name: "decode " + source.file, Peer: fmt.Sprintf("encoding/json, %T", source.full()),
+			Ours: func() error {
+				var d event.Decoder
+				_, err := d.Decode(payload, event.Invocation{ID: "invocation"})
+				return err
+			},
+			Theirs: func() error { return json.Unmarshal(payload, source.full()) },
+		})
+	}
+	return cases, nil
+}
+
+const (
+	jobID     = "3711e2ad-5787-49bc-a47f-3f0b066af9f5"
+	backupID  = "8d9586c40b33449a815518d4635a2cd9br02"
+	projectID = "0549b4a43100d4f32f51c01c2fe4acdb"
+	path      = "/v3/" + projectID + "/backups/" + backupID
+	host      = "dds.cn-north-4.myhuaweicloud.com"
+	date      = "20261124T060000Z"
+)
+
+// signing signs the request of a deletion that is there already.
+func signing() Case {
+	const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	credentials := dds.Credentials{AccessKey: secret.New("AKEXAMPLEAKEXAMPLE12"), SecretKey: secret.New("SKEXAMPLESKEXAMPLESKEXAMPLESKEXAMPLE1234")}
+	ours := &http.Request{
+		Method: http.MethodDelete, URL: &url.URL{Scheme: "https", Host: host, Path: path},
+		Header: http.Header{"X-Sdk-Date": {date}, "X-Project-Id": {projectID}},
+	}
+	headers := []string{"Host", "X-Project-Id", "X-Sdk-Date"}
+	theirs := request.NewHttpRequestBuilder().WithEndpoint("https://"+host).WithMethod(http.MethodDelete).WithPath(path).
+		AddHeaderParam("X-Sdk-Date", date).AddHeaderParam("X-Project-Id", projectID).Build()
+	return Case{
+		Name: "sign a DELETE", Peer: "signer of the official SDK",
+		Ours: func() error {
+			dds.Sign(ours, emptySHA256, credentials, headers)
+			return nil
+		},
+		Theirs: func() error {
+			_, err := signer.Sign(theirs, "AKEXAMPLEAKEXAMPLE12", "SKEXAMPLESKEXAMPLESKEXAMPLESKEXAMPLE1234")
+			return err
+		},
+	}
+}
+
+// nothing is every neighbour of the service, at no cost.
+type nothing struct{}
+
+// DeleteBackup implements [deletion.Deleter].
+func (nothing) DeleteBackup(context.Context, dds.Target, bool) (dds.Deletion, error) {
+	return dds.Deletion{JobID: jobID}, nil
+}
+
+// Begin implements [deletion.Ledger].
+func (nothing) Begin(context.Context, *deletion.Request, time.Duration) (deletion.Begun, error) {
+	return deletion.Begun{Token: "token"}, nil
+}
+
+// Record implements [deletion.Ledger].
+func (nothing) Record(context.Context, string, bool, []deletion.Record) (*deletion.Record, error) {
+	return nil, nil //nolint:nilnil // it is recorded
+}
+
+// Release implements [deletion.Ledger].
+func (nothing) Release(context.Context, *deletion.Request, string, bool) error { return nil }
+
+// Publish implements [deletion.Sink].
+func (nothing) Publish(_ context.Context, events []deletion.Event) []error {
+	return make([]error, len(events))
+}
+
+// encoding takes a request through the service, whose neighbours cost nothing: what is left is
+// the bookkeeping and the encoding of the outcome. The other encodes the same event alone.
+func encoding() Case {
+	requests := []deletion.Request{{ID: "4fce6432-6221-41a2-86dc-c5557e824cf3", Source: "sqs", BackupID: backupID}}
+	service := &deletion.Service{
+		Deleter: nothing{}, Ledger: nothing{}, Sink: nothing{}, Concurrency: 1, Log: slog.New(slog.DiscardHandler),
+		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: projectID},
+	}
+	data := service.Do(context.Background(), requests)[0].Data()
+	return Case{
+		Name: "request to encoded outcome", Peer: "CloudEvents SDK, encoding alone",
+		Ours: func() error {
+			if o := service.Do(context.Background(), requests); o[0].Status != deletion.Accepted {
+				return errors.New("not accepted")
+			}
+			return nil
+		},
+		Theirs: func() error {
+			e := cloudevents.NewEvent()
+			e.SetID("0a25ebd72c2d2e682815914c9b1e9409")
+			e.SetSource("urn:huaweicloud:dds:cn-north-4:" + projectID)
+			e.SetType("dds.backup.deletion.accepted.v1")
+			e.SetSubject(backupID)
+			if err := e.SetData(cloudevents.ApplicationJSON, data); err != nil {
+				return err
+			}
+			_, err := json.Marshal(e)
+			return err
+		},
+	}
+}
+
+// Figures are the cost of doing something once.
+type Figures struct {
+	// Time is in nanoseconds; Allocs are allocations, of so many Bytes.
+	Time          float64
+	Allocs, Bytes int64
+}
+
+// Measure does something as often as a benchmark does.
+func Measure(do func() error) Figures {
+	r := testing.Benchmark(func(b *testing.B) { loop(b, do) })
+	return Figures{float64(r.T.Nanoseconds()) / float64(r.N), r.AllocsPerOp(), r.AllocedBytesPerOp()}
+}
+
+func loop(b *testing.B, do func() error) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := do(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
