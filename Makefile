@@ -1,7 +1,7 @@
 # What `sam deploy` takes: the stripped binary for Lambda's arm64, as template.yaml names it.
 GOARCH ?= arm64
 
-.PHONY: build release test test-aws chaos bench lint vulncheck clean
+.PHONY: build release test test-aws test-stack chaos bench dashboard lint vulncheck clean
 
 build:
 	GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w' -o dist/bootstrap ./cmd/handler
@@ -19,6 +19,10 @@ test-aws:
 	tools/with-dynamodb-local go test -race -count=1 ./internal/ledger
 	tools/with-moto go test -race -count=1 -run Moto ./internal/sink ./examples
 
+# template.yaml, deployed to moto and used by the real binary; it needs Python 3.
+test-stack:
+	tools/with-moto go test -race -count=1 ./internal/stacktest
+
 # The crash test: the real binary, killed at random, with faults on every side. It takes minutes.
 REQUESTS ?= 10000
 SEED ?= 0
@@ -28,6 +32,10 @@ chaos:
 # Side by side with its peers; writes docs/benchmarks.md and its plots. Twelve minutes, or two with QUICK=1.
 bench:
 	cd bench && ./run $(if $(QUICK),-quick)
+
+# The picture of the dashboard in template.yaml, with sample data.
+dashboard:
+	python3 tools/stack/dashboard.py
 
 lint:
 	golangci-lint run ./...

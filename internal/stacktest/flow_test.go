@@ -1,0 +1,284 @@
+package stacktest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"dds-backup-delete/internal/dds/ddstest"
+)
+
+const nothing = "00000000000000000000000000000000br02"
+
+// backup is the id of a sample; restoring and automatic are those that cannot be deleted.
+func backup(i int) string { return ddstest.SampleBackups()[i].ID }
+
+const (
+	restoring = 10
+	automatic = 11
+)
+
+func ask(id string) string { return `{"backup_id":"` + id + `"}` }
+
+// send sends requests to the request queue.
+func (w *world) send(group string, ids ...string) {
+	w.t.Helper()
+	for _, id := range ids {
+		in := &sqs.SendMessageInput{QueueUrl: aws.String(w.stack.Outputs["RequestQueueUrl"]), MessageBody: aws.String(ask(id))}
+		if group != "" {
+			in.MessageGroupId = aws.String(group)
+		}
+		_, err := w.sqs.SendMessage(w.t.Context(), in)
+		w.must(err)
+	}
+}
+
+// A request in the deployed queue becomes an event on the deployed bus.
+func TestQueueToBus(t *testing.T) {
+	w := newWorld(t)
+	w.start("queue")
+	w.send("", backup(0), backup(restoring), backup(automatic), nothing)
+
+	// Hidden for a second only, so that it shows whether the function has changed that.
+	givenBack := w.poll(time.Second)
+	w.want("given back", []string{ask(backup(restoring))}, givenBack)
+	w.want("events", []string{"accepted " + backup(0), "not_found " + nothing, "rejected " + backup(automatic)}, w.events())
+	if jobs := w.dds.Jobs(); len(jobs) != 1 {
+		t.Errorf("%d jobs", len(jobs))
+	}
+	if !slices.Equal(w.front.hidden, []int{300}) {
+		t.Errorf("hidden for %v seconds", w.front.hidden)
+	}
+	time.Sleep(1500 * time.Millisecond)
+	if again := w.receive(w.stack.Outputs["RequestQueueUrl"], time.Second); len(again) != 0 {
+		t.Errorf("%d messages came again at once", len(again))
+	}
+
+	// The ledger knows what is final.
+	items, err := w.table.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(w.stack.Outputs["LedgerTable"])})
+	w.must(err)
+	var final int
+	for _, item := range items.Items {
+		if item["final_status"] != nil {
+			final++
+		}
+	}
+	if len(items.Items) != 4 || final != 1 {
+		t.Errorf("%d items in the ledger, %d of them final", len(items.Items), final)
+	}
+
+	// A repeat gets the same event again, and DDS is not asked.
+	calls := len(w.dds.Calls())
+	w.send("", backup(0))
+	w.want("given back", nil, w.poll(time.Minute))
+	w.want("events", []string{"accepted " + backup(0)}, w.events())
+	if more := len(w.dds.Calls()) - calls; more != 0 {
+		t.Errorf("%d calls of DDS for a repeat", more)
+	}
+
+	// What has expired there is removed.
+	_, err = w.table.PutItem(t.Context(), &dynamodb.PutItemInput{
+		TableName: aws.String(w.stack.Outputs["LedgerTable"]),
+		Item: map[string]types.AttributeValue{
+			"backup": &types.AttributeValueMemberS{Value: ddstest.ProjectID + "/" + backup(8)}, "expires_at": &types.AttributeValueMemberN{Value: "1"},
+		},
+	})
+	w.must(err)
+	w.send("", backup(8))
+	w.want("given back", nil, w.poll(time.Minute))
+	w.want("events", []string{"accepted " + backup(8)}, w.events())
+
+	// Every right of the role is used, by the function or by Lambda for it.
+	lambdas := []string{
+		"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage",
+		"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
+	}
+	for _, s := range w.stack.Role {
+		for _, action := range s.Action {
+			if !w.front.used[action] && !slices.Contains(lambdas, action) {
+				t.Errorf("%s: nobody uses %s", s.Sid, action)
+			}
+		}
+	}
+	w.checkMetrics()
+}
+
+// Topic and bus reach the function through the request queue.
+func TestTopicAndBusToQueue(t *testing.T) {
+	w := newWorld(t)
+	topic, err := w.sns.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("requests")})
+	w.must(err)
+	_, err = w.bus.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("requests")})
+	w.must(err)
+	w.start("sources", "RequestTopicArn="+*topic.TopicArn, "RequestBusName=requests", "RequireManual=false")
+
+	_, err = w.sns.Publish(t.Context(), &sns.PublishInput{TopicArn: topic.TopicArn, Message: aws.String(ask(backup(1)))})
+	w.must(err)
+	put := func(detailType, id string) {
+		out, err := w.bus.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
+			EventBusName: aws.String("requests"), Source: aws.String("cleanup"), DetailType: aws.String(detailType), Detail: aws.String(ask(id)),
+		}}})
+		w.must(err)
+		if out.FailedEntryCount != 0 {
+			t.Fatalf("PutEvents: %v", out.Entries)
+		}
+	}
+	put("dds.backup.deletion.requested.v1", backup(2))
+	put("Backup Created", backup(3))
+
+	w.want("given back", nil, w.poll(time.Minute))
+	w.want("events", []string{"accepted " + backup(1), "accepted " + backup(2)}, w.events())
+	if left := w.receive(w.stack.Outputs["RequestQueueUrl"], time.Second); len(left) != 0 {
+		t.Errorf("the rule lets through what is no request: %s", *left[0].Body)
+	}
+
+	rule := "arn:aws:events:" + region + ":" + account + ":rule/requests/" + w.stack.Resources["RequestRule"]
+	sources := strings.Split(w.stack.Function.Environment.Variables["REQUEST_SOURCES"], ",")
+	w.want("REQUEST_SOURCES", []string{
+		"arn:aws:events:eu-central-1:123456789012:event-bus/requests", *topic.TopicArn, "arn:aws:sqs:eu-central-1:123456789012:sources-requests",
+	}, slices.Sorted(slices.Values(sources)))
+	for _, queue := range []string{"RequestQueue", "UndeliveredQueue"} {
+		w.policyOf(queue, "sns.amazonaws.com", *topic.TopicArn, true)
+		w.policyOf(queue, "sns.amazonaws.com", *topic.TopicArn+"2", false)
+		w.policyOf(queue, "events.amazonaws.com", rule, true)
+		w.policyOf(queue, "events.amazonaws.com", rule+"2", false)
+	}
+	w.policyOf("DeadLetterQueue", "sns.amazonaws.com", *topic.TopicArn, false)
+}
+
+// policyOf wants the policy of a queue to let a service send, or not, and never in plain HTTP.
+func (w *world) policyOf(queue, service, source string, want bool) {
+	w.t.Helper()
+	attributes := w.stack.Queues[queue]
+	var policy struct{ Statement []statement }
+	w.must(json.Unmarshal([]byte(attributes["Policy"]), &policy))
+	for secure, want := range map[string]bool{"true": want, "false": false} {
+		allowed, err := allows(policy.Statement, call{
+			Service: service, Action: "sqs:SendMessage", Resource: attributes["QueueArn"],
+			Keys: map[string][]string{"aws:SourceArn": {source}, "aws:SecureTransport": {secure}},
+		})
+		w.must(err)
+		if allowed != want {
+			w.t.Errorf("%s, %s for %s, TLS %s: allowed %v, want %v", queue, service, source, secure, allowed, want)
+		}
+	}
+}
+
+// A FIFO queue keeps the order of a group, and takes events of a bus.
+func TestFIFO(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.bus.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("fifo-requests")})
+	w.must(err)
+	w.start("fifo", "QueueType=fifo", "RequestBusName=fifo-requests")
+	w.send("one", backup(restoring), backup(4))
+	w.send("two", backup(5))
+	_, err = w.bus.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
+		EventBusName: aws.String("fifo-requests"), Source: aws.String("cleanup"), DetailType: aws.String("dds.backup.deletion.requested.v1"), Detail: aws.String(ask(backup(6))),
+	}}})
+	w.must(err)
+	w.want("given back", []string{ask(backup(restoring)), ask(backup(4))}, slices.Sorted(slices.Values(w.poll(time.Minute))))
+	w.want("events", []string{"accepted " + backup(5), "accepted " + backup(6)}, w.events())
+	if arn := w.stack.Queues["DeadLetterQueue"]["QueueArn"]; !strings.HasSuffix(arn, ".fifo") {
+		t.Errorf("the dead-letter queue is %s", arn)
+	}
+}
+
+// The routes of the API are those that the function knows, and none is open.
+func TestRoutes(t *testing.T) {
+	w := newWorld(t)
+	w.start("routes")
+	if len(w.stack.Routes) == 0 {
+		t.Error("no routes")
+	}
+	for i, route := range w.stack.Routes {
+		if route.Auth != "AWS_IAM" || route.Function != w.stack.Function.FunctionArn {
+			t.Errorf("route %+v", route)
+		}
+		id := backup(20 + i)
+		method, path, _ := strings.Cut(route.Key, " ")
+		path = strings.NewReplacer("{backup_id}", id, "{project_id}", ddstest.ProjectID).Replace(path)
+		request := map[string]any{
+			"version": "2.0", "routeKey": route.Key, "rawPath": path, "headers": map[string]string{"content-type": "application/json"},
+			"requestContext": map[string]any{"stage": "$default", "requestId": id, "http": map[string]string{"method": method, "path": path}},
+		}
+		switch route.Key {
+		case "POST /deletions":
+			request["body"] = ask(id)
+		case "POST /":
+			request["headers"] = map[string]string{"content-type": "application/cloudevents+json"}
+			request["body"] = fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"cleanup","type":"dds.backup.deletion.requested.v1","data":%s}`, ask(id))
+		}
+		payload, err := json.Marshal(request)
+		w.must(err)
+		var reply struct{ StatusCode int }
+		w.must(json.Unmarshal(w.invoke(payload), &reply))
+		if reply.StatusCode != http.StatusAccepted {
+			t.Errorf("%s: %d", route.Key, reply.StatusCode)
+		}
+	}
+}
+
+func TestRoutesWithJWT(t *testing.T) {
+	s, err := deploy(t, "jwt", "HttpApi=jwt", "JwtIssuer=https://issuer.example.com", "JwtAudience=backups", "JwtScope=backups/delete", "FunctionUrl=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, route := range s.Routes {
+		if route.Auth != "JWT" || !slices.Equal(route.Scopes, []string{"backups/delete"}) {
+			t.Errorf("route %+v", route)
+		}
+	}
+	if len(s.Routes) == 0 || !strings.HasPrefix(s.Outputs["FunctionUrl"], "https://") {
+		t.Errorf("routes %v, outputs %v", s.Routes, s.Outputs)
+	}
+}
+
+// Each optional part can be left out, and then nothing of it is there.
+func TestLeast(t *testing.T) {
+	w := newWorld(t)
+	w.start("least", "HttpApi=none", "Monitoring=false", "Tracing=false", "OutcomeArchiveDays=0")
+	w.want("resources", []string{
+		"DeadLetterQueue", "DeadLetterQueuePolicy", "Function", "FunctionEventInvokeConfig", "FunctionLog", "FunctionRequests", "FunctionRole",
+		"Ledger", "OutcomeBus", "RequestQueue", "RequestQueuePolicy", "Secret", "UndeliveredQueue", "UndeliveredQueuePolicy",
+	}, slices.Sorted(func(yield func(string) bool) {
+		for name := range w.stack.Resources {
+			if !yield(name) {
+				return
+			}
+		}
+	}))
+	w.send("", backup(7))
+	w.want("given back", nil, w.poll(time.Minute))
+	w.want("events", []string{"accepted " + backup(7)}, w.events())
+}
+
+// What CloudFormation would refuse before it makes anything.
+func TestRefusedParameters(t *testing.T) {
+	for _, test := range []struct {
+		parameters []string
+		want       string
+	}{
+		{[]string{"HuaweiCloudSecretKey="}, "HuaweiCloudSecretArn, must be set"},
+		{[]string{"HttpApi=jwt", "JwtIssuer=https://issuer.example.com"}, "needs JwtIssuer and JwtAudience"},
+		{[]string{"QueueType=fifo", "RequestTopicArn=arn:aws:sns:eu-central-1:123456789012:requests"}, "cannot deliver to a FIFO queue"},
+		{[]string{"LogLevel=WARN"}, "want one of"},
+		{[]string{`HuaweiCloudSecretKey=a"b`}, "not of the form"},
+		{[]string{"MaximumConcurrency=1"}, "out of bounds"},
+	} {
+		if _, err := deploy(t, "refused", test.parameters...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: %v, want %q", test.parameters, err, test.want)
+		}
+	}
+}

@@ -1,0 +1,358 @@
+package stacktest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+// What keeps requests from being lost or worked twice, as moto's services report it.
+func TestQueueSettings(t *testing.T) {
+	s, err := deploy(t, "settings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests := s.Queues["RequestQueue"]
+	if visibility, _ := strconv.Atoi(requests["VisibilityTimeout"]); visibility < 6*s.Function.Timeout {
+		t.Errorf("visibility timeout %d s, timeout of the function %d s", visibility, s.Function.Timeout)
+	}
+	var redrive struct {
+		DeadLetterTargetArn string
+		MaxReceiveCount     int
+	}
+	if err := json.Unmarshal([]byte(requests["RedrivePolicy"]), &redrive); err != nil {
+		t.Fatal(err)
+	}
+	if redrive.DeadLetterTargetArn != s.Queues["DeadLetterQueue"]["QueueArn"] || redrive.MaxReceiveCount < 10 {
+		t.Errorf("redrive %+v", redrive)
+	}
+	for name, attributes := range s.Queues {
+		if attributes["MessageRetentionPeriod"] != "1209600" || attributes["SqsManagedSseEnabled"] != "true" {
+			t.Errorf("%s: %v", name, attributes)
+		}
+	}
+	if len(s.Mappings) != 1 || s.Mappings[0].State != "Disabled" || s.Mappings[0].EventSourceArn != requests["QueueArn"] ||
+		len(s.Mappings[0].FunctionResponseTypes) != 1 || s.Mappings[0].ScalingConfig.MaximumConcurrency != 2 {
+		t.Errorf("mapping %+v", s.Mappings)
+	}
+}
+
+// With a key of the customer, what is stored is encrypted with it, and the role may use it.
+func TestKey(t *testing.T) {
+	const key = "arn:aws:kms:eu-central-1:123456789012:key/0b6dd9e3-6d5a-4a5c-8f0c-6f1a1e6c7d11"
+	s, err := deploy(t, "key", "KmsKeyArn="+key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, attributes := range s.Queues {
+		if attributes["KmsMasterKeyId"] != key {
+			t.Errorf("%s: %v", name, attributes)
+		}
+	}
+	for service, want := range map[string]bool{"sqs": true, "dynamodb": true, "secretsmanager": true, "s3": false} {
+		allowed, err := allows(s.Role, call{
+			Action: "kms:Decrypt", Resource: key, Keys: map[string][]string{"kms:ViaService": {service + ".eu-central-1.amazonaws.com"}},
+		})
+		if err != nil || allowed != want {
+			t.Errorf("through %s: allowed %v, error %v", service, allowed, err)
+		}
+	}
+}
+
+// What moto's CloudFormation takes without effect is seen in the template, which cfn-lint holds
+// against the specification of each resource.
+func TestNotInMoto(t *testing.T) {
+	s, err := deploy(t, "static")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ resource, property, want string }{
+		{"Ledger", "TimeToLiveSpecification", `{"AttributeName":"expires_at","Enabled":true}`},
+		{"Ledger", "PointInTimeRecoverySpecification", `{"PointInTimeRecoveryEnabled":true}`},
+		{"Ledger", "DeletionProtectionEnabled", `true`},
+		{"Function", "LoggingConfig", `{"ApplicationLogLevel":{"Ref":"LogLevel"},"LogFormat":"JSON","LogGroup":{"Ref":"FunctionLog"}}`},
+		{"Function", "TracingConfig", `{"Mode":{"Fn::If":["Trace","Active","PassThrough"]}}`},
+		{"FunctionEventInvokeConfig", "DestinationConfig", `{"OnFailure":{"Destination":{"Fn::GetAtt":["UndeliveredQueue","Arn"]}}}`},
+		{"UndeliveredQueue", "RedriveAllowPolicy", `{"redrivePermission":"denyAll"}`},
+	} {
+		got, err := json.Marshal(s.Template.Resources[test.resource].Properties[test.property])
+		if err != nil || string(got) != test.want {
+			t.Errorf("%s of %s: %s, want %s", test.property, test.resource, got, test.want)
+		}
+	}
+	// The dead-letter queue names its source by an ARN that it builds: it must be the right one.
+	allowed, _ := json.Marshal(s.Template.Resources["DeadLetterQueue"].Properties["RedriveAllowPolicy"])
+	name := strings.TrimPrefix(s.Queues["RequestQueue"]["QueueArn"], "arn:aws:sqs:eu-central-1:123456789012:static")
+	if !strings.Contains(string(allowed), `:${AWS::AccountId}:${AWS::StackName}`+name+`"`) {
+		t.Errorf("%s does not name %s", allowed, name)
+	}
+}
+
+// A message that nobody deletes is in the dead-letter queue after ten receives.
+func TestDeadLetter(t *testing.T) {
+	w := newWorld(t)
+	var err error
+	w.stack, err = deploy(t, "dead")
+	w.must(err)
+	w.send("", backup(9))
+	for i := range 10 {
+		got := w.receive(w.stack.Outputs["RequestQueueUrl"], time.Minute)
+		if len(got) != 1 {
+			t.Fatalf("receive %d: %d messages", i+1, len(got))
+		}
+		_, err = w.sqs.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
+			QueueUrl: aws.String(w.stack.Outputs["RequestQueueUrl"]), ReceiptHandle: got[0].ReceiptHandle, VisibilityTimeout: 0,
+		})
+		w.must(err)
+	}
+	if got := w.receive(w.stack.Outputs["RequestQueueUrl"], time.Minute); len(got) != 0 {
+		t.Errorf("an eleventh receive")
+	}
+	dead := w.receive(w.stack.Outputs["DeadLetterQueueUrl"], time.Minute)
+	if len(dead) != 1 || *dead[0].Body != ask(backup(9)) {
+		t.Errorf("dead letters %v", dead)
+	}
+}
+
+// metrics are the program's own, by the sets of dimensions beside function_name. [world.checkMetrics]
+// holds what the program writes against them, and [checkMetric] what the template names.
+var metrics = map[string][]string{
+	"Accepted": {"", "source"}, "Unconfirmed": {"", "source"}, "NotFound": {"", "source"}, "Rejected": {"", "source"}, "Simulated": {"", "source"},
+	"Retried": {"", "source"}, "Replayed": {"", "source"}, "DDSErrors": {"", "class"}, "DDSThrottles": {""}, "DDSLatency": {""},
+	"PublishFailures": {""}, "LedgerFailures": {""}, "ColdStarts": {""},
+}
+
+// awsMetrics are those of AWS that are used, by their dimensions.
+var awsMetrics = map[string]string{
+	"AWS/SQS ApproximateNumberOfMessagesVisible":    "QueueName",
+	"AWS/SQS ApproximateNumberOfMessagesNotVisible": "QueueName",
+	"AWS/SQS ApproximateAgeOfOldestMessage":         "QueueName",
+	"AWS/Lambda Invocations":                        "FunctionName",
+	"AWS/Lambda Errors":                             "FunctionName",
+	"AWS/Lambda Throttles":                          "FunctionName",
+	"AWS/Lambda Duration":                           "FunctionName",
+	"AWS/Lambda ConcurrentExecutions":               "FunctionName",
+	"AWS/DynamoDB ThrottledRequests":                "TableName Operation",
+	"AWS/DynamoDB SystemErrors":                     "TableName Operation",
+	"AWS/ApiGateway Count":                          "ApiId",
+	"AWS/ApiGateway 4xx":                            "ApiId",
+	"AWS/ApiGateway 5xx":                            "ApiId",
+}
+
+// checkMetric wants a metric to be one that somebody emits. Its dimensions are names and values in turn.
+func checkMetric(t *testing.T, s *stack, namespace, name string, dimensions ...string) {
+	t.Helper()
+	var names []string
+	for i := 0; i+1 < len(dimensions); i += 2 {
+		names = append(names, dimensions[i])
+		if value := dimensions[i+1]; strings.Contains(value, "${") || value == "" {
+			t.Errorf("%s %s: %s is %q", namespace, name, dimensions[i], value)
+		}
+	}
+	if namespace != "dds-backup-delete" {
+		if want, ok := awsMetrics[namespace+" "+name]; !ok || strings.Join(names, " ") != want {
+			t.Errorf("%s has no metric %s with %v", namespace, name, names)
+		}
+		return
+	}
+	sets, ok := metrics[name]
+	if !ok || len(names) == 0 || names[0] != "function_name" || !slices.Contains(sets, strings.Join(names[1:], " ")) {
+		t.Errorf("the program has no metric %s with %v", name, names)
+	}
+	if len(dimensions) > 1 && dimensions[1] != s.Function.FunctionName {
+		t.Errorf("%s: of function %s, want %s", name, dimensions[1], s.Function.FunctionName)
+	}
+	if len(names) > 1 && names[1] == "class" &&
+		!slices.Contains([]string{"invalid", "not_found", "forbidden", "unauthenticated", "conflict", "throttled", "unavailable"}, dimensions[3]) {
+		t.Errorf("%s: no class %s", name, dimensions[3])
+	}
+}
+
+// checkMetrics wants the metrics in the function's log to be those that the template may name.
+func (w *world) checkMetrics() {
+	w.t.Helper()
+	w.must(w.function.Kill()) // after which its output is complete
+	seen := 0
+	for line := range strings.Lines(w.function.Stdout()) {
+		var emf struct {
+			AWS struct {
+				CloudWatchMetrics []struct {
+					Namespace  string
+					Dimensions [][]string
+					Metrics    []struct{ Name string }
+				}
+			} `json:"_aws"`
+			FunctionName string `json:"function_name"`
+		}
+		w.must(json.Unmarshal([]byte(line), &emf))
+		for _, directive := range emf.AWS.CloudWatchMetrics {
+			if directive.Namespace != "dds-backup-delete" || emf.FunctionName != w.stack.Function.FunctionName {
+				w.t.Errorf("metrics %s", line)
+			}
+			for _, metric := range directive.Metrics {
+				for _, dimensions := range directive.Dimensions {
+					seen++
+					if sets, ok := metrics[metric.Name]; !ok || dimensions[0] != "function_name" || !slices.Contains(sets, strings.Join(dimensions[1:], " ")) {
+						w.t.Errorf("the template knows no metric %s with %v", metric.Name, dimensions)
+					}
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		w.t.Error("no metrics in the log")
+	}
+}
+
+func TestAlarms(t *testing.T) {
+	s, err := deploy(t, "alarms", "AlarmEmail=dba@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic := s.Outputs["AlarmTopicArn"]
+	for name, alarm := range s.Alarms {
+		var dimensions []string
+		for _, d := range alarm.Dimensions {
+			dimensions = append(dimensions, d.Name, d.Value)
+		}
+		checkMetric(t, s, alarm.Namespace, alarm.MetricName, dimensions...)
+		if !slices.Equal(alarm.AlarmActions, []string{topic}) || !slices.Equal(alarm.OKActions, []string{topic}) {
+			t.Errorf("%s: actions %v and %v, want %s", name, alarm.AlarmActions, alarm.OKActions, topic)
+		}
+	}
+	if len(s.Alarms) != 10 || s.Resources["AlarmMail"] == "" {
+		t.Errorf("%d alarms, mail %q", len(s.Alarms), s.Resources["AlarmMail"])
+	}
+	const existing = "arn:aws:sns:eu-central-1:123456789012:on-call"
+	if s, err = deploy(t, "on-call", "AlarmTopicArn="+existing); err != nil {
+		t.Fatal(err)
+	}
+	for name, alarm := range s.Alarms {
+		if !slices.Equal(alarm.AlarmActions, []string{existing}) {
+			t.Errorf("%s: actions %v", name, alarm.AlarmActions)
+		}
+	}
+	if s.Resources["AlarmTopic"] != "" {
+		t.Error("a second topic was made")
+	}
+}
+
+func TestDashboard(t *testing.T) {
+	s, err := deploy(t, "dashboard")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var body struct {
+		Widgets []struct {
+			Type                string
+			X, Y, Width, Height int
+			Properties          struct {
+				Title, Query string
+				Alarms       []string
+				Metrics      [][]any
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(s.Dashboards[0]), &body); err != nil {
+		t.Fatalf("%v in %s", err, s.Dashboards[0])
+	}
+	taken := make(map[[2]int]string)
+	for _, w := range body.Widgets {
+		title := w.Properties.Title
+		if title == "" || w.X < 0 || w.X+w.Width > 24 || w.Width < 1 || w.Height < 1 {
+			t.Errorf("widget %q at %d, %d wide", title, w.X, w.Width)
+		}
+		for x := w.X; x < w.X+w.Width; x++ {
+			for y := w.Y; y < w.Y+w.Height; y++ {
+				if other, ok := taken[[2]int{x, y}]; ok {
+					t.Fatalf("%q lies on %q", title, other)
+				}
+				taken[[2]int{x, y}] = title
+			}
+		}
+		switch w.Type {
+		case "metric":
+			if len(w.Properties.Metrics) == 0 {
+				t.Errorf("%q has no metrics", title)
+			}
+			for _, metric := range spelledOut(w.Properties.Metrics) {
+				checkMetric(t, s, metric[0], metric[1], metric[2:]...)
+			}
+		case "alarm":
+			for _, arn := range w.Properties.Alarms {
+				if !slices.ContainsFunc(slices.Collect(func(yield func(string) bool) {
+					for _, alarm := range s.Alarms {
+						if !yield(alarm.AlarmArn) {
+							return
+						}
+					}
+				}), func(a string) bool { return a == arn }) {
+					t.Errorf("no alarm %s", arn)
+				}
+			}
+			if len(w.Properties.Alarms) != len(s.Alarms) {
+				t.Errorf("%d of %d alarms are shown", len(w.Properties.Alarms), len(s.Alarms))
+			}
+		case "log":
+			if !strings.HasPrefix(w.Properties.Query, "SOURCE '"+s.Outputs["FunctionLogGroup"]+"' |") {
+				t.Errorf("query %s", w.Properties.Query)
+			}
+		default:
+			t.Errorf("%q is a widget of type %s", title, w.Type)
+		}
+	}
+}
+
+// spelledOut returns the metrics of a widget as namespace, name and dimensions, without the short
+// forms "." and "...", and those that a search finds.
+func spelledOut(rows [][]any) [][]string {
+	var all [][]string
+	var last []string
+	for _, row := range rows {
+		var metric []string
+		for i, part := range row {
+			switch part := part.(type) {
+			case map[string]any:
+				if expression, ok := part["expression"].(string); ok {
+					metric = searched(expression)
+				}
+			case string:
+				switch part {
+				case ".":
+					metric = append(metric, last[i])
+				case "...":
+					named := 0
+					for _, rest := range row[i+1:] {
+						if _, ok := rest.(string); ok {
+							named++
+						}
+					}
+					metric = append(metric, last[:len(last)-named]...)
+				default:
+					metric = append(metric, part)
+				}
+			}
+		}
+		last = metric
+		all = append(all, metric)
+	}
+	return all
+}
+
+// searched returns what a search expression of the form that is used finds.
+func searched(expression string) []string {
+	var namespace, first, second, name, function, statistic string
+	var period int
+	plain := strings.NewReplacer(`"`, "", ",", " ", "{", "", "}", " ", "MetricName=", "", "SEARCH(", "", ")", "", "'", "").Replace(expression)
+	if _, err := fmt.Sscan(plain, &namespace, &first, &second, &name, &function, &statistic, &period); err != nil {
+		return []string{expression, err.Error()}
+	}
+	return []string{namespace, name, first, function, second, "any"}
+}

@@ -1,0 +1,372 @@
+// Package stacktest proves that template.yaml describes a working system: it is expanded, deployed
+// to moto through CloudFormation, and what it made there is used by the real binary, with the
+// environment of the deployed function. `make test-stack` runs it.
+package stacktest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"dds-backup-delete/internal/contracttest"
+	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/lambdatest"
+)
+
+const (
+	region  = "eu-central-1"
+	account = "123456789012"
+)
+
+// binary is the handler as it is deployed, but for this machine. endpoint is moto.
+var binary, endpoint string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	if endpoint = os.Getenv("MOTO_ENDPOINT"); endpoint == "" {
+		fmt.Println("MOTO_ENDPOINT is not set; make test-stack starts one")
+		return 0
+	}
+	dir, err := os.MkdirTemp("", "stack")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary = filepath.Join(dir, "bootstrap")
+	if err := lambdatest.Build(context.Background(), "../../cmd/handler", ".", binary); err != nil {
+		panic(err)
+	}
+	return m.Run()
+}
+
+// stack is a deployed template, as tools/stack/deploy.py describes it.
+type stack struct {
+	Stack     string
+	Outputs   map[string]string
+	Resources map[string]string // physical ids
+	Template  struct {          // expanded
+		Resources map[string]struct{ Properties map[string]any }
+	}
+	Function struct {
+		FunctionName, FunctionArn string
+		Timeout                   int
+		Environment               struct{ Variables map[string]string }
+	}
+	Mappings []struct {
+		State, EventSourceArn string
+		FunctionResponseTypes []string
+		ScalingConfig         struct{ MaximumConcurrency int }
+	}
+	Role   []statement
+	Queues map[string]map[string]string // attributes
+	Routes []struct {
+		Key, Auth, Function string
+		Scopes              []string
+	}
+	Alarms map[string]struct {
+		AlarmArn, Namespace, MetricName string
+		AlarmActions, OKActions         []string
+		Dimensions                      []struct{ Name, Value string }
+	}
+	Dashboards []string
+}
+
+// required are the parameters without a default, and the mapping switched off: moto runs no function.
+var required = []string{
+	"HuaweiCloudProjectId=" + ddstest.ProjectID, "DdsRegion=" + ddstest.Region,
+	"HuaweiCloudAccessKey=" + ddstest.AccessKey, "HuaweiCloudSecretKey=" + ddstest.SecretKey, "RequestsEnabled=false",
+}
+
+// deploy deploys the template. Parameters that are given again win.
+func deploy(t *testing.T, name string, parameters ...string) (*stack, error) {
+	t.Helper()
+	arguments := slices.Concat([]string{"../../tools/stack/deploy.py", name}, required, parameters)
+	cmd := exec.CommandContext(t.Context(), os.Getenv("MOTO_PYTHON"), arguments...)
+	var out, diagnosis bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &diagnosis
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, diagnosis.String())
+	}
+	var s stack
+	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+		return nil, err
+	}
+	if s.Stack != "CREATE_COMPLETE" {
+		return nil, fmt.Errorf("the stack is %s", s.Stack)
+	}
+	return &s, nil
+}
+
+// world is a deployed stack with a function that runs, and all it talks to.
+type world struct {
+	t        *testing.T
+	stack    *stack
+	dds      *ddstest.Server
+	front    *front
+	function *lambdatest.Function
+
+	sqs      *sqs.Client
+	sns      *sns.Client
+	bus      *eventbridge.Client
+	table    *dynamodb.Client
+	outcomes string // URL of a queue that a rule on the outcome bus fills
+}
+
+var keys = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "moto", SecretAccessKey: "moto"}, nil
+})
+
+func newWorld(t *testing.T) *world {
+	at := aws.String(endpoint)
+	return &world{
+		t:     t,
+		sqs:   sqs.New(sqs.Options{Region: region, BaseEndpoint: at, Credentials: keys}),
+		sns:   sns.New(sns.Options{Region: region, BaseEndpoint: at, Credentials: keys}),
+		bus:   eventbridge.New(eventbridge.Options{Region: region, BaseEndpoint: at, Credentials: keys}),
+		table: dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: at, Credentials: keys}),
+	}
+}
+
+// start deploys the template and starts the binary with the environment that the stack gives it.
+func (w *world) start(name string, parameters ...string) {
+	t := w.t
+	t.Helper()
+	var err error
+	w.stack, err = deploy(t, name, parameters...)
+	w.must(err)
+	w.listen(name)
+	w.dds = ddstest.NewServer(ddstest.Options{})
+	t.Cleanup(w.dds.Close)
+	w.dds.Add(ddstest.SampleBackups()...)
+	w.front = newFront(t, w.stack)
+	var env []string
+	for name, value := range w.stack.Function.Environment.Variables {
+		if strings.Contains(value, ddstest.AccessKey) || strings.Contains(value, ddstest.SecretKey) {
+			t.Errorf("%s of the function has a key in it", name)
+		}
+		env = append(env, name+"="+value)
+	}
+	w.function, err = lambdatest.Start(t.Context(), lambdatest.Options{
+		Binary: binary, Timeout: time.Duration(w.stack.Function.Timeout) * time.Second,
+		// What is not of the stack: where the simulations listen.
+		Env: append(env, "AWS_ENDPOINT_URL="+w.front.URL, "DDS_ENDPOINT="+w.dds.URL(), "AWS_LAMBDA_FUNCTION_NAME="+w.stack.Function.FunctionName),
+	})
+	w.must(err)
+	t.Cleanup(func() {
+		if err := w.function.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the function's log:\n%s%s", w.function.Stdout(), w.function.Stderr())
+		}
+	})
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// listen has a rule on the outcome bus fill a queue.
+func (w *world) listen(name string) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	made, err := w.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(name + "-listener")})
+	w.must(err)
+	w.outcomes = *made.QueueUrl
+	bus := aws.String(w.stack.Outputs["OutcomeBusArn"])
+	_, err = w.bus.PutRule(ctx, &eventbridge.PutRuleInput{
+		Name: aws.String("all"), EventBusName: bus, EventPattern: aws.String(`{"source":["dds-backup-delete"],"detail-type":[{"prefix":"dds.backup.deletion."}]}`),
+	})
+	w.must(err)
+	_, err = w.bus.PutTargets(ctx, &eventbridge.PutTargetsInput{
+		Rule: aws.String("all"), EventBusName: bus,
+		Targets: []ebtypes.Target{{Id: aws.String("listener"), Arn: aws.String("arn:aws:sqs:" + region + ":" + account + ":" + name + "-listener")}},
+	})
+	w.must(err)
+}
+
+// receive takes messages out of a queue, as Lambda's poller does.
+func (w *world) receive(queue string, hidden time.Duration) []sqstypes.Message {
+	w.t.Helper()
+	out, err := w.sqs.ReceiveMessage(w.t.Context(), &sqs.ReceiveMessageInput{
+		QueueUrl: aws.String(queue), MaxNumberOfMessages: 10, VisibilityTimeout: int32(hidden / time.Second), MessageAttributeNames: []string{"All"},
+		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll},
+	})
+	w.must(err)
+	return out.Messages
+}
+
+// poll does what the event-source mapping does: it receives from the request queue, invokes the
+// function, and deletes what is not given back. It returns the bodies of what is.
+func (w *world) poll(hidden time.Duration) (givenBack []string) {
+	w.t.Helper()
+	queue := w.stack.Outputs["RequestQueueUrl"]
+	messages := w.receive(queue, hidden)
+	if len(messages) == 0 {
+		w.t.Fatal("the request queue is empty")
+	}
+	var records []map[string]any
+	for _, m := range messages {
+		records = append(records, map[string]any{
+			"messageId": *m.MessageId, "receiptHandle": *m.ReceiptHandle, "body": *m.Body, "attributes": m.Attributes, "messageAttributes": map[string]any{},
+			"md5OfBody": *m.MD5OfBody, "eventSource": "aws:sqs", "eventSourceARN": w.stack.Mappings[0].EventSourceArn, "awsRegion": region,
+		})
+	}
+	payload, err := json.Marshal(map[string]any{"Records": records})
+	w.must(err)
+	var reply struct {
+		BatchItemFailures []struct{ ItemIdentifier string }
+	}
+	w.must(json.Unmarshal(w.invoke(payload), &reply))
+	for _, m := range messages {
+		if slices.ContainsFunc(reply.BatchItemFailures, func(f struct{ ItemIdentifier string }) bool { return f.ItemIdentifier == *m.MessageId }) {
+			givenBack = append(givenBack, *m.Body)
+			continue
+		}
+		_, err := w.sqs.DeleteMessage(w.t.Context(), &sqs.DeleteMessageInput{QueueUrl: aws.String(queue), ReceiptHandle: m.ReceiptHandle})
+		w.must(err)
+	}
+	return givenBack
+}
+
+func (w *world) invoke(payload []byte) []byte {
+	w.t.Helper()
+	result, err := w.function.Invoke(w.t.Context(), lambdatest.Invocation{Payload: payload})
+	w.must(err)
+	if result.Err != nil {
+		w.t.Fatal(result.Err)
+	}
+	return result.Payload
+}
+
+// events takes the events that came through the outcome bus: status and backup, sorted.
+func (w *world) events() []string {
+	w.t.Helper()
+	var events []string
+	for _, m := range w.receive(w.outcomes, time.Hour) {
+		var e struct {
+			Source     string
+			DetailType string `json:"detail-type"`
+			Detail     json.RawMessage
+		}
+		w.must(json.Unmarshal([]byte(*m.Body), &e))
+		contracttest.Check(w.t, "outcome-event.json", e.Detail)
+		var outcome struct {
+			Type string
+			Data deletion.Data
+		}
+		w.must(json.Unmarshal(e.Detail, &outcome))
+		if e.Source != "dds-backup-delete" || e.DetailType != outcome.Type {
+			w.t.Errorf("event %s", *m.Body)
+		}
+		events = append(events, string(outcome.Data.Status)+" "+outcome.Data.BackupID)
+	}
+	slices.Sort(events)
+	return events
+}
+
+func (w *world) want(what string, want, got []string) {
+	w.t.Helper()
+	if slices.Sort(want); !slices.Equal(want, got) {
+		w.t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+// front stands before moto and lets through what the deployed role allows.
+type front struct {
+	*httptest.Server
+
+	mu     sync.Mutex
+	used   map[string]bool // the actions
+	hidden []int           // seconds that messages were hidden for
+}
+
+func newFront(t *testing.T, s *stack) *front {
+	to, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{used: make(map[string]bool)}
+	moto := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err != nil {
+			t.Error(err)
+		}
+		c := f.callOf(r.Header.Get("X-Amz-Target"), body)
+		allowed, err := allows(s.Role, c)
+		if !allowed {
+			t.Errorf("the role of the stack does not allow %s: %v", c, err)
+			http.Error(w, `{"__type":"AccessDeniedException"}`, http.StatusForbidden)
+			return
+		}
+		moto.ServeHTTP(w, r)
+	}))
+	t.Cleanup(f.Close)
+	return f
+}
+
+// callOf says in terms of IAM what a request asks for.
+func (f *front) callOf(target string, body []byte) call {
+	var in struct {
+		SecretID  string `json:"SecretId"`
+		TableName string
+		QueueURL  string `json:"QueueUrl"`
+		Entries   []struct {
+			EventBusName, Source, DetailType string
+			VisibilityTimeout                int
+		}
+	}
+	_ = json.Unmarshal(body, &in) // a body of another form names no resource, which no statement allows
+	c := call{Action: target, Keys: map[string][]string{"aws:SecureTransport": {"true"}}}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch _, operation, _ := strings.Cut(target, "."); {
+	case strings.HasPrefix(target, "secretsmanager."):
+		c.Action, c.Resource = "secretsmanager:"+operation, in.SecretID
+	case strings.HasPrefix(target, "DynamoDB_"):
+		c.Action, c.Resource = "dynamodb:"+operation, "arn:aws:dynamodb:"+region+":"+account+":table/"+in.TableName
+	case strings.HasPrefix(target, "AmazonSQS."):
+		c.Action, c.Resource = "sqs:"+strings.TrimSuffix(operation, "Batch"), "arn:aws:sqs:"+region+":"+account+":"+in.QueueURL[strings.LastIndex(in.QueueURL, "/")+1:]
+		for _, e := range in.Entries {
+			f.hidden = append(f.hidden, e.VisibilityTimeout)
+		}
+	case strings.HasPrefix(target, "AWSEvents."):
+		c.Action = "events:" + operation
+		for _, e := range in.Entries {
+			c.Resource = e.EventBusName // all of a call are for one bus
+			c.Keys["events:source"] = append(c.Keys["events:source"], e.Source)
+			c.Keys["events:detail-type"] = append(c.Keys["events:detail-type"], e.DetailType)
+		}
+	}
+	f.used[c.Action] = true
+	return c
+}

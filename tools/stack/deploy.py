@@ -1,0 +1,141 @@
+"""Deploys template.yaml to the moto server that MOTO_ENDPOINT names, and describes the stack as JSON.
+
+    deploy.py NAME Parameter=value ...
+
+CloudFormation's checks of parameters, which moto leaves out, are made here: patterns, values and the template's Rules.
+"""
+
+import ast
+import io
+import json
+import os
+import re
+import sys
+import zipfile
+
+import boto3
+from expand import expand
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def client(service):
+    return boto3.client(
+        service, region_name="eu-central-1", endpoint_url=os.environ["MOTO_ENDPOINT"], aws_access_key_id="moto", aws_secret_access_key="moto"
+    )
+
+
+def holds(rule, values):
+    """Whether a condition of a rule is true."""
+    if "Ref" in rule:
+        return values[rule["Ref"]]
+    ((function, of),) = rule.items()
+    of = [holds(o, values) if isinstance(o, dict) else o for o in of]
+    match function:
+        case "Fn::Equals":
+            return str(of[0]) == str(of[1])
+        case "Fn::Not":
+            return not of[0]
+        case "Fn::And":
+            return all(of)
+        case "Fn::Or":
+            return any(of)
+    raise ValueError(f"a rule with {function}")
+
+
+def check(template, given):
+    """Refuses what CloudFormation would refuse before it makes anything."""
+    values = {}
+    for name, p in template["Parameters"].items():
+        if name not in given and "Default" not in p:
+            sys.exit(f"{name}: not given")
+        values[name] = given.get(name, p.get("Default"))
+        text = str(values[name])
+        if "AllowedValues" in p and text not in map(str, p["AllowedValues"]):
+            sys.exit(f"{name}: {text}; want one of {p['AllowedValues']}")
+        if "AllowedPattern" in p and not re.fullmatch(p["AllowedPattern"], text):
+            sys.exit(f"{name}: not of the form {p['AllowedPattern']}")
+        if p["Type"] == "Number" and not p.get("MinValue", 0) <= int(text) <= p.get("MaxValue", 1 << 31):
+            sys.exit(f"{name}: {text}; out of bounds")
+    if unknown := given.keys() - template["Parameters"].keys():
+        sys.exit(f"no such parameter: {unknown}")
+    for rule in template["Rules"].values():
+        if "RuleCondition" in rule and not holds(rule["RuleCondition"], values):
+            continue
+        for assertion in rule["Assertions"]:
+            if not holds(assertion["Assert"], values):
+                sys.exit(assertion["AssertDescription"])
+
+
+def deploy(name, given):
+    """Makes the stack, with a bucket for the code, which nobody runs."""
+    template = expand(os.path.join(ROOT, "template.yaml"), bucket=name)
+    check(template, given)
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("bootstrap", "")
+    s3 = client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    s3.put_object(Bucket=name, Key="key", Body=code.getvalue())
+    client("cloudformation").create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+    )
+    return template
+
+
+def describe(name, template):
+    """What the services say of what the stack made."""
+    cloudformation = client("cloudformation")
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    # moto lists what a condition left out, without a name.
+    resources = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"] if r["LogicalResourceId"]}
+    kinds = {logical: template["Resources"][logical]["Type"] for logical in resources}
+
+    def of(kind):
+        return {logical: resources[logical] for logical, k in kinds.items() if k == kind}
+
+    iam, sqs, apigateway, cloudwatch = client("iam"), client("sqs"), client("apigatewayv2"), client("cloudwatch")
+    role = resources["FunctionRole"]
+    statements = []
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        statements += ast.literal_eval(document)["Statement"]  # moto keeps it as the text of a Python object
+    mappings = client("lambda").list_event_source_mappings(FunctionName=resources["Function"])["EventSourceMappings"]
+    return {
+        "stack": stack["StackStatus"],
+        "outputs": {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])},
+        "resources": resources,
+        "template": template,
+        "function": client("lambda").get_function_configuration(FunctionName=resources["Function"]),
+        "mappings": [{k: v for k, v in m.items() if k in ("State", "EventSourceArn", "FunctionResponseTypes", "ScalingConfig")} for m in mappings],
+        "role": statements,
+        "queues": {
+            logical: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for logical, url in of("AWS::SQS::Queue").items()
+        },
+        "routes": [
+            {
+                "key": route["RouteKey"],
+                "auth": route["AuthorizationType"],
+                "scopes": route.get("AuthorizationScopes", []),
+                "function": apigateway.get_integration(ApiId=api, IntegrationId=route["Target"].removeprefix("integrations/"))["IntegrationUri"],
+            }
+            for api in of("AWS::ApiGatewayV2::Api").values()
+            for route in apigateway.get_routes(ApiId=api)["Items"]
+        ],
+        "alarms": {
+            logical: cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0] for logical, alarm in of("AWS::CloudWatch::Alarm").items()
+        },
+        "dashboards": [
+            cloudwatch.get_dashboard(DashboardName=dashboard)["DashboardBody"] for dashboard in of("AWS::CloudWatch::Dashboard").values()
+        ],
+    }
+
+
+if __name__ == "__main__":
+    parameters = dict(argument.split("=", 1) for argument in sys.argv[2:])
+    deployed = deploy(sys.argv[1], parameters)
+    json.dump(describe(sys.argv[1], deployed), sys.stdout, indent=1, default=str)

@@ -1,0 +1,141 @@
+"""moto's server, with what its CloudFormation lacks for template.yaml.
+
+A resource type that moto's CloudFormation does not know is made by a call to moto's own service, through boto3, which
+holds each property against the service's model.
+"""
+
+import argparse
+import json
+
+import boto3
+from moto.cloudformation import parsing
+from moto.core.common_models import CloudFormationModel
+from moto.server import main
+
+arguments = argparse.ArgumentParser(add_help=False)
+arguments.add_argument("-p", "--port", required=True)
+port = arguments.parse_known_args()[0].port
+
+
+def client(service, region):
+    return boto3.client(
+        service, region_name=region, endpoint_url=f"http://127.0.0.1:{port}", aws_access_key_id="moto", aws_secret_access_key="moto"
+    )
+
+
+def secret(c, name, p):
+    made = c.create_secret(Name=name, **p)
+    return made["ARN"], {}
+
+
+def subscription(c, name, p):
+    attributes = {"RedrivePolicy": json.dumps(p.pop("RedrivePolicy"))} if "RedrivePolicy" in p else {}
+    made = c.subscribe(Attributes=attributes, ReturnSubscriptionArn=True, **p)
+    return made["SubscriptionArn"], {}
+
+
+def topic_policy(c, name, p):
+    for topic in p["Topics"]:
+        c.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(p["PolicyDocument"]))
+    return name, {}
+
+
+def queue_policy(c, name, p):
+    for queue in p["Queues"]:
+        c.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(p["PolicyDocument"])})
+    return name, {}
+
+
+def alarm(c, name, p):
+    c.put_metric_alarm(AlarmName=name, **p)
+    return name, {"Arn": c.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["AlarmArn"]}
+
+
+def url(c, name, p):
+    made = c.create_function_url_config(FunctionName=p.pop("TargetFunctionArn"), **p)
+    return made["FunctionArn"], {"FunctionUrl": made["FunctionUrl"]}
+
+
+def event_invoke_config(c, name, p):
+    c.put_function_event_invoke_config(**p)
+    return name, {}
+
+
+def part_of_api(operation, id_field):
+    def make(c, name, p):
+        return getattr(c, operation)(**p)[id_field], {}
+
+    return make
+
+
+TYPES = {
+    "AWS::SecretsManager::Secret": ("secretsmanager", secret),
+    "AWS::SNS::Subscription": ("sns", subscription),
+    "AWS::SNS::TopicPolicy": ("sns", topic_policy),
+    "AWS::SQS::QueuePolicy": ("sqs", queue_policy),
+    "AWS::CloudWatch::Alarm": ("cloudwatch", alarm),
+    "AWS::Lambda::Url": ("lambda", url),
+    "AWS::Lambda::EventInvokeConfig": ("lambda", event_invoke_config),
+    "AWS::ApiGatewayV2::Api": ("apigatewayv2", part_of_api("create_api", "ApiId")),
+    "AWS::ApiGatewayV2::Authorizer": ("apigatewayv2", part_of_api("create_authorizer", "AuthorizerId")),
+    "AWS::ApiGatewayV2::Integration": ("apigatewayv2", part_of_api("create_integration", "IntegrationId")),
+    "AWS::ApiGatewayV2::Route": ("apigatewayv2", part_of_api("create_route", "RouteId")),
+    "AWS::ApiGatewayV2::Stage": ("apigatewayv2", part_of_api("create_stage", "StageName")),
+}
+
+
+class Made:
+    """What moto's CloudFormation wants to know of a resource."""
+
+    def __init__(self, physical_id, attributes):
+        self.physical_id = physical_id
+        self.attributes = attributes
+
+    @property
+    def physical_resource_id(self):
+        return self.physical_id
+
+    @classmethod
+    def has_cfn_attr(cls, attr):
+        return True
+
+    def get_cfn_attribute(self, name):
+        return self.attributes[name]
+
+
+def register(kind, service, make):
+    def create(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+        return cls(*make(client(service, region_name), resource_name, cloudformation_json["Properties"]))
+
+    def no_change(cls, *args, **kwargs):
+        raise NotImplementedError(f"{kind} can only be made")
+
+    # A direct subclass: that is how moto finds its models.
+    return type(
+        kind.replace("::", ""),
+        (Made, CloudFormationModel),
+        {
+            "cloudformation_type": staticmethod(lambda: kind),
+            "cloudformation_name_type": staticmethod(lambda: ""),
+            "create_from_cloudformation_json": classmethod(create),
+            "update_from_cloudformation_json": classmethod(no_change),
+            "delete_from_cloudformation_json": classmethod(no_change),
+        },
+    )
+
+
+models = [register(kind, service, make) for kind, (service, make) in TYPES.items()]  # kept, or they are collected
+
+clean = parsing.clean_json
+
+
+def clean_lists(value, resources):
+    """AWS::NoValue drops out of a list, in CloudFormation; moto would leave a null."""
+    cleaned = clean(value, resources)
+    return [v for v in cleaned if v is not None] if isinstance(value, list) else cleaned
+
+
+parsing.clean_json = clean_lists
+
+if __name__ == "__main__":
+    main()
