@@ -1,19 +1,23 @@
 # What `sam deploy` takes: the stripped binary for Lambda's arm64, as template.yaml names it.
 GOARCH ?= arm64
 
-.PHONY: build test test-aws test-stack chaos bench dashboard lint clean
+.PHONY: build release test test-aws test-stack chaos bench dashboard lint vulncheck clean
 
 build:
 	GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w' -o dist/bootstrap ./cmd/handler
+
+# What a release consists of, in dist/release/. The same commit and Go give the same bytes.
+release:
+	tools/release
 
 test:
 	go test -race ./...
 
 # The ledger on a real engine, Amazon's DynamoDB Local, which needs Java 17 and Maven; the sinks on
-# moto, which needs Python 3.
+# moto, which needs Python 3; the example's state machine in moto's interpreter.
 test-aws:
 	tools/with-dynamodb-local go test -race -count=1 ./internal/ledger
-	tools/with-moto go test -race -count=1 -run Moto ./internal/sink
+	tools/with-moto go test -race -count=1 -run Moto ./internal/sink ./examples
 
 # template.yaml, deployed to moto and used by the real binary; it needs Python 3.
 test-stack:
@@ -35,6 +39,11 @@ dashboard:
 
 lint:
 	golangci-lint run ./...
+
+# Known vulnerabilities that the code can reach. Where their database cannot be reached it says so, as
+# error 4; found ones are error 3.
+vulncheck:
+	tools/vulncheck
 
 clean:
 	rm -rf dist

@@ -89,8 +89,9 @@ type Outcome struct {
 	Err *Error
 	// Event is what was, or is to be, published; the zero value for [Retry].
 	Event Event
-	// Unpublished says that the sink did not take the event.
-	Unpublished bool
+	// Unpublished says that the sink did not take the event, LedgerFailed that the ledger could not
+	// be asked, or did not take the outcome.
+	Unpublished, LedgerFailed bool
 	// Replayed says that the ledger knew the outcome, and DDS was not asked.
 	Replayed bool
 	// Took is how long DDS was asked, waits between tries included.

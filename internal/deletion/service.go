@@ -250,6 +250,7 @@ func (s *Service) beginAll(ctx context.Context, until time.Time, outcomes []Outc
 		switch {
 		case err != nil:
 			*o = failed(o.Request, newError(ClassUnavailable, err.Error()))
+			o.LedgerFailed = ctx.Err() == nil // else it was not asked, or had no time
 			continue
 		case begun.Done != nil:
 			*o = begun.Done.replay(o.Request)
@@ -353,6 +354,9 @@ func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outco
 	if err != nil && first.JobID != "" {
 		// Published all the same: the job id would be lost, and no other can come instead of it.
 		s.Log.ErrorContext(ctx, "ledger: not recorded", append(requestAttrs(&first.Request), "job_id", first.JobID, "error", err.Error())...)
+		for _, i := range open {
+			outcomes[i].LedgerFailed = true
+		}
 		return
 	}
 	for _, i := range open {
@@ -388,7 +392,7 @@ func instead(request Request, earlier *Record, err error) Outcome {
 		// Nothing is lost by another try, while an outcome that nobody remembers could be
 		// published twice in two forms.
 		o := failed(request, newError(ClassUndelivered, "the outcome could not be recorded"))
-		o.Err.Cause = err.Error()
+		o.Err.Cause, o.LedgerFailed = err.Error(), true
 		return o
 	}
 }

@@ -29,7 +29,7 @@ const (
 	throttleCount = "DDSThrottles"
 	latency       = "DDSLatency"
 	unpublished   = "PublishFailures"
-	unrecorded    = "LedgerFailures"
+	ledgerFailure = "LedgerFailures"
 	coldStart     = "ColdStarts"
 	replayed      = "Replayed"
 )
@@ -97,11 +97,11 @@ func (r *Recorder) Outcomes(source deletion.Source, outcomes []deletion.Outcome)
 		if o.Replayed {
 			of[replayed]++
 		}
-		switch {
-		case o.Unpublished:
+		if o.Unpublished {
 			r.counts[unpublished]++
-		case o.Err != nil && o.Err.Class == deletion.ClassUndelivered:
-			r.counts[unrecorded]++
+		}
+		if o.LedgerFailed {
+			r.counts[ledgerFailure]++
 		}
 	}
 }

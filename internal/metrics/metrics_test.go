@@ -89,7 +89,7 @@ func TestFlush(t *testing.T) {
 	r.Outcomes("sqs", []deletion.Outcome{
 		{Status: deletion.Accepted}, {Status: deletion.Accepted, Replayed: true}, {Status: deletion.Unconfirmed}, {Status: deletion.NotFound},
 		{Status: deletion.Rejected}, {Status: deletion.Simulated},
-		{Status: deletion.Retry, Err: undelivered, Unpublished: true}, {Status: deletion.Retry, Err: undelivered}, {Status: deletion.Retry, Err: undelivered},
+		{Status: deletion.Retry, Err: undelivered, Unpublished: true}, {Status: deletion.Retry, Err: undelivered, LedgerFailed: true}, {Status: deletion.Retry, LedgerFailed: true},
 	})
 	r.Outcomes("kafka", []deletion.Outcome{{Status: deletion.Accepted}})
 	if err := r.Flush(); err != nil {

@@ -1,0 +1,50 @@
+"""Runs a state machine in moto's interpreter, which is that of LocalStack. A function it calls is asked over HTTP.
+
+Reads {"definition", "inputs", "function"} from stdin, function being an address that answers an invocation's
+payload with {"payload", "error"}, error being true for a function error. Writes a list with what DescribeExecution
+says of each input's execution.
+"""
+
+import io
+import json
+import sys
+import time
+import urllib.request
+
+import boto3
+from moto import mock_aws
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+
+task = json.load(sys.stdin)
+
+
+class Function:
+    """The one call of Lambda's API that a task state makes."""
+
+    def invoke(self, **parameters):
+        with urllib.request.urlopen(task["function"], data=parameters["Payload"]) as answer:
+            reply = json.load(answer)
+        result = {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(reply["payload"]).encode())}
+        if reply["error"]:
+            result["FunctionError"] = "Unhandled"
+        return result
+
+
+# moto would run the function in Docker.
+lambda_eval_utils.boto_client_for = lambda **_: Function()
+
+with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+    client = boto3.client("stepfunctions", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+    machine = client.create_state_machine(
+        name="machine", definition=json.dumps(task["definition"]), roleArn="arn:aws:iam::123456789012:role/role"
+    )["stateMachineArn"]
+    started = [
+        client.start_execution(stateMachineArn=machine, name=f"execution-{n}", input=json.dumps(i))["executionArn"]
+        for n, i in enumerate(task["inputs"])
+    ]
+    results = []
+    for execution in started:
+        while (result := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+            time.sleep(0.1)
+        results.append({key: result.get(key) for key in ("status", "output", "error", "cause")})
+json.dump(results, sys.stdout)
