@@ -115,7 +115,7 @@ func (in *Input) throttleGoals() []goal {
 
 // why says why a goal is missed, where it is; see the section on what was tried.
 var why = map[string]string{
-	"start":  "package initialisation of the AWS clients and of the configuration, see below",
+	"start":  "package initialisation of the AWS clients, see below",
 	"first":  "with TLS, handshakes and certificates are the same for both",
 	"cpu":    "most of it is net/http and the kernel for one call a record, which both make",
 	"memory": "the floor has no HTTP client, no TLS and no AWS client in memory",
