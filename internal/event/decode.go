@@ -113,7 +113,9 @@ func (b *Batch) failures(outcomes []deletion.Outcome) []*deletion.Error {
 		if errs[i] = orders[m.order]; errs[i] != nil {
 			continue
 		}
-		errs[i] = longest(outcomes[m.first : m.first+m.count])
+		if o := longest(outcomes[m.first : m.first+m.count]); o != nil {
+			errs[i] = o.Err
+		}
 		if m.order != "" {
 			orders[m.order] = errs[i]
 		}
@@ -121,13 +123,12 @@ func (b *Batch) failures(outcomes []deletion.Outcome) []*deletion.Error {
 	return errs
 }
 
-// longest returns the error of the request that had better wait longest for its next try; nil
-// where none needs one.
-func longest(outcomes []deletion.Outcome) *deletion.Error {
-	var found *deletion.Error
+// longest returns the outcome that had better wait longest for its next try; nil where none needs one.
+func longest(outcomes []deletion.Outcome) *deletion.Outcome {
+	var found *deletion.Outcome
 	for i := range outcomes {
-		if o := &outcomes[i]; o.Status == deletion.Retry && (found == nil || o.Err.RetryAfter > found.RetryAfter) {
-			found = o.Err
+		if o := &outcomes[i]; o.Status == deletion.Retry && (found == nil || o.Err.RetryAfter > found.Err.RetryAfter) {
+			found = o
 		}
 	}
 	return found

@@ -51,7 +51,7 @@ func replyCaller(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed || o.Status == deletion.Simulated {
 		return json.Marshal(o.Data())
 	}
-	return nil, failed(o.Err, o.JobID)
+	return nil, failed(o)
 }
 
 // replyList answers a list with one result for each request, never with an error, which would
@@ -75,20 +75,17 @@ func replyResult(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 
 // failure returns the error of an invocation of which something must be tried again; nil of another.
 func failure(outcomes []deletion.Outcome) error {
-	err := longest(outcomes)
-	for i := range outcomes {
-		if err != nil && outcomes[i].Err == err {
-			return failed(err, outcomes[i].JobID)
-		}
+	if o := longest(outcomes); o != nil {
+		return failed(o)
 	}
 	return nil
 }
 
 // failed returns the error of an invocation for that of a request.
-func failed(err *deletion.Error, jobID string) *FunctionError {
-	message := err.Error()
-	if jobID != "" {
-		message = fmt.Sprintf("%s; job_id %s", message, jobID)
+func failed(o *deletion.Outcome) *FunctionError {
+	message := o.Err.Error()
+	if o.JobID != "" {
+		message = fmt.Sprintf("%s; job_id %s", message, o.JobID)
 	}
-	return &FunctionError{Type: policyOf(err.Class).name, Message: message}
+	return &FunctionError{Type: policyOf(o.Err.Class).name, Message: message}
 }

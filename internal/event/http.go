@@ -33,6 +33,7 @@ const (
 type httpRequest struct {
 	id, traceHeader, method, path string
 	headers                       map[string]string // names in lower case
+	attributes                    map[string]string // of a CloudEvent in binary mode; none of a call that is not one
 	body                          []byte
 	bodyErr                       string // why there is no body to read; empty where there is
 }
@@ -48,8 +49,26 @@ func newHTTPRequest(method string, headers ...map[string]string) *httpRequest {
 		}
 	}
 	r.traceHeader = traceHeader(r.headers["x-amzn-trace-id"])
+	r.attributes = binaryAttributes(r.headers)
 	return r
 }
+
+// binaryAttributes are those of a CloudEvent in binary mode. The other modes have a type of their own.
+func binaryAttributes(headers map[string]string) map[string]string {
+	if strings.HasPrefix(headers["content-type"], "application/cloudevents") {
+		return nil
+	}
+	found := make(map[string]string)
+	for name, value := range headers {
+		if attribute, ok := strings.CutPrefix(name, "ce-"); ok {
+			found[attribute] = decodeHeader(value)
+		}
+	}
+	return found
+}
+
+// binary reports whether a call is a CloudEvent in binary mode.
+func (r *httpRequest) binary() bool { return len(r.attributes) > 0 }
 
 // joined joins the values of each header, as HTTP allows.
 func joined(multi map[string][]string) map[string]string {
@@ -155,24 +174,6 @@ func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
 	}
 }
 
-// attributes are those of a CloudEvent in binary mode; none of a call that is not one. The other
-// modes have a type of their own.
-func (r *httpRequest) attributes() map[string]string {
-	if strings.HasPrefix(r.headers["content-type"], "application/cloudevents") {
-		return nil
-	}
-	found := make(map[string]string)
-	for name, value := range r.headers {
-		if attribute, ok := strings.CutPrefix(name, "ce-"); ok {
-			found[attribute] = decodeHeader(value)
-		}
-	}
-	return found
-}
-
-// binary reports whether a call is a CloudEvent in binary mode.
-func (r *httpRequest) binary() bool { return len(r.attributes()) > 0 }
-
 // media is the media type of a body that can be read, and empty of another. An event in binary
 // mode may leave out that it is JSON.
 func (r *httpRequest) media(onlyEvents bool) string {
@@ -212,15 +213,16 @@ func (d *Decoder) routeBatch(r *httpRequest) (ask, *httpReply) {
 // routeEvents reads CloudEvents. Events of ours among them are left alone.
 func (d *Decoder) routeEvents(r *httpRequest, events []json.RawMessage) (ask, *httpReply) {
 	var a ask
-	attributes := r.attributes()
 	several := len(events) != 1
 	for i, body := range events {
 		base := r.base()
 		if several {
 			base.Field = "[" + strconv.Itoa(i) + "]"
 		}
-		c := d.readBinary(body, base, attributes)
-		if len(attributes) == 0 && !isEvent(body) {
+		var c content
+		if r.binary() || isEvent(body) {
+			c = d.readBinary(body, base, r.attributes)
+		} else {
 			c = judge(refuse(base, "the body is no CloudEvent in structured mode, as its Content-Type says"), body)
 		}
 		several = several || c.list

@@ -90,12 +90,8 @@ func answerList(outcomes []deletion.Outcome) *httpReply {
 // outcomes are those; a reply of another status than 200 would not be sent onward.
 // https://github.com/knative/specs/blob/main/specs/eventing/data-plane.md#derived-reply-events
 func (r *httpRequest) answerEvents(outcomes []deletion.Outcome, several bool) *httpReply {
-	if err := longest(outcomes); err != nil {
-		for i := range outcomes {
-			if o := &outcomes[i]; o.Err == err && several {
-				return answerError(o, resultsOf(outcomes).Results)
-			}
-		}
+	if o := longest(outcomes); o != nil && several {
+		return answerError(o, resultsOf(outcomes).Results)
 	}
 	switch o := outcomes; {
 	case !several && o[0].Status != deletion.Retry && (r.accepts(mediaEvent) || prefersReply(r.headers["prefer"])):
