@@ -49,7 +49,10 @@ const maxEntries = 10
 // maxCalls is how many calls run at once: a function has little CPU for handshakes.
 const maxCalls = 8
 
-var queueARN = regexp.MustCompile(`^arn:aws[a-z-]*:sqs:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]+(?:\.fifo)?$`)
+// queueARN is compiled when it is first needed, which for most processes is never.
+var queueARN = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^arn:aws[a-z-]*:sqs:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]+(?:\.fifo)?$`)
+})
 
 // postpone sets the visibility of messages that are about to be given back. Where that is
 // refused or fails, they are given back all the same, and come again after the queue's own
@@ -58,7 +61,7 @@ func (q *queue) postpone(ctx context.Context, arn string, messages []event.Visib
 	if len(messages) == 0 {
 		return
 	}
-	parts := queueARN.FindStringSubmatch(arn)
+	parts := queueARN().FindStringSubmatch(arn)
 	if parts == nil {
 		q.log.WarnContext(ctx, "messages are given back without a delay: eventSourceARN is not that of a queue", "messages", len(messages))
 		return
