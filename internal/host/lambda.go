@@ -4,6 +4,9 @@ package host
 import (
 	"context"
 	"errors"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
@@ -15,10 +18,17 @@ import (
 // Handler works one payload of an invocation.
 type Handler func(ctx context.Context, in event.Invocation, payload []byte) ([]byte, error)
 
-// Lambda serves the Lambda Runtime API until the process ends. On SIGTERM, which Lambda
-// sends half a second before the end, it calls stop.
+// Lambda serves the Lambda Runtime API until the process ends. On SIGTERM, which Lambda sends
+// before the end where an extension runs beside the function, it calls stop. It registers none
+// itself, as WithEnableSIGTERM does: that is a fifth of the start, for an end that loses nothing.
 func Lambda(ctx context.Context, h Handler, stop func()) {
-	lambda.StartWithOptions(lambdaHandler(h), lambda.WithContext(ctx), lambda.WithEnableSIGTERM(stop))
+	signaled := make(chan os.Signal, 1)
+	signal.Notify(signaled, syscall.SIGTERM)
+	go func() {
+		<-signaled
+		stop()
+	}()
+	lambda.StartWithOptions(lambdaHandler(h), lambda.WithContext(ctx))
 }
 
 // lambdaHandler takes the payload as raw bytes: no reflection, no second pass of JSON.

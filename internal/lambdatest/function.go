@@ -192,12 +192,12 @@ func (f *Function) InitDuration() time.Duration {
 	return f.init
 }
 
-// SIGTERMEnabled reports whether the process has registered an extension. Only
-// then Lambda sends SIGTERM before SIGKILL.
+// SIGTERMEnabled reports whether the process has registered an extension, or
+// runs beside one. Only then Lambda sends SIGTERM before SIGKILL.
 func (f *Function) SIGTERMEnabled() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.extensions) > 0
+	return f.options.Extension || len(f.extensions) > 0
 }
 
 // Close kills the process, if it lives, and closes the API. Calling it again

@@ -261,6 +261,13 @@ func TestInitErrors(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+	t.Run("beside an extension", func(t *testing.T) {
+		t.Parallel()
+		got, err := start(t, "handler", Options{Extension: true}).Terminate(t.Context())
+		if err != nil || !got.Signaled || got.Killed {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
 	t.Run("canceled", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
