@@ -108,6 +108,14 @@ func New(o Options) (*Client, error) {
 // five minutes must pass for a frozen function, too.
 func wallClock() time.Time { return time.Now().Round(0) }
 
+// Connect opens a connection to a region's DDS, so that the first call finds one. What fails
+// here fails again at that call.
+func (c *Client) Connect(ctx context.Context, region string) {
+	if endpoint, ok := c.endpoints[region]; ok {
+		c.sender.connect(ctx, endpoint)
+	}
+}
+
 // CloseIdleConnections closes the connections that no call is using.
 func (c *Client) CloseIdleConnections() { c.sender.closeIdle() }
 

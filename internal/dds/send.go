@@ -1,6 +1,7 @@
 package dds
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -37,9 +38,10 @@ func newSender(transport http.RoundTripper, connections int) *sender {
 		return &sender{transport: transport}
 	}
 	return &sender{transport: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		Proxy:       http.ProxyFromEnvironment,
+		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		// The connections of a batch after the first one need no certificates checked.
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(0)},
 		TLSHandshakeTimeout:   5 * time.Second,
 		ResponseHeaderTimeout: answerTime,
 		ForceAttemptHTTP2:     true,
@@ -83,6 +85,18 @@ func (s *sender) send(c *call) (*response, error) {
 		}
 	}
 	return &response{status: res.StatusCode, header: res.Header, body: body}, nil
+}
+
+// connect opens a connection, with a request that asks for nothing and is not signed.
+func (s *sender) connect(ctx context.Context, endpoint string) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodHead, endpoint, nil)
+	if err != nil {
+		return
+	}
+	s.dropStale()
+	if res, err := s.transport.RoundTrip(r); err == nil {
+		_ = res.Body.Close() // of HEAD, it is empty
+	}
 }
 
 // isTimeout tells a slow answer from a dead connection.

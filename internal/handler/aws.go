@@ -3,6 +3,7 @@ package handler
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"time"
@@ -24,8 +25,9 @@ func WithAWSKeys(keys aws.CredentialsProvider) Option { return func(c *clients) 
 // clients is what all AWS clients have in common. They are configured by hand: the SDK's own
 // loader costs more at start than all the rest, and finds nothing more in Lambda.
 type clients struct {
-	c    *config.Config
-	keys aws.CredentialsProvider
+	c     *config.Config
+	keys  aws.CredentialsProvider
+	opens []func(context.Context) // each opens the connection of one
 }
 
 func newClients(c *config.Config, options []Option) (*clients, error) {
@@ -69,6 +71,8 @@ func retrySoon() aws.Retryer {
 func (c *clients) http(try time.Duration) *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTimeout(try).WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = c.c.Concurrency
+		// The connections of a batch after the first one need no certificates checked.
+		t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 		// Of HTTP/2, a request that timed out does not close a dead connection; a ping does.
 		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: time.Second, PingTimeout: time.Second}
 	})

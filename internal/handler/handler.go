@@ -69,6 +69,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	}}
 	if c.LambdaRuntimeAPI != "" {
 		h.queue = newQueue(clients, log)
+		clients.connect(ctx, func(ctx context.Context) { client.Connect(ctx, c.Region) })
 	}
 	return h, nil
 }
@@ -99,13 +100,16 @@ func newClient(ctx context.Context, c *config.Config, clients *clients, recorder
 // newLedger builds the ledger that LEDGER names.
 func newLedger(c *config.Config, clients *clients) deletion.Ledger {
 	if table := c.LedgerTable(); table != "" {
-		return ledger.NewDynamoDB(dynamodb.New(dynamodb.Options{
+		client := dynamodb.New(dynamodb.Options{
 			Region:       c.AWSRegion,
 			Credentials:  clients.keys,
 			BaseEndpoint: clients.endpoint(c.AWSEndpointDynamoDB),
 			Retryer:      retrySoon(),
 			HTTPClient:   clients.http(time.Second),
-		}), table, nil)
+		})
+		o := client.Options()
+		open(clients, o.HTTPClient, o.EndpointResolverV2, dynamodb.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint})
+		return ledger.NewDynamoDB(client, table, nil)
 	}
 	return ledger.NewMemory(ledger.DefaultSize, nil)
 }

@@ -24,29 +24,38 @@ const sinkTry = 5 * time.Second
 func newSink(c *config.Config, clients *clients, out io.Writer) (deletion.Sink, error) {
 	switch to := c.Sink(); to.Kind {
 	case config.Bus:
-		return sink.NewEventBridge(eventbridge.New(eventbridge.Options{
+		client := eventbridge.New(eventbridge.Options{
 			Region:       to.Region,
 			Credentials:  clients.keys,
 			BaseEndpoint: clients.endpoint(c.AWSEndpointEventBridge),
 			Retryer:      aws.NopRetryer{},
 			HTTPClient:   clients.http(sinkTry),
-		}), c.OutcomeSink, c.OutcomeSource), nil
+		})
+		o := client.Options()
+		open(clients, o.HTTPClient, o.EndpointResolverV2, eventbridge.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint})
+		return sink.NewEventBridge(client, c.OutcomeSink, c.OutcomeSource), nil
 	case config.Topic:
-		return sink.NewSNS(sns.New(sns.Options{
+		client := sns.New(sns.Options{
 			Region:       to.Region,
 			Credentials:  clients.keys,
 			BaseEndpoint: clients.endpoint(c.AWSEndpointSNS),
 			Retryer:      aws.NopRetryer{},
 			HTTPClient:   clients.http(sinkTry),
-		}), c.OutcomeSink), nil
+		})
+		o := client.Options()
+		open(clients, o.HTTPClient, o.EndpointResolverV2, sns.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint})
+		return sink.NewSNS(client, c.OutcomeSink), nil
 	case config.Queue:
-		return sink.NewSQS(sqs.New(sqs.Options{
+		client := sqs.New(sqs.Options{
 			Region:       to.Region,
 			Credentials:  clients.keys,
 			BaseEndpoint: clients.endpoint(c.AWSEndpointSQS),
 			Retryer:      aws.NopRetryer{},
 			HTTPClient:   clients.http(sinkTry),
-		}), c.OutcomeSink)
+		})
+		o := client.Options()
+		open(clients, o.HTTPClient, o.EndpointResolverV2, sqs.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint})
+		return sink.NewSQS(client, c.OutcomeSink)
 	case config.Address:
 		key, err := c.HTTPKey()
 		if err != nil {

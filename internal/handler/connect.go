@@ -1,0 +1,52 @@
+package handler
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	smithyendpoints "github.com/aws/smithy-go/endpoints"
+)
+
+// connectTime is how long a start waits for its connections: a handshake with another continent.
+const connectTime = time.Second
+
+// connect opens, all at once, the connections that the first invocation needs: those of the
+// AWS clients, and others. A function has a whole CPU while it starts and, with 128 MB, a
+// fourteenth of one for its invocations, where handshakes and the reading of the system's
+// certificates would be the longest part. What fails here fails again, and is told, when it
+// is needed.
+func (c *clients) connect(ctx context.Context, others ...func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, open := range append(others, c.opens...) {
+		all.Go(func() { open(ctx) })
+	}
+	all.Wait()
+}
+
+// resolver finds the address of an AWS service.
+type resolver[P any] interface {
+	ResolveEndpoint(context.Context, P) (smithyendpoints.Endpoint, error)
+}
+
+// open has the connection of a client opened by connect, with a request that asks for nothing
+// and is not signed.
+func open[P any](c *clients, client aws.HTTPClient, addresses resolver[P], of P) {
+	c.opens = append(c.opens, func(ctx context.Context) {
+		endpoint, err := addresses.ResolveEndpoint(ctx, of)
+		if err != nil {
+			return
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodHead, endpoint.URI.String(), nil)
+		if err != nil {
+			return
+		}
+		if res, err := client.Do(r); err == nil {
+			_ = res.Body.Close() // of HEAD, it is empty
+		}
+	})
+}
