@@ -39,6 +39,9 @@ type Cold struct {
 	// Init is from the start of the process to its first call for an event; First and FirstTen
 	// are the first invocation with a batch of one and of ten; Total is Init and First.
 	Init, First, FirstTen, Total Sample
+	// FirstShare and TenShare are First and FirstTen with the CPU that a function of 128 MB has
+	// after its start, in other processes; only with TLS, and where it can be measured.
+	FirstShare, TenShare Sample
 }
 
 // WarmKey names what was measured of warm invocations.
@@ -79,6 +82,7 @@ type Runner struct {
 	Progress   io.Writer
 
 	result Result
+	share  *share // nil where none can be given
 }
 
 // Run measures all the peers in turn, round by round, so that what else the machine does
@@ -86,6 +90,16 @@ type Runner struct {
 func (r *Runner) Run(ctx context.Context) (*Result, error) {
 	r.result = Result{
 		Peers: r.Peers, Cold: make(map[ColdKey]*Cold), Warm: make(map[WarmKey]*Sample), Runs: make(map[RunKey]*Run),
+	}
+	var err error
+	if r.share, err = newShare(); err != nil {
+		fmt.Fprintln(r.Progress, err)
+	} else {
+		defer func() {
+			if err := r.share.close(); err != nil {
+				fmt.Fprintln(r.Progress, err)
+			}
+		}()
 	}
 	for round := range r.Plan.Cold {
 		fmt.Fprintf(r.Progress, "starts: round %d of %d\n", round+1, r.Plan.Cold)
@@ -129,7 +143,14 @@ func (r *Runner) coldRound(ctx context.Context, round int) error {
 					r.result.Cold[key] = new(Cold)
 				}
 				for _, batch := range []int{1, 10} {
-					if err := r.cold(ctx, p, up, Setting{Ledger: ledger, CA: ca}, batch, r.result.Cold[key]); err != nil {
+					s := Setting{Ledger: ledger, CA: ca}
+					if err := r.cold(ctx, p, up, s, batch, nil, r.result.Cold[key]); err != nil {
+						return err
+					}
+					if !secure || r.share == nil {
+						continue
+					}
+					if err := r.cold(ctx, p, up, s, batch, r.share, r.result.Cold[key]); err != nil {
 						return err
 					}
 				}
@@ -139,16 +160,29 @@ func (r *Runner) coldRound(ctx context.Context, round int) error {
 	return nil
 }
 
-// cold starts a peer once.
-func (r *Runner) cold(ctx context.Context, p *Peer, up *upstream.Server, s Setting, batch int, into *Cold) error {
+// cold starts a peer once, and limits it afterwards to a share of a CPU, if there is one.
+func (r *Runner) cold(ctx context.Context, p *Peer, up *upstream.Server, s Setting, batch int, limit *share, into *Cold) error {
 	f, err := start(ctx, p, up, s)
 	if err != nil {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // it is killed
+	if limit != nil {
+		if err := limit.limit(f.Pid()); err != nil {
+			return err
+		}
+	}
 	took, err := f.invoke(ctx, batch)
 	if err != nil {
 		return err
+	}
+	if limit != nil {
+		if batch == 1 {
+			into.FirstShare.Add(took)
+		} else {
+			into.TenShare.Add(took)
+		}
+		return nil
 	}
 	into.Init.Add(f.InitDuration())
 	if batch == 1 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -28,8 +29,14 @@ func Lambda(ctx context.Context, h Handler, stop func()) {
 		<-signaled
 		stop()
 	}()
+	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), cpus(lambdacontext.MemoryLimitInMB)))
 	lambda.StartWithOptions(lambdaHandler(h), lambda.WithContext(ctx))
 }
+
+// cpus is how many CPUs a function of so many MB has once it has started: one for each 1,769 MB.
+// Lambda always shows two or more; threads beyond the share only wait, and wake each other.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+func cpus(memory int) int { return (max(memory, 1) + 1768) / 1769 }
 
 // lambdaHandler takes the payload as raw bytes: no reflection, no second pass of JSON.
 type lambdaHandler Handler
