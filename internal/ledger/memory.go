@@ -25,19 +25,31 @@ type Memory struct {
 
 	mu      sync.Mutex
 	entries map[key]*entry
-	order   list.List // of keys, oldest first, for forgetting
+	order   list.List // of entries, oldest first, for forgetting
 }
 
 type key struct{ project, backup string }
 
-// entry is what is known of one backup.
+// entry is what is known of one backup. Most are final, and have no more than that.
 type entry struct {
-	token     string // of the lease; empty where there is none
+	key
+	final     verdict // zero where there is none
+	token     string  // of the lease; empty where there is none
 	until     time.Time
 	maybeSent bool
-	final     *deletion.Record
-	refusals  map[string]deletion.Record // by identity of the request
-	seen      map[string]bool            // requests that this process has met, by identity
+	requests  map[string]verdict // those that this process has met, by identity; zero where undecided
+}
+
+// verdict is what a ledger keeps of a [deletion.Record].
+type verdict struct {
+	status deletion.Status
+	event  []byte
+}
+
+func (v verdict) exists() bool { return v.status != "" }
+
+func (v verdict) record(r *deletion.Request) *deletion.Record {
+	return &deletion.Record{Request: *r, Status: v.status, Event: v.event}
 }
 
 // NewMemory returns an empty ledger that remembers so many backups. The clock is that of
@@ -60,16 +72,16 @@ func (m *Memory) Begin(_ context.Context, r *deletion.Request, lease time.Durati
 	if !known {
 		e = m.remember(keyOf(r), now)
 	}
-	if r.Redelivered && !e.seen[r.Identity()] {
-		e.maybeSent = true // another process may have worked it
+	if e.final.exists() {
+		return deletion.Begun{Done: e.final.record(r)}, nil
 	}
-	e.seen[r.Identity()] = true
-	if e.final != nil {
-		done := *e.final
-		return deletion.Begun{Done: &done}, nil
-	}
-	if refusal, refused := e.refusals[r.Identity()]; refused {
-		return deletion.Begun{Done: &refusal}, nil
+	refusal, met := e.requests[r.Identity()]
+	switch {
+	case refusal.exists():
+		return deletion.Begun{Done: refusal.record(r)}, nil
+	case !met:
+		e.requests[r.Identity()] = verdict{}
+		e.maybeSent = e.maybeSent || r.Redelivered // another process may have worked it
 	}
 	if e.token != "" {
 		if now.Before(e.until) {
@@ -92,13 +104,12 @@ func (m *Memory) Record(_ context.Context, token string, maybeSent bool, records
 	}
 	status := records[0].Status
 	switch {
-	case status == deletion.Accepted && (e.final == nil || e.final.Status == deletion.Unconfirmed):
-	case e.final != nil:
-		final := *e.final
-		return &final, nil
+	case status == deletion.Accepted && e.final.status != deletion.Accepted:
+	case e.final.exists():
+		return e.final.record(&records[0].Request), nil
 	case e.token != token:
 		for _, record := range records {
-			if refusal, refused := e.refusals[record.Request.Identity()]; !refused || !bytes.Equal(refusal.Event, record.Event) {
+			if refusal := e.requests[record.Request.Identity()]; !refusal.exists() || !bytes.Equal(refusal.event, record.Event) {
 				return nil, deletion.ErrLeaseLost
 			}
 		}
@@ -106,15 +117,11 @@ func (m *Memory) Record(_ context.Context, token string, maybeSent bool, records
 	}
 	e.token, e.maybeSent = "", maybeSent
 	if records[0].Final() {
-		final := records[0]
-		e.final, e.refusals = &final, nil
+		e.final, e.requests = verdict{status, records[0].Event}, nil
 		return nil, nil //nolint:nilnil // nothing was recorded earlier
 	}
-	if e.refusals == nil {
-		e.refusals = make(map[string]deletion.Record)
-	}
 	for _, record := range records {
-		e.refusals[record.Request.Identity()] = record
+		e.requests[record.Request.Identity()] = verdict{record.Status, record.Event}
 	}
 	return nil, nil //nolint:nilnil // nothing was recorded earlier
 }
@@ -133,15 +140,15 @@ func (m *Memory) Release(_ context.Context, r *deletion.Request, token string, m
 // m.mu is held.
 func (m *Memory) remember(k key, now time.Time) *entry {
 	for at := m.order.Front(); at != nil && len(m.entries) >= m.size; at = at.Next() {
-		oldest, _ := at.Value.(key)
-		if e := m.entries[oldest]; e.token == "" || now.After(e.until) {
-			delete(m.entries, oldest)
+		oldest, _ := at.Value.(*entry)
+		if oldest.token == "" || now.After(oldest.until) {
+			delete(m.entries, oldest.key)
 			m.order.Remove(at)
 			break
 		}
 	}
-	e := &entry{seen: make(map[string]bool)}
+	e := &entry{key: k, requests: make(map[string]verdict, 1)}
 	m.entries[k] = e
-	m.order.PushBack(k)
+	m.order.PushBack(e)
 	return e
 }
