@@ -127,6 +127,12 @@ func within(ctx context.Context, deadline time.Time) (context.Context, context.C
 // deleteAll fills outcomes. Requests for one backup share one call to DDS, and what came of it,
 // unless they have an order.
 func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, requests []Request, outcomes []Outcome) {
+	// One context for all: a deadline costs a timer.
+	deleting, cancel := within(ctx, stages.delete)
+	defer cancel()
+	recording, cancel := within(ctx, stages.record)
+	defer cancel()
+	work := func(group []int) { s.work(deleting, recording, stages.end, outcomes, group) }
 	var workers errgroup.Group
 	workers.SetLimit(s.Concurrency)
 	groups := make(map[dds.Target][]int, len(requests))
@@ -153,7 +159,7 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	}
 	for _, order := range orders {
 		workers.Go(func() error {
-			s.inOrder(ctx, stages, outcomes, order)
+			inOrder(outcomes, order, work)
 			return nil
 		})
 	}
@@ -161,7 +167,7 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 		group := groups[target]
 		workers.Go(func() error {
 			for part := range slices.Chunk(group, maxGroup) {
-				s.work(ctx, stages, outcomes, part)
+				work(part)
 			}
 			return nil
 		})
@@ -183,7 +189,7 @@ func refused(request Request, err *Error) Outcome {
 // inOrder works the requests of one order, which stand at these places in outcomes, one after
 // the other. After the first message that needs another try it stops: the source delivers that
 // one again, and all after it. The requests of one message do not stop each other.
-func (s *Service) inOrder(ctx context.Context, stages stages, outcomes []Outcome, order []int) {
+func inOrder(outcomes []Outcome, order []int, work func(group []int)) {
 	var stopped *Outcome
 	for _, i := range order {
 		o := &outcomes[i]
@@ -195,7 +201,7 @@ func (s *Service) inOrder(ctx context.Context, stages stages, outcomes []Outcome
 			})
 			continue
 		case o.Status == "":
-			s.work(ctx, stages, outcomes, []int{i})
+			work([]int{i})
 		}
 		if stopped == nil && o.Status == Retry {
 			copied := *o
@@ -206,11 +212,11 @@ func (s *Service) inOrder(ctx context.Context, stages stages, outcomes []Outcome
 
 // work decides the requests for one backup, which stand at the places of group in outcomes. A
 // panic is the failure of these requests alone.
-func (s *Service) work(ctx context.Context, stages stages, outcomes []Outcome, group []int) {
+func (s *Service) work(deleting, recording context.Context, end time.Time, outcomes []Outcome, group []int) {
 	defer func() {
 		if p := recover(); p != nil {
 			r := outcomes[group[0]].Request
-			s.Log.ErrorContext(ctx, "panic", append(requestAttrs(&r), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))...)
+			s.Log.LogAttrs(recording, slog.LevelError, "panic", requestAttrs(&r, slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))...)
 			for _, i := range group {
 				switch o := &outcomes[i]; {
 				case o.Status == "":
@@ -221,12 +227,7 @@ func (s *Service) work(ctx context.Context, stages stages, outcomes []Outcome, g
 			}
 		}
 	}()
-	deleting, cancel := within(ctx, stages.delete)
-	defer cancel()
-	recording, cancel := within(ctx, stages.record)
-	defer cancel()
-
-	open, begun, leaseEnd := s.beginAll(deleting, stages.end, outcomes, group)
+	open, begun, leaseEnd := s.beginAll(deleting, end, outcomes, group)
 	if len(open) == 0 {
 		return
 	}
@@ -283,7 +284,7 @@ func (s *Service) begin(ctx context.Context, until time.Time, r *Request) (begun
 	now := s.now()
 	begun, err = s.Ledger.Begin(ctx, r, lease+leaseMargin)
 	if err != nil {
-		s.Log.WarnContext(ctx, "ledger: begin", append(requestAttrs(r), "error", err.Error())...)
+		s.Log.LogAttrs(ctx, slog.LevelWarn, "ledger: begin", requestAttrs(r, slog.String("error", err.Error()))...)
 		return Begun{}, time.Time{}, errors.New("the ledger cannot be asked, so nothing was deleted")
 	}
 	return begun, now.Add(lease), nil
@@ -337,7 +338,7 @@ func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outco
 	if first.Status == Retry || first.Status == Simulated {
 		if err := s.Ledger.Release(ctx, &first.Request, begun.Token, maybeSent); err != nil {
 			// The lease runs out by itself, and then counts as maybe sent.
-			s.Log.WarnContext(ctx, "ledger: release", append(requestAttrs(&first.Request), "error", err.Error())...)
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "ledger: release", requestAttrs(&first.Request, slog.String("error", err.Error()))...)
 		}
 	}
 	if first.Status == Retry {
@@ -353,7 +354,8 @@ func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outco
 	}
 	if err != nil && first.JobID != "" {
 		// Published all the same: the job id would be lost, and no other can come instead of it.
-		s.Log.ErrorContext(ctx, "ledger: not recorded", append(requestAttrs(&first.Request), "job_id", first.JobID, "error", err.Error())...)
+		s.Log.LogAttrs(ctx, slog.LevelError, "ledger: not recorded",
+			requestAttrs(&first.Request, slog.String("job_id", first.JobID), slog.String("error", err.Error()))...)
 		for _, i := range open {
 			outcomes[i].LedgerFailed = true
 		}
@@ -400,8 +402,11 @@ func instead(request Request, earlier *Record, err error) Outcome {
 // record writes to the ledger, again and again until ctx ends: what is not written down now
 // may never be known again.
 func (s *Service) record(ctx context.Context, token string, maybeSent bool, records []Record) (earlier *Record, err error) {
-	ctx, cancel := context.WithTimeout(ctx, recordTime)
-	defer cancel()
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, recordTime)
+		defer cancel()
+	}
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		earlier, err = s.recordOnce(ctx, token, maybeSent, records)
 		if err == nil || errors.Is(err, ErrLeaseLost) {
@@ -493,58 +498,61 @@ func undelivered(o *Outcome, err error) {
 	o.Err.Cause = err.Error()
 }
 
-// requestAttrs are the log attributes of every line about a request.
-func requestAttrs(r *Request) []any {
-	attrs := []any{"request_id", r.ID, "source", string(r.Source), "project_id", r.ProjectID, "backup_id", r.BackupID}
+// requestAttrs are the log attributes of every line about a request, with room for those that
+// a line adds.
+func requestAttrs(r *Request, more ...slog.Attr) []slog.Attr {
+	attrs := append(make([]slog.Attr, 0, 20),
+		slog.String("request_id", r.ID), slog.String("source", string(r.Source)),
+		slog.String("project_id", r.ProjectID), slog.String("backup_id", r.BackupID))
 	if r.MessageID != "" && r.MessageID != r.ID {
-		attrs = append(attrs, "message_id", r.MessageID)
+		attrs = append(attrs, slog.String("message_id", r.MessageID))
 	}
 	if r.TraceParent != "" {
-		attrs = append(attrs, "traceparent", r.TraceParent)
+		attrs = append(attrs, slog.String("traceparent", r.TraceParent))
 	}
 	if r.TraceHeader != "" {
-		attrs = append(attrs, "trace_header", r.TraceHeader)
+		attrs = append(attrs, slog.String("trace_header", r.TraceHeader))
 	}
-	return attrs
+	return append(attrs, more...)
 }
 
 // logJob writes down a job id before anything else is done, since nothing can find it again:
 // whatever level the log is set to.
 func (s *Service) logJob(ctx context.Context, r *Request, jobID string) {
 	line := slog.NewRecord(time.Now(), slog.LevelInfo, "job started", 0)
-	line.Add(append(requestAttrs(r), "job_id", jobID)...)
+	line.AddAttrs(requestAttrs(r, slog.String("job_id", jobID))...)
 	_ = s.Log.Handler().Handle(ctx, line) // there is nobody else to tell
 }
 
 // logOutcome writes the line of an outcome: at error level where a job id was not handed on.
 func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
-	attrs := append(requestAttrs(&o.Request), "status", string(o.Status))
+	attrs := requestAttrs(&o.Request, slog.String("status", string(o.Status)))
 	if o.JobID != "" {
-		attrs = append(attrs, "job_id", o.JobID)
+		attrs = append(attrs, slog.String("job_id", o.JobID))
 	}
 	if o.Event.ID != "" {
-		attrs = append(attrs, "event_id", o.Event.ID)
+		attrs = append(attrs, slog.String("event_id", o.Event.ID))
 	}
 	if o.Replayed {
-		attrs = append(attrs, "replayed", true)
+		attrs = append(attrs, slog.Bool("replayed", true))
 	}
 	if o.Took > 0 {
-		attrs = append(attrs, "dds_ms", o.Took.Milliseconds())
+		attrs = append(attrs, slog.Int64("dds_ms", o.Took.Milliseconds()))
 	}
 	level := slog.LevelInfo
 	if o.Err != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, "class", string(o.Err.Class), "code", o.Err.Code, "error", o.Err.Message,
-			"http_status", o.Err.HTTPStatus, "dds_request_id", o.Err.DDSRequestID)
+		attrs = append(attrs, slog.String("class", string(o.Err.Class)), slog.String("code", o.Err.Code), slog.String("error", o.Err.Message),
+			slog.Int("http_status", o.Err.HTTPStatus), slog.String("dds_request_id", o.Err.DDSRequestID))
 		if o.Err.Cause != "" {
-			attrs = append(attrs, "cause", o.Err.Cause)
+			attrs = append(attrs, slog.String("cause", o.Err.Cause))
 		}
 		if o.Status == Retry {
-			attrs = append(attrs, "retry_after", int64(o.Err.RetryAfter.Seconds()))
+			attrs = append(attrs, slog.Int64("retry_after", int64(o.Err.RetryAfter.Seconds())))
 		}
 		if o.Err.Class == ClassInternal || o.Err.Class == ClassUndelivered {
 			level = slog.LevelError
 		}
 	}
-	s.Log.Log(ctx, level, "outcome", attrs...)
+	s.Log.LogAttrs(ctx, level, "outcome", attrs...)
 }

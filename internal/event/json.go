@@ -56,8 +56,8 @@ func objectOf(value []byte) (object, error) {
 	if value[at] != '{' {
 		return nil, fmt.Errorf("a JSON %s, want a JSON object", kind(value))
 	}
-	members := make(object, 0, 8) // most have no more, and none grows in small steps
-	var names map[string]bool     // of a large object; a small one is looked through
+	members := make(object, 0, 10) // a record of a queue has no more, and none grows in small steps
+	var names map[string]bool      // of a large object; a small one is looked through
 	for at = skipSpace(value, at+1); value[at] != '}'; {
 		end := skipString(value, at)
 		name := unquote(value[at:end])
