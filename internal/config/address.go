@@ -7,15 +7,14 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 )
 
 // region and domain are parts of a host name, so they are held to their form. There is no
 // list of regions: new ones, and clouds of other brands, must work.
 var (
-	region = form{regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`), 1, 63}
-	domain = form{regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`), 1, 202}
+	region = form{expression(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`), 1, 63}
+	domain = form{expression(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`), 1, 202}
 )
 
 // checkAddress finds the regions and the address of DDS in each, and that of IAM.

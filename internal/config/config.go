@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/kelseyhightower/envconfig"
 
@@ -178,7 +179,7 @@ func (c *Config) projectVariable() variable {
 }
 
 // id is the form of a project id, which becomes a path segment.
-var id = form{regexp.MustCompile(`^[A-Za-z0-9_-]+$`), 1, 64}
+var id = form{expression(`^[A-Za-z0-9_-]+$`), 1, 64}
 
 // checkProjects finds the default project and the allowed ones.
 func (c *Config) checkProjects() []error {
@@ -228,7 +229,7 @@ func (c *Config) checkMetrics() []error {
 	return nil
 }
 
-var eventType = form{regexp.MustCompile(`^[!-~]([ -~]*[!-~])?$`), 1, 128}
+var eventType = form{expression(`^[!-~]([ -~]*[!-~])?$`), 1, 128}
 
 // checkRequestType keeps outcomes from being requests: no type of theirs may be that of one.
 func (c *Config) checkRequestType() []error {
@@ -248,7 +249,7 @@ const MemoryLedger = "memory"
 
 const dynamoDB = "dynamodb://"
 
-var tableName = form{regexp.MustCompile(`^[A-Za-z0-9_.-]+$`), 3, 255}
+var tableName = form{expression(`^[A-Za-z0-9_.-]+$`), 3, 255}
 
 // LedgerTable returns the DynamoDB table of the ledger; empty for one in memory.
 func (c *Config) LedgerTable() string {
@@ -274,12 +275,17 @@ func (c *Config) checkLedger() []error {
 // form is that of a value. Lengths are not left to the expression: bounds in one cost more at start
 // than all the rest of the configuration.
 type form struct {
-	expression  *regexp.Regexp
+	expression  func() *regexp.Regexp
 	least, most int // bytes
 }
 
+// expression is compiled when it is first needed: most are of variables that are seldom set.
+func expression(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 func (f form) matches(s string) bool {
-	return len(s) >= f.least && len(s) <= f.most && f.expression.MatchString(s)
+	return len(s) >= f.least && len(s) <= f.most && f.expression().MatchString(s)
 }
 
 // group returns the first group of an expression, empty where s does not match it.

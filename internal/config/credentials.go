@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/secret"
@@ -53,12 +52,12 @@ func (c *Config) credentials() (dds.Credentials, error) {
 		"want the access key pair of a Huawei Cloud user, or HW_AUTH_TOKEN, or HUAWEICLOUD_SECRET_ARN")
 }
 
-var secretARN = regexp.MustCompile(`^arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:secret:[/_+=.@\-A-Za-z0-9]+$`)
+var secretARN = expression(`^arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:secret:[/_+=.@\-A-Za-z0-9]+$`)
 
 // checkCredentials finds the credentials, unless they are in a secret.
 func (c *Config) checkCredentials() []error {
 	if c.SecretARN != "" {
-		if !secretARN.MatchString(c.SecretARN) {
+		if !secretARN().MatchString(c.SecretARN) {
 			return []error{fmt.Errorf("HUAWEICLOUD_SECRET_ARN: %s; want an ARN as arn:aws:secretsmanager:<region>:<account>:secret:<name>",
 				shape(c.SecretARN))}
 		}
@@ -72,7 +71,7 @@ func (c *Config) checkCredentials() []error {
 }
 
 // SecretRegion returns the AWS region of the secret that SecretARN names.
-func (c *Config) SecretRegion() string { return group(secretARN, c.SecretARN) }
+func (c *Config) SecretRegion() string { return group(secretARN(), c.SecretARN) }
 
 // ParseSecret reads credentials from the text of a secret: a JSON object whose names are those
 // of the environment variables. The error repeats nothing of it.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 )
@@ -158,12 +159,15 @@ type RateLimit struct {
 	Window time.Duration
 }
 
-var rateLimitText = regexp.MustCompile(`limit:(\d{1,7}),\s*time:(\d{1,5}) ?(second|minute|hour|day)`)
+// rateLimitText is compiled when it is first needed, which for most processes is never.
+var rateLimitText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`limit:(\d{1,7}),\s*time:(\d{1,5}) ?(second|minute|hour|day)`)
+})
 
 // parseRateLimit reads the text of a throttled answer, as "policy user over
 // ratelimit,limit:200,time:5 minute". No Retry-After is documented.
 func parseRateLimit(message string) (RateLimit, bool) {
-	parts := rateLimitText.FindStringSubmatch(message)
+	parts := rateLimitText().FindStringSubmatch(message)
 	if parts == nil {
 		return RateLimit{}, false
 	}
