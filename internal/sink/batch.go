@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// maxCalls is how many calls of one Publish are on their way at once.
-	maxCalls = 8
+	// maxCalls is how many calls of one Publish are on their way at once: a hundred events, ten to a call.
+	maxCalls = 10
 	// publishTime bounds a Publish whose context has a later deadline, or none. It outlasts a short
 	// outage. In a longer one the events had better go back to their source, which waits for nothing.
 	publishTime = 10 * time.Second
