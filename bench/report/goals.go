@@ -51,15 +51,26 @@ func (in *Input) allGoals() []goal {
 		{
 			what: "start to first `next`", want: "≤ 1.25 × floor", most: 1.25, unit: " ×",
 			got:  ratio(cold(ours, false, false).Init.Median(), cold(floor, false, false).Init.Median()),
-			note: why["start"],
+			note: fmt.Sprintf("%.2f × sdk-go. %s", ratio(cold(ours, false, false).Init.Median(), cold(theirs, false, false).Init.Median()), why["start"]),
 		},
 		{
-			what: "first invocation", want: "≤ 0.6 × sdk-go", most: 0.6, unit: " ×",
+			what: "the same, TLS", want: "≤ 1.25 × floor", most: 1.25, unit: " ×",
+			got:  ratio(cold(ours, false, true).Init.Median(), cold(floor, false, true).Init.Median()),
+			note: fmt.Sprintf("start and first invocation together: %.2f × sdk-go. %s",
+				ratio(cold(ours, false, true).Total.Median(), cold(theirs, false, true).Total.Median()), why["start, TLS"]),
+		},
+		{
+			what: "first invocation, plain HTTP", want: "≤ 0.6 × sdk-go", most: 0.6, unit: " ×",
 			got: ratio(cold(ours, false, false).First.Median(), cold(theirs, false, false).First.Median()),
-			note: fmt.Sprintf("with TLS %.2f ×, start and first together %.2f × and with TLS %.2f ×. %s",
-				ratio(cold(ours, false, true).First.Median(), cold(theirs, false, true).First.Median()),
-				ratio(cold(ours, false, false).Total.Median(), cold(theirs, false, false).Total.Median()),
-				ratio(cold(ours, false, true).Total.Median(), cold(theirs, false, true).Total.Median()), why["first"]),
+			note: fmt.Sprintf("start and first together: %.2f × sdk-go. %s",
+				ratio(cold(ours, false, false).Total.Median(), cold(theirs, false, false).Total.Median()), why["first"]),
+		},
+		{
+			what: "first invocation, TLS", want: "≤ 0.6 × sdk-go", most: 0.6, unit: " ×",
+			got: ratio(cold(ours, false, true).First.Median(), cold(theirs, false, true).First.Median()),
+			note: fmt.Sprintf("with the CPU of a function of 128 MB %.2f ×, with a ledger %.2f ×",
+				ratio(cold(ours, false, true).FirstShare.Median(), cold(theirs, false, true).FirstShare.Median()),
+				ratio(cold(ours, true, true).First.Median(), cold(theirs, true, true).First.Median())),
 		},
 		{
 			what: "CPU a record, warm, batch of 10", want: "≤ 0.35 × sdk-go", most: 0.35, unit: " ×",
@@ -115,9 +126,10 @@ func (in *Input) throttleGoals() []goal {
 
 // why says why a goal is missed, where it is; see the section on what was tried.
 var why = map[string]string{
-	"start":  "package initialisation of the AWS clients, see below",
-	"first":  "with TLS, handshakes and certificates are the same for both",
-	"cpu":    "most of it is net/http and the kernel for one call a record, which both make",
-	"memory": "the floor has no HTTP client, no TLS and no AWS client in memory",
-	"signer": "the hashing is the same for both",
+	"start":      "the tables of five AWS clients, and connections that the floor has no use for",
+	"start, TLS": "handshakes and certificates, which the first invocation would pay for with a fourteenth of the CPU",
+	"first":      "code and types that are used for the first time; nobody runs it over plain HTTP",
+	"cpu":        "most of it is net/http and the kernel for one call a record, which both make",
+	"memory":     "the floor has no HTTP client, no TLS and no AWS client in memory; sdk-go needs more",
+	"signer":     "the hashing is the same for both",
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"dds-backup-delete/bench/measure"
 )
@@ -17,11 +18,15 @@ func bar(name string, s measure.Sample) Bar {
 func (in *Input) startPlot() []byte {
 	start := Group{Title: "start to first next, Go alone"}
 	first := Group{Title: "start and first invocation, TLS"}
+	share := Group{Title: "first invocation, TLS, CPU of 128 MB, Go alone"}
 	memory := Group{Title: "peak memory, warm (MB)"}
 	for _, p := range in.Measured.Peers {
 		if c := in.Measured.Cold[measure.ColdKey{Peer: p.Name, TLS: true}]; c != nil {
 			if !p.Slow { // beside it, nobody could tell the others apart
 				start.Bars = append(start.Bars, bar(p.Name, c.Init))
+				if len(c.FirstShare) > 0 {
+					share.Bars = append(share.Bars, bar(p.Name, c.FirstShare))
+				}
 			}
 			first.Bars = append(first.Bars, bar(p.Name, c.Total))
 		}
@@ -29,7 +34,11 @@ func (in *Input) startPlot() []byte {
 			memory.Bars = append(memory.Bars, bar(p.Name, r.Small))
 		}
 	}
-	return bars("Start (ms) and memory", "", []Group{start, first, memory})
+	groups := []Group{start, share, first, memory}
+	if len(share.Bars) == 0 {
+		groups = slices.Delete(groups, 1, 2)
+	}
+	return bars("Start (ms) and memory", "", groups)
 }
 
 // batchPlot compares batches of ten and a hundred at 20 ms, and the CPU time of a record.

@@ -102,8 +102,9 @@ func yes(b bool) string {
 
 func (in *Input) cold(d *doc) {
 	d.line("## Start\n")
-	d.line("From starting the process to its first call for an event, then the first invocation, with upstreams at no added latency. With TLS, the")
-	d.line("first invocation reads the system's certificates and makes its handshakes. Milliseconds, %d starts each, fewer of the Python peer.\n", 2*in.Plan.Cold)
+	d.line("From starting the process to its first call for an event, then the first invocation, with upstreams at no added latency. With TLS, somebody")
+	d.line("has to read the system's certificates and to make handshakes: this project while it starts, the others in their first invocation.")
+	d.line("Milliseconds, %d starts each, fewer of the Python peer.\n", 2*in.Plan.Cold)
 	d.line("| peer | ledger | TLS | start to first `next` | first invocation, batch of 1 | batch of 10 | start and first |\n|---|---|---|---|---|---|---|")
 	for _, p := range in.Measured.Peers {
 		for _, ledger := range []bool{false, true} {
@@ -111,6 +112,26 @@ func (in *Input) cold(d *doc) {
 				if c := in.Measured.Cold[measure.ColdKey{Peer: p.Name, Ledger: ledger, TLS: tls}]; c != nil {
 					d.line("| %s | %s | %s | %s | %s | %s | %s |", p.Name, yes(ledger), yes(tls), spread(c.Init), spread(c.First), spread(c.FirstTen), spread(c.Total))
 				}
+			}
+		}
+	}
+	in.share(d)
+}
+
+// share writes the table of first invocations with a share of a CPU, where that could be measured.
+func (in *Input) share(d *doc) {
+	if c := in.Measured.Cold[measure.ColdKey{Peer: measure.Ours, TLS: true}]; c == nil || len(c.FirstShare) == 0 {
+		d.line("\nThe first invocation with a function's share of a CPU was not measured: this machine has no control group to be had.")
+		return
+	}
+	d.line("\n### With the CPU that a function has\n")
+	d.line("Lambda gives a whole CPU to a start, and then one for each 1,769 MB. So here the process is put, once it has started, into a control group")
+	d.line("with the fourteenth that 128 MB get, in slices of 20 ms. TLS, milliseconds, %d starts each.\n", in.Plan.Cold)
+	d.line("| peer | ledger | first invocation, batch of 1 | batch of 10 |\n|---|---|---|---|")
+	for _, p := range in.Measured.Peers {
+		for _, ledger := range []bool{false, true} {
+			if c := in.Measured.Cold[measure.ColdKey{Peer: p.Name, Ledger: ledger, TLS: true}]; c != nil {
+				d.line("| %s | %s | %s | %s |", p.Name, yes(ledger), spread(c.FirstShare), spread(c.TenShare))
 			}
 		}
 	}
