@@ -10,6 +10,7 @@ import (
 )
 
 // A function has a whole CPU while it starts, and afterwards one for each 1,769 MB of its memory.
+// https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting and
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 const (
 	sharePeriod = 20 * time.Millisecond

@@ -19,7 +19,8 @@ const ms20 = 20 * time.Millisecond
 
 // goals writes the table of the goals that were set before anything was measured.
 func (in *Input) goals(d *doc) {
-	d.line("\n## Goals\n\nSet before anything was measured. One that is missed stays in the table, with the reason.\n")
+	d.line("\n## Goals\n\nSet before anything was measured, and held over plain HTTP. One that is missed stays in the table, with the reason. The rows with TLS hold the same" +
+		"\nfigures where real upstreams are; they were added when connections had moved into the start, and so say what start and first invocation are together.\n")
 	d.line("| | goal | measured | | |\n|---|---|---|---|---|")
 	for _, g := range in.allGoals() {
 		verdict := "**missed**"
@@ -56,8 +57,7 @@ func (in *Input) allGoals() []goal {
 		{
 			what: "the same, TLS", want: "≤ 1.25 × floor", most: 1.25, unit: " ×",
 			got:  ratio(cold(ours, false, true).Init.Median(), cold(floor, false, true).Init.Median()),
-			note: fmt.Sprintf("start and first invocation together: %.2f × sdk-go. %s",
-				ratio(cold(ours, false, true).Total.Median(), cold(theirs, false, true).Total.Median()), why["start, TLS"]),
+			note: why["start, TLS"],
 		},
 		{
 			what: "first invocation, plain HTTP", want: "≤ 0.6 × sdk-go", most: 0.6, unit: " ×",
@@ -68,9 +68,9 @@ func (in *Input) allGoals() []goal {
 		{
 			what: "first invocation, TLS", want: "≤ 0.6 × sdk-go", most: 0.6, unit: " ×",
 			got: ratio(cold(ours, false, true).First.Median(), cold(theirs, false, true).First.Median()),
-			note: fmt.Sprintf("with the CPU of a function of 128 MB %.2f ×, with a ledger %.2f ×",
-				ratio(cold(ours, false, true).FirstShare.Median(), cold(theirs, false, true).FirstShare.Median()),
-				ratio(cold(ours, true, true).First.Median(), cold(theirs, true, true).First.Median())),
+			note: fmt.Sprintf("start and first together: %.2f × sdk-go. With a ledger %.2f ×%s",
+				ratio(cold(ours, false, true).Total.Median(), cold(theirs, false, true).Total.Median()),
+				ratio(cold(ours, true, true).First.Median(), cold(theirs, true, true).First.Median()), in.shareNote()),
 		},
 		{
 			what: "CPU a record, warm, batch of 10", want: "≤ 0.35 × sdk-go", most: 0.35, unit: " ×",
@@ -107,6 +107,15 @@ func (in *Input) allGoals() []goal {
 	return append(all, in.throttleGoals()...)
 }
 
+// shareNote compares the first invocations with a share of a CPU, where that was measured.
+func (in *Input) shareNote() string {
+	ours, theirs := in.Measured.Cold[measure.ColdKey{Peer: measure.Ours, TLS: true}], in.Measured.Cold[measure.ColdKey{Peer: measure.SDKGo, TLS: true}]
+	if ours == nil || theirs == nil || len(ours.FirstShare) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; with the CPU of 128 MB %.2f ×", ratio(ours.FirstShare.Median(), theirs.FirstShare.Median()))
+}
+
 // throttleGoals are those of the runs that the rate can feed: with more functions, messages
 // are received for nothing, whatever the program does.
 func (in *Input) throttleGoals() []goal {
@@ -128,7 +137,7 @@ func (in *Input) throttleGoals() []goal {
 var why = map[string]string{
 	"start":      "the tables of five AWS clients, and connections that the floor has no use for",
 	"start, TLS": "handshakes and certificates, which the first invocation would pay for with a fourteenth of the CPU",
-	"first":      "code and types that are used for the first time; nobody runs it over plain HTTP",
+	"first":      "code and types that are used for the first time",
 	"cpu":        "most of it is net/http and the kernel for one call a record, which both make",
 	"memory":     "the floor has no HTTP client, no TLS and no AWS client in memory; sdk-go needs more",
 	"signer":     "the hashing is the same for both",

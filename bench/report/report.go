@@ -125,8 +125,9 @@ func (in *Input) share(d *doc) {
 		return
 	}
 	d.line("\n### With the CPU that a function has\n")
-	d.line("Lambda gives a whole CPU to a start, and then one for each 1,769 MB. So here the process is put, once it has started, into a control group")
-	d.line("with the fourteenth that 128 MB get, in slices of 20 ms. TLS, milliseconds, %d starts each.\n", in.Plan.Cold)
+	d.line("Lambda gives [a whole CPU to a start](https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting),")
+	d.line("and then [one for each 1,769 MB](https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). So here the process is put, once it has")
+	d.line("started, into a control group with the fourteenth that 128 MB get, in slices of 20 ms. TLS, milliseconds, %d starts each, fewer of the Python peer.\n", in.Plan.Cold)
 	d.line("| peer | ledger | first invocation, batch of 1 | batch of 10 |\n|---|---|---|---|")
 	for _, p := range in.Measured.Peers {
 		for _, ledger := range []bool{false, true} {

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"encoding/pem"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -14,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"dds-backup-delete/internal/lambdatest"
+	"dds-backup-delete/internal/dds/ddstest"
 )
 
 // handshakes is a TLS front of a server, and counts its connections.
@@ -84,6 +83,7 @@ func TestConnectsAtStart(t *testing.T) {
 		}
 	}
 
+	behind.dds.Inject(ddstest.Slow(50 * time.Millisecond).Repeat(-1)) // nobody waits for the connection of another
 	var records []string
 	for i := 1; i < 7; i++ {
 		records = append(records, record("m"+sample(i), sample(i)))
@@ -94,16 +94,18 @@ func TestConnectsAtStart(t *testing.T) {
 	}
 }
 
-// An address that takes connections and says nothing holds up a start, but not for ever.
+// What cannot be reached is no reason not to start.
 func TestConnectsToNobody(t *testing.T) {
-	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	w := start(t, nil, "DDS_ENDPOINT=https://127.0.0.1:1", "AWS_ENDPOINT_URL_EVENTBRIDGE=https://127.0.0.1:1")
+	if result := w.invoke(t, []byte(`{"Records":[]}`)); result.Err != nil {
+		t.Errorf("error %+v", result.Err)
 	}
-	t.Cleanup(func() { _ = silent.Close() })
-	w := start(t, nil, "AWS_ENDPOINT_URL_EVENTBRIDGE=https://"+silent.Addr().String())
-	result, err := w.function.Invoke(t.Context(), lambdatest.Invocation{Payload: []byte(`{"hello":"world"}`), Timeout: 3 * time.Second})
-	if err != nil || result.Err == nil || result.Err.Type != "DDS.Invalid" {
-		t.Errorf("result %+v, error %v", result, err)
+}
+
+// With provisioned concurrency the first event may be hours away, and its connections dead.
+func TestConnectsOnDemandOnly(t *testing.T) {
+	w := start(t, nil, "AWS_LAMBDA_INITIALIZATION_TYPE=provisioned-concurrency")
+	if calls := w.dds.Calls(); len(calls) > 0 {
+		t.Errorf("calls %+v", calls)
 	}
 }

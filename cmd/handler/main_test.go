@@ -349,6 +349,23 @@ func TestFaultsAtStart(t *testing.T) {
 	}
 }
 
+// To register an extension, so as to be sent SIGTERM, takes a fifth of the start.
+func TestRegistersNoExtension(t *testing.T) {
+	f, err := lambdatest.Start(t.Context(), lambdatest.Options{Binary: binary, Env: []string{
+		"HUAWEICLOUD_SDK_AK=x", "HUAWEICLOUD_SDK_SK=x", "HUAWEICLOUD_SDK_PROJECT_ID=x", "DDS_ENDPOINT=http://127.0.0.1:1", "DDS_REGION=r",
+		"OUTCOME_SINK=stdout", "ALLOW_STDOUT=true",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.SIGTERMEnabled() {
+		t.Error("it registered one")
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSIGTERM(t *testing.T) {
 	w := start(t, nil)
 	end, err := w.function.Terminate(t.Context())

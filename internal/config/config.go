@@ -82,6 +82,7 @@ type Config struct {
 	// What AWS Lambda sets, or an AWS SDK reads.
 	FunctionName              string        `envconfig:"AWS_LAMBDA_FUNCTION_NAME"`
 	LambdaRuntimeAPI          string        `envconfig:"AWS_LAMBDA_RUNTIME_API"`
+	InitializationType        string        `envconfig:"AWS_LAMBDA_INITIALIZATION_TYPE"`
 	AWSRegion                 string        `envconfig:"AWS_REGION"`
 	AWSAccessKeyID            string        `envconfig:"AWS_ACCESS_KEY_ID"`
 	AWSSecretAccessKey        secret.String `envconfig:"AWS_SECRET_ACCESS_KEY"`

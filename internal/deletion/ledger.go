@@ -50,7 +50,8 @@ type Begun struct {
 
 // Record is an outcome as the ledger keeps it.
 type Record struct {
-	// Request is the request that was decided; only its identity is kept.
+	// Request is the request that was decided. A ledger keeps its identity at the most, and gives
+	// back the request that asks.
 	Request Request
 	// Status is the verdict.
 	Status Status

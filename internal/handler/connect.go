@@ -10,14 +10,16 @@ import (
 	smithyendpoints "github.com/aws/smithy-go/endpoints"
 )
 
-// connectTime is how long a start waits for its connections: a handshake with another continent.
-const connectTime = time.Second
+// connectTime is how long a start waits for its connections. With another continent a
+// connection, its handshake and one answer take almost a second.
+const connectTime = 2 * time.Second
 
 // connect opens, all at once, the connections that the first invocation needs: those of the
-// AWS clients, and others. A function has a whole CPU while it starts and, with 128 MB, a
-// fourteenth of one for its invocations, where handshakes and the reading of the system's
-// certificates would be the longest part. What fails here fails again, and is told, when it
-// is needed.
+// AWS clients, and others. A function has a whole CPU while it starts (where it is started on
+// demand) and, with 128 MB, a fourteenth of one for its invocations, where handshakes and the
+// reading of the system's certificates would be the longest part. What fails here fails again,
+// and is told, when it is needed.
+// https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting
 func (c *clients) connect(ctx context.Context, others ...func(context.Context)) {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()

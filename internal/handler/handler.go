@@ -69,6 +69,8 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	}}
 	if c.LambdaRuntimeAPI != "" {
 		h.queue = newQueue(clients, log)
+	}
+	if c.InitializationType == "on-demand" { // else the first event may be hours away
 		clients.connect(ctx, func(ctx context.Context) { client.Connect(ctx, c.Region) })
 	}
 	return h, nil

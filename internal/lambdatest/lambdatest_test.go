@@ -261,13 +261,6 @@ func TestInitErrors(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("beside an extension", func(t *testing.T) {
-		t.Parallel()
-		got, err := start(t, "handler", Options{Extension: true}).Terminate(t.Context())
-		if err != nil || !got.Signaled || got.Killed {
-			t.Errorf("got %+v, %v", got, err)
-		}
-	})
 	t.Run("canceled", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -323,6 +316,13 @@ func TestTerminate(t *testing.T) {
 			}
 		})
 	}
+	t.Run("beside an extension", func(t *testing.T) {
+		t.Parallel()
+		got, err := start(t, "handler", Options{Extension: true}).Terminate(t.Context())
+		if err != nil || !got.Signaled || got.Killed {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
 	t.Run("canceled", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, "handler", Options{Env: []string{"ON_SIGTERM=print"}})

@@ -26,8 +26,8 @@ type Options struct {
 	// InitTimeout is how long the process may take to ask for its first event;
 	// 10 s, as in Lambda, when 0.
 	InitTimeout time.Duration
-	// Extension says that the function runs beside an extension, as those of layers. Then Lambda
-	// announces the end with SIGTERM, also to a function that registered none itself.
+	// Extension says that the function runs beside an extension. Then Lambda announces the end
+	// with SIGTERM, also to a function that registered none itself.
 	Extension bool
 }
 

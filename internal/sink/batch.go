@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// maxCalls is how many calls of one Publish are on their way at once: a hundred events, ten to a call.
+	// maxCalls is how many calls of one Publish are on their way at once. Where a call takes
+	// ten events, those of a batch of a hundred go together.
 	maxCalls = 10
 	// publishTime bounds a Publish whose context has a later deadline, or none. It outlasts a short
 	// outage. In a longer one the events had better go back to their source, which waits for nothing.
