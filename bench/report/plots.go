@@ -16,7 +16,7 @@ func bar(name string, s measure.Sample) Bar {
 
 // startPlot compares the starts.
 func (in *Input) startPlot() []byte {
-	start := Group{Title: "start to first next, Go alone"}
+	start := Group{Title: "start to first next, TLS, Go alone"}
 	first := Group{Title: "start and first invocation, TLS"}
 	share := Group{Title: "first invocation, TLS, CPU of 128 MB, Go alone"}
 	memory := Group{Title: "peak memory, warm (MB)"}
