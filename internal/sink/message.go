@@ -1,10 +1,13 @@
 package sink
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -18,6 +21,12 @@ type message struct {
 	group, id string
 	// trace is the X-Ray trace header; it may be empty.
 	trace string
+}
+
+// messageBatches sends messages to the topic or queue of that ARN, by calls to send.
+func messageBatches(arn string, send func(context.Context, []message) []error) batches[message] {
+	entry := func(e *deletion.Event) message { return newMessage(e, isFIFO(arn)) }
+	return batches[message]{most: maxEntries, bytes: maxBytes, entry: entry, size: messageSize, group: messageGroup, send: send}
 }
 
 // isFIFO reports whether a topic or queue is a FIFO one: only then its name ends so.
@@ -89,6 +98,20 @@ func (a *answer) add(id string, result error) {
 		result = fmt.Errorf("%s answered twice for one entry", a.call)
 	}
 	a.heard[place], a.errs[place] = true, result
+}
+
+// taken notes an entry that was taken, which a message id proves.
+func (a *answer) taken(id, messageID *string) {
+	var err error
+	if aws.ToString(messageID) == "" {
+		err = fmt.Errorf("%s: an entry came back without a message id", a.call)
+	}
+	a.add(aws.ToString(id), err)
+}
+
+// failed notes an entry that was not taken, and why.
+func (a *answer) failed(id, code, message *string, sendersFault bool) {
+	a.add(aws.ToString(id), entryError(a.call, aws.ToString(code), aws.ToString(message), sendersFault))
 }
 
 // results returns an error for each entry. An entry that was not answered for was not taken, and

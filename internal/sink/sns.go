@@ -2,7 +2,6 @@ package sink
 
 import (
 	"context"
-	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -24,8 +23,7 @@ type SNS struct {
 // https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sns.html
 func NewSNS(client *sns.Client, topicARN string) *SNS {
 	s := &SNS{client: client, topic: topicARN}
-	entry := func(e *deletion.Event) message { return newMessage(e, isFIFO(topicARN)) }
-	s.batches = batches[message]{most: maxEntries, bytes: maxBytes, entry: entry, size: messageSize, group: messageGroup, send: s.send}
+	s.batches = messageBatches(topicARN, s.send)
 	return s
 }
 
@@ -56,14 +54,10 @@ func (s *SNS) send(ctx context.Context, messages []message) []error {
 	}
 	answer := newAnswer("PublishBatch", len(messages))
 	for _, taken := range out.Successful {
-		var err error
-		if aws.ToString(taken.MessageId) == "" {
-			err = errors.New("PublishBatch: an entry came back without a message id")
-		}
-		answer.add(aws.ToString(taken.Id), err)
+		answer.taken(taken.Id, taken.MessageId)
 	}
 	for _, failed := range out.Failed {
-		answer.add(aws.ToString(failed.Id), entryError("PublishBatch", aws.ToString(failed.Code), aws.ToString(failed.Message), failed.SenderFault))
+		answer.failed(failed.Id, failed.Code, failed.Message, failed.SenderFault)
 	}
 	return answer.results()
 }

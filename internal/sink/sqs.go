@@ -2,7 +2,6 @@ package sink
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -27,8 +26,7 @@ func NewSQS(client *sqs.Client, queueARN string) (*SQS, error) {
 		return nil, err
 	}
 	s := &SQS{client: client, queue: queue}
-	entry := func(e *deletion.Event) message { return newMessage(e, isFIFO(queueARN)) }
-	s.batches = batches[message]{most: maxEntries, bytes: maxBytes, entry: entry, size: messageSize, group: messageGroup, send: s.send}
+	s.batches = messageBatches(queueARN, s.send)
 	return s, nil
 }
 
@@ -80,14 +78,10 @@ func (s *SQS) send(ctx context.Context, messages []message) []error {
 	}
 	answer := newAnswer("SendMessageBatch", len(messages))
 	for _, taken := range out.Successful {
-		var err error
-		if aws.ToString(taken.MessageId) == "" {
-			err = errors.New("SendMessageBatch: an entry came back without a message id")
-		}
-		answer.add(aws.ToString(taken.Id), err)
+		answer.taken(taken.Id, taken.MessageId)
 	}
 	for _, failed := range out.Failed {
-		answer.add(aws.ToString(failed.Id), entryError("SendMessageBatch", aws.ToString(failed.Code), aws.ToString(failed.Message), failed.SenderFault))
+		answer.failed(failed.Id, failed.Code, failed.Message, failed.SenderFault)
 	}
 	return answer.results()
 }
