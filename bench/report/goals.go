@@ -70,7 +70,8 @@ func (in *Input) allGoals() []goal {
 			got: ratio(cold(ours, false, true).First.Median(), cold(theirs, false, true).First.Median()),
 			note: fmt.Sprintf("start and first together: %.2f × sdk-go. With a ledger %.2f ×%s",
 				ratio(cold(ours, false, true).Total.Median(), cold(theirs, false, true).Total.Median()),
-				ratio(cold(ours, true, true).First.Median(), cold(theirs, true, true).First.Median()), in.shareNote()),
+				ratio(cold(ours, true, true).First.Median(), cold(theirs, true, true).First.Median()),
+				shareNote(cold(ours, false, true).FirstShare, cold(theirs, false, true).FirstShare)),
 		},
 		{
 			what: "CPU a record, warm, batch of 10", want: "≤ 0.35 × sdk-go", most: 0.35, unit: " ×",
@@ -108,12 +109,11 @@ func (in *Input) allGoals() []goal {
 }
 
 // shareNote compares the first invocations with a share of a CPU, where that was measured.
-func (in *Input) shareNote() string {
-	ours, theirs := in.Measured.Cold[measure.ColdKey{Peer: measure.Ours, TLS: true}], in.Measured.Cold[measure.ColdKey{Peer: measure.SDKGo, TLS: true}]
-	if ours == nil || theirs == nil || len(ours.FirstShare) == 0 {
+func shareNote(ours, theirs measure.Sample) string {
+	if len(ours) == 0 || len(theirs) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; with the CPU of 128 MB %.2f ×", ratio(ours.FirstShare.Median(), theirs.FirstShare.Median()))
+	return fmt.Sprintf("; with the CPU of 128 MB %.2f ×", ratio(ours.Median(), theirs.Median()))
 }
 
 // throttleGoals are those of the runs that the rate can feed: with more functions, messages

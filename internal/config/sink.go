@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,7 +51,7 @@ const wantSink = "want the ARN of an event bus (arn:aws:events:<region>:<account
 	"an https:// address, or stdout"
 
 // sinkARN is the ARN of a bus, a topic or a queue.
-var sinkARN = regexp.MustCompile(`^arn:aws[a-z-]*:(events|sns|sqs):([a-z0-9-]+):\d{12}:(event-bus/[/.\-_A-Za-z0-9]+|[A-Za-z0-9_-]+(?:\.fifo)?)$`)
+var sinkARN = expression(`^arn:aws[a-z-]*:(events|sns|sqs):([a-z0-9-]+):\d{12}:(event-bus/[/.\-_A-Za-z0-9]+|[A-Za-z0-9_-]+(?:\.fifo)?)$`)
 
 // The longest names of topics and queues, ".fifo" included.
 const (
@@ -71,7 +70,7 @@ func (c *Config) Sink() Sink {
 		}
 		return Sink{Kind: Address}
 	}
-	parts := sinkARN.FindStringSubmatch(c.OutcomeSink)
+	parts := sinkARN().FindStringSubmatch(c.OutcomeSink)
 	if parts == nil {
 		return Sink{}
 	}
