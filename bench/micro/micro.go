@@ -1,5 +1,5 @@
 // Package micro holds the parts that cost CPU time beside what is used for the same today: the
-// decoder, the signer, and the way from a request to its event.
+// decoder, the signer, the way from a request to its event, and the reply to each source.
 package micro
 
 import (
@@ -38,23 +38,24 @@ type Case struct {
 func Cases(samples string) ([]Case, error) {
 	cases := []Case{signing(), encoding()}
 	for _, source := range []struct {
-		file string
-		full func() any
+		file  string
+		full  func() any
+		reply any // what a function returns to it; nil where nobody reads it
 	}{
-		{"sqs", func() any { return new(events.SQSEvent) }},
-		{"sqs-batch", func() any { return new(events.SQSEvent) }},
-		{"sqs-sns", func() any { return new(events.SQSEvent) }},
-		{"sns", func() any { return new(events.SNSEvent) }},
-		{"eventbridge", func() any { return new(events.EventBridgeEvent) }},
-		{"apigateway-http-delete", func() any { return new(events.APIGatewayV2HTTPRequest) }},
-		{"apigateway-http-post", func() any { return new(events.APIGatewayV2HTTPRequest) }},
-		{"apigateway-rest-delete", func() any { return new(events.APIGatewayProxyRequest) }},
-		{"function-url-delete", func() any { return new(events.LambdaFunctionURLRequest) }},
-		{"alb-delete", func() any { return new(events.ALBTargetGroupRequest) }},
-		{"kafka-msk", func() any { return new(events.KafkaEvent) }},
-		{"rabbitmq", func() any { return new(events.RabbitMQEvent) }},
-		{"activemq", func() any { return new(events.ActiveMQEvent) }},
-		{"direct", func() any { return new(map[string]any) }},
+		{"sqs", func() any { return new(events.SQSEvent) }, nil}, // as sqs-batch
+		{"sqs-batch", func() any { return new(events.SQSEvent) }, new(events.SQSEventResponse)},
+		{"sqs-sns", func() any { return new(events.SQSEvent) }, nil}, // as sqs-batch
+		{"sns", func() any { return new(events.SNSEvent) }, nil},
+		{"eventbridge", func() any { return new(events.EventBridgeEvent) }, nil},
+		{"apigateway-http-delete", func() any { return new(events.APIGatewayV2HTTPRequest) }, new(events.APIGatewayV2HTTPResponse)},
+		{"apigateway-http-post", func() any { return new(events.APIGatewayV2HTTPRequest) }, nil}, // as apigateway-http-delete
+		{"apigateway-rest-delete", func() any { return new(events.APIGatewayProxyRequest) }, new(events.APIGatewayProxyResponse)},
+		{"function-url-delete", func() any { return new(events.LambdaFunctionURLRequest) }, new(events.LambdaFunctionURLResponse)},
+		{"alb-delete", func() any { return new(events.ALBTargetGroupRequest) }, new(events.ALBTargetGroupResponse)},
+		{"kafka-msk", func() any { return new(events.KafkaEvent) }, nil}, // no type of aws-lambda-go,
+		{"rabbitmq", func() any { return new(events.RabbitMQEvent) }, nil},
+		{"activemq", func() any { return new(events.ActiveMQEvent) }, nil},
+		{"direct", func() any { return new(map[string]any) }, new(deletion.Data)},
 	} {
 		payload, err := os.ReadFile(filepath.Join(samples, source.file+".json"))
 		if err != nil {
@@ -69,6 +70,14 @@ func Cases(samples string) ([]Case, error) {
 			},
 			Theirs: func() error { return json.Unmarshal(payload, source.full()) },
 		})
+		if source.reply == nil {
+			continue
+		}
+		c, err := replying(source.file, payload, source.reply)
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, c)
 	}
 	return cases, nil
 }
@@ -136,10 +145,7 @@ func (nothing) Publish(_ context.Context, events []deletion.Event) []error {
 // the bookkeeping and the encoding of the outcome. The other encodes the same event alone.
 func encoding() Case {
 	requests := []deletion.Request{{ID: "4fce6432-6221-41a2-86dc-c5557e824cf3", Source: "sqs", BackupID: backupID}}
-	service := &deletion.Service{
-		Deleter: nothing{}, Ledger: nothing{}, Sink: nothing{}, Concurrency: 1, Log: slog.New(slog.DiscardHandler),
-		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: projectID},
-	}
+	service := newService()
 	data := service.Do(context.Background(), requests)[0].Data()
 	return Case{
 		Name: "request to encoded outcome", Peer: "CloudEvents SDK, encoding alone",
@@ -162,6 +168,47 @@ func encoding() Case {
 			return err
 		},
 	}
+}
+
+// newService returns a service whose neighbours cost nothing.
+func newService() *deletion.Service {
+	return &deletion.Service{
+		Deleter: nothing{}, Ledger: nothing{}, Sink: nothing{}, Concurrency: 1, Log: slog.New(slog.DiscardHandler),
+		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: projectID},
+	}
+}
+
+// replying encodes the reply to a source, of whose requests every second must be tried again. The
+// other encodes the same reply from its full type.
+func replying(name string, payload []byte, full any) (Case, error) {
+	var d event.Decoder
+	batch, err := d.Decode(payload, event.Invocation{ID: "invocation"})
+	if err != nil {
+		return Case{}, err
+	}
+	outcomes := newService().Do(context.Background(), batch.Requests)
+	for i := range outcomes {
+		if i%2 == 1 {
+			outcomes[i] = deletion.Outcome{
+				Request: outcomes[i].Request, Status: deletion.Retry, Err: &deletion.Error{Class: deletion.ClassConflict, Message: "busy", RetryAfter: time.Minute},
+			}
+		}
+	}
+	reply, err := batch.Reply(outcomes)
+	if err == nil {
+		err = json.Unmarshal(reply, full)
+	}
+	return Case{
+		Name: "reply to " + name, Peer: fmt.Sprintf("encoding/json, %T", full),
+		Ours: func() error {
+			_, err := batch.Reply(outcomes)
+			return err
+		},
+		Theirs: func() error {
+			_, err := json.Marshal(full)
+			return err
+		},
+	}, err
 }
 
 // Figures are the cost of doing something once.
