@@ -18,6 +18,8 @@ const (
 	Conflict Class = "conflict"
 	// Throttled means too many calls.
 	Throttled Class = "throttled"
+	// Unknown means a code that no table explains: it is never final, and a person looks.
+	Unknown Class = "unknown"
 	// Unavailable means no verdict: network, 5xx, a busy service, no time left.
 	Unavailable Class = "unavailable"
 )

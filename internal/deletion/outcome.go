@@ -39,6 +39,7 @@ const (
 	ClassUnauthenticated = dds.Unauthenticated
 	ClassConflict        = dds.Conflict
 	ClassThrottled       = dds.Throttled
+	ClassUnknown         = dds.Unknown
 	ClassUnavailable     = dds.Unavailable
 	// ClassUndelivered means that DDS answered, but the outcome could not be handed on.
 	ClassUndelivered Class = "undelivered"
@@ -138,7 +139,7 @@ func retryAfter(c Class) time.Duration {
 	switch c {
 	case ClassForbidden: // until a person has mended the rights
 		return time.Hour
-	case ClassUnauthenticated, ClassConflict: // a locked key is free, and a restore perhaps done, after that
+	case ClassUnauthenticated, ClassConflict, ClassUnknown: // a locked key is free, and a restore perhaps done, after that
 		return 5 * time.Minute
 	case ClassUnavailable, ClassUndelivered:
 		return 15 * time.Second

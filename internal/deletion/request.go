@@ -4,6 +4,7 @@ package deletion
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -37,6 +38,10 @@ type Request struct {
 	ProjectID string
 	// BackupID is the backup to delete.
 	BackupID string
+	// DryRun asks for everything but the deletion.
+	DryRun bool
+	// Metadata is a JSON object that the sender wants logged with the request; nil where it sent none.
+	Metadata json.RawMessage
 	// Redelivered says that the source has delivered the request before.
 	Redelivered bool
 	// TraceParent is the W3C trace context to carry on; empty where the source gave none.

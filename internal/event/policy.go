@@ -27,6 +27,8 @@ func policyOf(class deletion.Class) policy {
 		return policy{http.StatusBadGateway, "DDS.Unauthenticated"}
 	case deletion.ClassConflict:
 		return policy{http.StatusConflict, "DDS.Conflict"}
+	case deletion.ClassUnknown:
+		return policy{http.StatusBadGateway, "DDS.Unknown"}
 	case deletion.ClassThrottled:
 		return policy{http.StatusTooManyRequests, "DDS.Throttled"}
 	case deletion.ClassUnavailable:

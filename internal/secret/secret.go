@@ -15,11 +15,12 @@ const Redacted = "REDACTED"
 // Equal texts are equal Strings. The zero value is the empty text.
 type String struct{ text unique.Handle[string] }
 
-// New returns a secret of that text.
+// New returns a secret of that text, which [Redact] replaces from now on.
 func New(text string) String {
 	if text == "" {
 		return String{}
 	}
+	remember(text)
 	return String{unique.Make(text)}
 }
 
