@@ -13,13 +13,15 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"dds-backup-delete/internal/ledger/dynamodbtest"
 )
 
 // Server is a running upstream.
 type Server struct {
 	http    *httptest.Server
 	latency atomic.Int64
-	table   table
+	tables  dynamodbtest.Tables
 	calls   [Services]atomic.Int64
 }
 
@@ -87,9 +89,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case target == "AWSEvents.PutEvents":
 		s.calls[EventBridge].Add(1)
 		status, answer = putEvents(body)
-	case strings.HasPrefix(target, "DynamoDB_20120810."):
+	case strings.HasPrefix(target, dynamodbtest.TargetPrefix):
 		s.calls[DynamoDB].Add(1)
-		status, answer = s.table.serve(strings.TrimPrefix(target, "DynamoDB_20120810."), body)
+		status, answer = s.tables.Answer(strings.TrimPrefix(target, dynamodbtest.TargetPrefix), body)
 	case strings.HasPrefix(r.URL.Path, "/v3/"):
 		s.calls[DDS].Add(1)
 		status, answer = dds(r)

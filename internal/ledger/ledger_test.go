@@ -20,6 +20,7 @@ import (
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/ledger"
+	"dds-backup-delete/internal/ledger/dynamodbtest"
 )
 
 // clock is a clock that only a test moves.
@@ -34,8 +35,7 @@ func newClock() *clock {
 func (c *clock) now() time.Time          { return time.Unix(0, c.ns.Load()) }
 func (c *clock) advance(d time.Duration) { c.ns.Add(int64(d)) }
 
-// both runs a test on each ledger: the one in memory always, and DynamoDB where DYNAMODB_ENDPOINT
-// names one (`make test-aws` starts Amazon's own DynamoDB Local).
+// both runs a test on each ledger: the one in memory and the one in DynamoDB.
 func both(t *testing.T, test func(t *testing.T, l deletion.Ledger, c *clock)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {
@@ -53,8 +53,8 @@ var tables atomic.Int64
 // newDynamoDB returns a ledger in a table of its own.
 func newDynamoDB(t *testing.T, c *clock) *ledger.DynamoDB {
 	t.Helper()
-	table := newDynamoDBTable(t)
-	return ledger.NewDynamoDB(newClient(os.Getenv("DYNAMODB_ENDPOINT")), table, c.now)
+	endpoint, table := newDynamoDBTable(t)
+	return ledger.NewDynamoDB(newClient(endpoint), table, c.now)
 }
 
 func newClient(endpoint string) *dynamodb.Client {
@@ -66,15 +66,17 @@ func newClient(endpoint string) *dynamodb.Client {
 	})
 }
 
-// newDynamoDBTable makes a table and returns its name.
-func newDynamoDBTable(t *testing.T) string {
+// newDynamoDBTable creates a table: in the DynamoDB that DYNAMODB_ENDPOINT names (`make test-aws`
+// starts Amazon's own DynamoDB Local), otherwise in a stand-in.
+func newDynamoDBTable(t *testing.T) (endpoint, table string) {
 	t.Helper()
-	endpoint := os.Getenv("DYNAMODB_ENDPOINT")
-	if endpoint == "" {
-		t.Skip("DYNAMODB_ENDPOINT is not set; make test-aws starts one")
+	if endpoint = os.Getenv("DYNAMODB_ENDPOINT"); endpoint == "" {
+		server := httptest.NewServer(new(dynamodbtest.Tables))
+		t.Cleanup(server.Close)
+		endpoint = server.URL
 	}
 	client := newClient(endpoint)
-	table := fmt.Sprintf("ledger-%d-%d", time.Now().UnixNano(), tables.Add(1))
+	table = fmt.Sprintf("ledger-%d-%d", time.Now().UnixNano(), tables.Add(1))
 	if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName:            aws.String(table),
 		BillingMode:          types.BillingModePayPerRequest,
@@ -83,7 +85,7 @@ func newDynamoDBTable(t *testing.T) string {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return table
+	return endpoint, table
 }
 
 const lease = time.Minute
@@ -382,8 +384,8 @@ func TestDynamoDBBoundsAnItem(t *testing.T) {
 // The SDK repeats a write whose answer was lost: it must end as if it had come.
 func TestDynamoDBLosesItsAnswers(t *testing.T) {
 	c := newClock()
-	table := newDynamoDBTable(t)
-	target, err := url.Parse(os.Getenv("DYNAMODB_ENDPOINT"))
+	endpoint, table := newDynamoDBTable(t)
+	target, err := url.Parse(endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package upstream
+package dynamodbtest
 
 import (
 	"bytes"
@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// parser reads the expressions of DynamoDB that idempotency stores use.
+// parser evaluates an expression while it reads it: the grammar of conditions, and that of updates
+// with SET and REMOVE.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 type parser struct {
 	in     *input
@@ -22,7 +23,7 @@ type parser struct {
 
 // tokens splits an expression into names, operators and signs.
 func tokens(expression string) []string {
-	for _, sign := range []string{"(", ")", ",", "=", "<", ">", "+"} {
+	for _, sign := range []string{"(", ")", ",", "=", "<", ">", "+", "-"} {
 		expression = strings.ReplaceAll(expression, sign, " "+sign+" ")
 	}
 	return strings.Fields(strings.NewReplacer("<  =", "<=", ">  =", ">=", "<  >", "<>").Replace(expression))
@@ -47,7 +48,7 @@ func (p *parser) next() string {
 
 func (p *parser) expect(token string) {
 	if got := p.next(); got != token {
-		p.fail(fmt.Errorf("%q, want %q", got, token))
+		p.fail(fmt.Errorf("%q, expected %q", got, token))
 	}
 }
 
@@ -58,12 +59,12 @@ func (p *parser) fail(err error) {
 	}
 }
 
-// holds tells whether a condition holds for an item, which may be nil.
+// holds reports whether a condition holds for an item, which may be nil.
 func (in *input) holds(expression string, of item) (bool, error) {
 	p := &parser{in: in, item: of, tokens: tokens(expression)}
 	ok := p.or()
 	if p.peek() != "" {
-		p.fail(fmt.Errorf("%q was not expected", p.peek()))
+		p.fail(fmt.Errorf("unexpected %q", p.peek()))
 	}
 	return ok, p.err
 }
@@ -122,19 +123,19 @@ func (p *parser) term() bool {
 	case ">=":
 		return alike && order >= 0
 	default:
-		p.fail(fmt.Errorf("operator %q", operator))
+		p.fail(fmt.Errorf("operator %q is not supported", operator))
 		return false
 	}
 }
 
-// operand reads a value, a path or a function; nil where there is nothing at the path.
+// operand reads a value, a path or a function; nil if the item has nothing at the path.
 func (p *parser) operand() value {
 	token := p.next()
 	switch {
 	case strings.HasPrefix(token, ":"):
 		v, ok := p.in.ExpressionAttributeValues[token]
 		if !ok {
-			p.fail(fmt.Errorf("the value %s is not given", token))
+			p.fail(fmt.Errorf("the value %s is missing", token))
 		}
 		return v
 	case token == "size":
@@ -144,7 +145,7 @@ func (p *parser) operand() value {
 		if v == nil {
 			return nil
 		}
-		return value{"N": json.RawMessage(strconv.Quote(strconv.Itoa(size(v))))}
+		return numberValue(float64(size(v)))
 	case token == "if_not_exists":
 		p.expect("(")
 		v := p.operand()
@@ -169,7 +170,7 @@ func (p *parser) path(token string) []string {
 		}
 		name, ok := p.in.ExpressionAttributeNames[part]
 		if !ok {
-			p.fail(fmt.Errorf("the name %s is not given", part))
+			p.fail(fmt.Errorf("the name %s is missing", part))
 		}
 		parts[i] = name
 	}
@@ -184,7 +185,31 @@ func lookup(in item, path []string) value {
 	return lookup(members(v), path[1:])
 }
 
-// members returns what a map holds.
+// sum reads what SET assigns: an operand, or two numbers with a plus or minus between them.
+func (p *parser) sum() value {
+	left := p.operand()
+	sign := p.peek()
+	if sign != "+" && sign != "-" {
+		return left
+	}
+	p.next()
+	right := p.operand()
+	if left["N"] == nil || right["N"] == nil {
+		p.fail(fmt.Errorf("an operand of %q is not a number", sign))
+		return nil
+	}
+	n := number(right["N"])
+	if sign == "-" {
+		n = -n
+	}
+	return numberValue(number(left["N"]) + n)
+}
+
+func numberValue(n float64) value {
+	return value{"N": json.RawMessage(strconv.Quote(strconv.FormatFloat(n, 'f', -1, 64)))}
+}
+
+// members returns the attributes of a map, and nil for a value of another type.
 func members(v value) item {
 	var m item
 	if err := json.Unmarshal(v["M"], &m); err != nil {
@@ -193,6 +218,7 @@ func members(v value) item {
 	return m
 }
 
+// size is the function of that name: the number of a map's members, or the length of a string in bytes.
 func size(v value) int {
 	if m, ok := v["M"]; ok {
 		var all map[string]json.RawMessage
@@ -200,10 +226,11 @@ func size(v value) int {
 		return len(all)
 	}
 	var s string
-	_ = json.Unmarshal(v["S"], &s) // of other types nobody asks here
+	_ = json.Unmarshal(v["S"], &s) // a value of another type has the length 0
 	return len(s)
 }
 
+// compare orders two values of one type; alike is false if their types differ.
 func compare(a, b value) (order int, alike bool) {
 	for _, kind := range []string{"N", "S", "BOOL"} {
 		x, y := a[kind], b[kind]
@@ -238,11 +265,11 @@ func (in *input) update(old item) (item, error) {
 			switch section {
 			case "SET":
 				p.expect("=")
-				p.fail(assign(changed, path, p.operand()))
+				p.fail(assign(changed, path, p.sum()))
 			case "REMOVE":
 				p.fail(assign(changed, path, nil))
 			default:
-				p.fail(fmt.Errorf("section %q", section))
+				p.fail(fmt.Errorf("section %q is not supported", section))
 			}
 			if p.peek() != "," {
 				break
@@ -275,4 +302,21 @@ func assign(in item, path []string, v value) error {
 	}
 	in[path[0]] = v
 	return nil
+}
+
+// sizeOfItem is about what DynamoDB counts: the bytes of all names and values.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+func sizeOfItem(of item) int {
+	total := 0
+	for name, v := range of {
+		total += len(name)
+		if inner := members(v); inner != nil {
+			total += sizeOfItem(inner)
+			continue
+		}
+		for _, text := range v {
+			total += len(text)
+		}
+	}
+	return total
 }

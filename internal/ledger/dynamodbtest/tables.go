@@ -1,0 +1,194 @@
+// Package dynamodbtest is a stand-in for Amazon DynamoDB, for tests and benchmarks: it keeps items
+// in memory and evaluates condition and update expressions, so that a ledger meets the same
+// conflicts as in a real table. It checks no signatures, and it knows only the operations on single
+// items that a ledger makes.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
+package dynamodbtest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// TargetPrefix starts the X-Amz-Target header of every DynamoDB call; the operation follows.
+const TargetPrefix = "DynamoDB_20120810."
+
+// maxItem is the largest item, in bytes, that a table accepts: DynamoDB's own limit.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+const maxItem = 400 << 10
+
+// Tables holds the items of all tables. A table exists from its first use; its key is "id" or
+// "backup" unless CreateTable named another. The zero value is ready for use, by many goroutines.
+type Tables struct {
+	mu    sync.Mutex
+	keys  map[string]string // name of the key attribute by table, of those that were created
+	items map[string]item   // by table and key
+}
+
+// value is an attribute value as it travels: {"S": "…"}, {"N": "…"}, {"M": {…}}.
+type value map[string]json.RawMessage
+
+// item is the attributes of an item.
+type item map[string]value
+
+// input is the parameters of all operations.
+type input struct {
+	TableName                           string
+	KeySchema                           []struct{ AttributeName string }
+	Key                                 item
+	Item                                item
+	UpdateExpression                    string
+	ConditionExpression                 string
+	ExpressionAttributeNames            map[string]string
+	ExpressionAttributeValues           item
+	ReturnValues                        string
+	ReturnValuesOnConditionCheckFailure string
+}
+
+// The error types that DynamoDB answers with.
+const (
+	errorSerialization = "SerializationException"
+	errorValidation    = "ValidationException"
+	errorCondition     = "ConditionalCheckFailedException"
+)
+
+var errCondition = errors.New("the conditional request failed")
+
+// ServeHTTP answers one call of DynamoDB's JSON protocol.
+func (t *Tables) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client is gone
+	}
+	status, answer := t.Answer(strings.TrimPrefix(r.Header.Get("X-Amz-Target"), TargetPrefix), body)
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.WriteHeader(status)
+	_, _ = w.Write(answer) // the client may be gone
+}
+
+// Answer returns the HTTP status and the body of the answer to one call.
+func (t *Tables) Answer(operation string, body []byte) (status int, answer []byte) {
+	var in input
+	if err := json.Unmarshal(body, &in); err != nil {
+		return refuse(errorSerialization, err, nil)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.items == nil {
+		t.keys, t.items = make(map[string]string), make(map[string]item)
+	}
+	if operation == "CreateTable" {
+		return t.create(&in)
+	}
+	place, err := t.place(&in)
+	if err != nil {
+		return refuse(errorValidation, err, nil)
+	}
+	old := t.items[place]
+	changed, err := in.apply(operation, old)
+	switch {
+	case errors.Is(err, errCondition):
+		if in.ReturnValuesOnConditionCheckFailure != "ALL_OLD" {
+			old = nil
+		}
+		return refuse(errorCondition, err, old)
+	case err != nil:
+		return refuse(errorValidation, err, nil)
+	}
+	out := make(map[string]item)
+	switch {
+	case operation == "GetItem":
+		if old != nil {
+			out["Item"] = old
+		}
+	case changed == nil:
+		delete(t.items, place)
+	default:
+		t.items[place] = changed
+		if in.ReturnValues == "ALL_NEW" {
+			out["Attributes"] = changed
+		}
+	}
+	return http.StatusOK, encode(out)
+}
+
+// create remembers the key of a table.
+func (t *Tables) create(in *input) (status int, answer []byte) {
+	if len(in.KeySchema) != 1 {
+		return refuse(errorValidation, fmt.Errorf("%d key attributes, expected one: sort keys are not supported", len(in.KeySchema)), nil)
+	}
+	t.keys[in.TableName] = in.KeySchema[0].AttributeName
+	return http.StatusOK, encode(map[string]any{"TableDescription": map[string]string{"TableName": in.TableName, "TableStatus": "ACTIVE"}})
+}
+
+// place returns where the items map holds the item of a call. PutItem sends its key in the item.
+func (t *Tables) place(in *input) (string, error) {
+	if in.Key == nil {
+		in.Key = make(item)
+		names := []string{"id", "backup"}
+		if name, created := t.keys[in.TableName]; created {
+			names = []string{name}
+		}
+		for _, name := range names {
+			if v, ok := in.Item[name]; ok {
+				in.Key[name] = v
+			}
+		}
+	}
+	if len(in.Key) != 1 {
+		return "", fmt.Errorf("%d key attributes, expected one", len(in.Key))
+	}
+	return in.TableName + " " + string(encode(in.Key)), nil
+}
+
+// apply returns the item after an operation; nil for an operation that leaves none.
+func (in *input) apply(operation string, old item) (item, error) {
+	if in.ConditionExpression != "" {
+		ok, err := in.holds(in.ConditionExpression, old)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, errCondition
+		}
+	}
+	var changed item
+	var err error
+	switch operation {
+	case "GetItem", "DeleteItem":
+	case "PutItem":
+		changed = in.Item
+	case "UpdateItem":
+		changed, err = in.update(old)
+	default:
+		err = fmt.Errorf("operation %q is not supported", operation)
+	}
+	if size := sizeOfItem(changed); err == nil && size > maxItem {
+		err = fmt.Errorf("the item has %d bytes, the maximum is %d", size, maxItem)
+	}
+	return changed, err
+}
+
+// refuse returns an error answer. DynamoDB adds the item to a failed condition where the call asks for it.
+func refuse(kind string, err error, old item) (status int, answer []byte) {
+	return http.StatusBadRequest, encode(struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+		Item    item   `json:",omitempty"`
+	}{"com.amazonaws.dynamodb.v20120810#" + kind, err.Error(), old})
+}
+
+// encode returns the JSON of an answer: strings, and what was JSON before.
+func encode(answer any) []byte {
+	text, err := json.Marshal(answer)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
