@@ -1,10 +1,13 @@
 package main_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -253,6 +256,22 @@ func TestStartFaultsThatHang(t *testing.T) {
 				t.Errorf("%d of 100 messages given back after %v", n, result.Duration)
 			}
 		})
+	}
+}
+
+// Started by hand, the program says what it is, before it finds fault with the environment.
+func TestOutsideLambda(t *testing.T) {
+	for _, args := range [][]string{nil, {"-h"}} {
+		cmd := exec.CommandContext(t.Context(), binary, args...) //nolint:gosec // it is the one under test
+		cmd.Env = []string{"HUAWEICLOUD_SDK_AK=x"}
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		err := cmd.Run()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || stdout.Len() != 0 || strings.Count(stderr.String(), "\n") != 1 ||
+			!strings.Contains(stderr.String(), "AWS Lambda function") || !strings.Contains(stderr.String(), "go run ./cmd/local") {
+			t.Errorf("error %v, output %s%s", err, stdout.String(), stderr.String())
+		}
 	}
 }
 

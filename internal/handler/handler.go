@@ -49,6 +49,9 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
 			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; want dynamodb://<table>")
 	}
+	for _, warning := range c.Warnings {
+		log.WarnContext(ctx, "configuration warning", "warning", warning)
+	}
 	var recorder *metrics.Recorder
 	if c.Metrics == config.EMF {
 		recorder = metrics.New(out, c.FunctionName)
