@@ -148,6 +148,13 @@ func TestStartFaults(t *testing.T) {
 			withoutProject, goodProject, says(429, `{"error":{"code":429,"message":"The throttling threshold has been reached","title":"Too Many Requests"}}`),
 			"HUAWEICLOUD_SDK_PROJECT_ID", "DDS.Throttled", 429, 60, false,
 		},
+		"IAM throttles for an hour": {
+			withoutProject, goodProject, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", "3600")
+				w.WriteHeader(http.StatusTooManyRequests)
+			},
+			"HUAWEICLOUD_SDK_PROJECT_ID", "DDS.Throttled", 429, 3600, true,
+		},
 		"IAM denies": {
 			withoutProject, goodProject, says(403, `{"error":{"code":403,"message":"You are not authorized","title":"Forbidden"}}`),
 			"HUAWEICLOUD_SDK_PROJECT_ID", "DDS.Forbidden", 403, 3600, true,
@@ -221,6 +228,9 @@ func TestStartFaults(t *testing.T) {
 			if failures != 1 {
 				t.Errorf("%d lines at start name %s", failures, tc.variable)
 			}
+			if !strings.Contains(log, `"DDSErrors"`) { // for the alarms
+				t.Error("the failures are not counted")
+			}
 			if strings.Contains(log, "CANARY") {
 				t.Error("the log has the secret")
 			}
@@ -262,7 +272,7 @@ func TestStartFaultsThatHang(t *testing.T) {
 // Started by hand, the program says what it is, before it finds fault with the environment.
 func TestOutsideLambda(t *testing.T) {
 	for _, args := range [][]string{nil, {"-h"}} {
-		cmd := exec.CommandContext(t.Context(), binary, args...) //nolint:gosec // it is the one under test
+		cmd := exec.CommandContext(t.Context(), binary, args...)
 		cmd.Env = []string{"HUAWEICLOUD_SDK_AK=x"}
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -52,6 +52,7 @@ type Client struct {
 	dryRun        bool
 	sender        *sender
 	handle        handler
+	handleIAM     handler // handle without the pace, which is about DDS
 }
 
 // handler is one link of the chain that a call passes.
@@ -102,10 +103,12 @@ func New(o Options) (*Client, error) {
 	}
 	lock := newKeyLock(o.Credentials, o.Renew, o.Now)
 	c.handle = lock.locking(c.handle)
+	budget := rate.NewLimiter(1, 2*o.Connections)
+	c.handleIAM = retrying(c.handle, o.RetryPolicy, budget)
 	c.handle = newPace(o.Rate, o.Now).pacing(c.handle) // around the lock: who waits here has not passed it
-	c.handle = retrying(c.handle, o.RetryPolicy, rate.NewLimiter(1, 2*o.Connections))
+	c.handle = retrying(c.handle, o.RetryPolicy, budget)
 	if o.Renew != nil {
-		c.handle = lock.supplying(c.handle)
+		c.handle, c.handleIAM = lock.supplying(c.handle), lock.supplying(c.handleIAM)
 	}
 	return c, nil
 }

@@ -69,7 +69,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
 	}
 	if c.ProjectID == "" {
-		h.project = newProject(c, h.client, h.credentials, log)
+		h.project = newProject(c, h.client, h.credentials, log, recorder)
 		h.service.FindProject = h.project.get
 		if h.credentials == nil || h.credentials.lastFailure() == nil {
 			_, _ = h.project.get(ctx) // a failure is in the log, and asked again when it is needed
@@ -98,7 +98,7 @@ func (h *Handler) newClient(ctx context.Context, c *config.Config, clients *clie
 		o.Observe = h.metrics.Call
 	}
 	if c.SecretARN != "" {
-		h.credentials = newCredentials(c, clients, h.log)
+		h.credentials = newCredentials(c, clients, h.log, h.metrics)
 		o.Renew = h.credentials.get
 		o.Credentials, _ = h.credentials.get(ctx) // a failure is in the log, and asked again when they are needed
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/metrics"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -20,6 +21,7 @@ const lookupTime = 5 * time.Second
 type lookup[T any] struct {
 	variable string // the environment variable that makes the look-up necessary
 	log      *slog.Logger
+	metrics  *metrics.Recorder
 	find     func(context.Context) (T, error) // its errors are [*dds.Error] values
 	turn     chan struct{}                    // holds the one call of find
 
@@ -27,8 +29,8 @@ type lookup[T any] struct {
 	failure error // of the last call, until the next invocation
 }
 
-func newLookup[T any](variable string, log *slog.Logger, find func(context.Context) (T, error)) *lookup[T] {
-	return &lookup[T]{variable: variable, log: log, find: find, turn: make(chan struct{}, 1)}
+func newLookup[T any](variable string, log *slog.Logger, m *metrics.Recorder, find func(context.Context) (T, error)) *lookup[T] {
+	return &lookup[T]{variable: variable, log: log, metrics: m, find: find, turn: make(chan struct{}, 1)}
 }
 
 // get returns what find finds. It takes no more than half of the time that ctx leaves.
@@ -73,8 +75,9 @@ func (l *lookup[T]) retry() {
 	l.failure = nil
 }
 
-// logFailure writes the whole cause of a failed look-up, which callers do not get to see.
-func (l *lookup[T]) logFailure(ctx context.Context, class dds.Class, cause error) {
+// report counts a failed look-up and logs its whole cause, which callers do not get to see.
+func (l *lookup[T]) report(ctx context.Context, class dds.Class, cause error) {
+	l.metrics.LookupFailed(class)
 	l.log.ErrorContext(ctx, "look-up failed, so requests are given back", "variable", l.variable, "class", string(class),
 		"error", secret.Redact(cause.Error()))
 }

@@ -8,14 +8,15 @@ import (
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/metrics"
 )
 
 // newProject returns the look-up of the region's project at IAM, which is asked until it names
 // one. Calls to IAM need credentials; a failure of their look-up has its own line in the log.
-func newProject(c *config.Config, client *dds.Client, credentials *lookup[dds.Credentials], log *slog.Logger) *lookup[string] {
+func newProject(c *config.Config, client *dds.Client, credentials *lookup[dds.Credentials], log *slog.Logger, m *metrics.Recorder) *lookup[string] {
 	var l *lookup[string]
 	id := ""
-	l = newLookup("HUAWEICLOUD_SDK_PROJECT_ID", log, func(ctx context.Context) (string, error) {
+	l = newLookup("HUAWEICLOUD_SDK_PROJECT_ID", log, m, func(ctx context.Context) (string, error) {
 		if id != "" {
 			return id, nil
 		}
@@ -23,7 +24,7 @@ func newProject(c *config.Config, client *dds.Client, credentials *lookup[dds.Cr
 		if err != nil {
 			e := projectError(err)
 			if credentials == nil || credentials.lastFailure() == nil {
-				l.logFailure(ctx, e.Class, e)
+				l.report(ctx, e.Class, e)
 			}
 			return "", e
 		}

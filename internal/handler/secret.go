@@ -15,6 +15,7 @@ import (
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/metrics"
 )
 
 // secretTry is how long one call to Secrets Manager may take. A connection that hangs must leave
@@ -22,7 +23,7 @@ import (
 const secretTry = 2 * time.Second
 
 // newCredentials returns the look-up of the credentials in the secret that HUAWEICLOUD_SECRET_ARN names.
-func newCredentials(c *config.Config, clients *clients, log *slog.Logger) *lookup[dds.Credentials] {
+func newCredentials(c *config.Config, clients *clients, log *slog.Logger, m *metrics.Recorder) *lookup[dds.Credentials] {
 	client := secretsmanager.New(secretsmanager.Options{
 		Region:       c.SecretRegion(),
 		Credentials:  clients.keys,
@@ -31,16 +32,16 @@ func newCredentials(c *config.Config, clients *clients, log *slog.Logger) *looku
 		HTTPClient:   clients.http(secretTry),
 	})
 	var l *lookup[dds.Credentials]
-	l = newLookup("HUAWEICLOUD_SECRET_ARN", log, func(ctx context.Context) (dds.Credentials, error) {
+	l = newLookup("HUAWEICLOUD_SECRET_ARN", log, m, func(ctx context.Context) (dds.Credentials, error) {
 		out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(c.SecretARN)})
 		if err != nil {
 			e := secretError(err)
-			l.logFailure(ctx, e.Class, err)
+			l.report(ctx, e.Class, err)
 			return dds.Credentials{}, e
 		}
 		credentials, err := config.ParseSecret(aws.ToString(out.SecretString))
 		if err != nil { // the content can be put right without a deployment
-			l.logFailure(ctx, dds.Forbidden, err)
+			l.report(ctx, dds.Forbidden, err)
 			return dds.Credentials{}, &dds.Error{Class: dds.Forbidden, Message: err.Error()}
 		}
 		return credentials, nil
