@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -14,10 +15,17 @@ import (
 	"dds-backup-delete/internal/host"
 )
 
-// startTime bounds what is asked of others at start; Lambda gives up after ten seconds.
+// startTime bounds all look-ups at start; Lambda gives up after ten seconds.
 const startTime = 8 * time.Second
 
+// elsewhere is what a person reads who starts the program by hand.
+const elsewhere = "This is the AWS Lambda function of dds-backup-delete, which only Lambda can start; to try it on this machine, run: go run ./cmd/local"
+
 func main() {
+	if !config.InLambda() {
+		fmt.Fprintln(os.Stderr, elsewhere)
+		os.Exit(2)
+	}
 	log := lambdacontext.NewLogger()
 	if err := run(context.Background(), log); err != nil {
 		log.Error("cannot start", "error", err.Error())

@@ -159,6 +159,8 @@ func observe(t *testing.T) *logged {
 		{"OUTCOME_SINK=arn:aws:sqs:eu-central-1:123456789012:requests"}, // where the payload comes from
 		{"LEDGER=dynamodb://ledger", "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1"},
 		{"LEDGER=dynamodb://ledger", "AWS_ENDPOINT_URL_DYNAMODB=" + startForgetful(t)},
+		{"HUAWEICLOUD_SDK_PROJECT_ID=", "HUAWEICLOUD_SDK_IAM_ENDPOINT=http://127.0.0.1:1"},
+		{"ALLOWED_REGIONS=cn-north-44", "HW_CLOUD=myhuaweicloud.com"}, // of which nothing is asked
 	} {
 		w = start(t, nil, env...)
 		w.brief(t, payload)

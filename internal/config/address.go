@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// region and domain are parts of a host name, so they are held to their form. There is no
-// list of regions: new ones, and clouds of other brands, must work.
+// region and domain are parts of a host name, so they are held to their form. A region that is in
+// no list is allowed, since new ones, and clouds of other brands, must work.
 var (
 	region = form{expression(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`), 1, 63}
 	domain = form{expression(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`), 1, 202}
@@ -21,28 +21,33 @@ var (
 func (c *Config) checkAddress() []error {
 	faults := c.checkRegion()
 	if c.Cloud != "" && !domain.matches(c.Cloud) {
-		faults = append(faults, fmt.Errorf("HW_CLOUD: %s; want the domain of a cloud, as myhuaweicloud.com", shape(c.Cloud)))
+		faults = append(faults, fmt.Errorf("HW_CLOUD: %s is not the domain of a cloud; expected a domain without https://, for example myhuaweicloud.com", quote(c.Cloud)))
 	}
 	if len(faults) == 0 {
 		faults = c.checkEndpoints()
 	}
 	if len(faults) == 0 {
 		faults = c.checkIAM()
+		c.checkPublished()
 	}
 	return faults
 }
 
 // checkRegion finds the default region.
 func (c *Config) checkRegion() []error {
-	from := firstSet(variable{"DDS_REGION", c.DDSRegion}, variable{"HW_REGION_NAME", c.HWRegion}, variable{"OS_REGION_NAME", c.OSRegion})
+	from := c.regionVariable()
 	c.Region = from.value
 	switch {
 	case c.Region == "" && c.Endpoint == "":
-		return []error{errors.New("DDS_REGION: not set, nor is DDS_ENDPOINT; want a region, as cn-north-4, or an address")}
+		return []error{errors.New("DDS_REGION: not set, nor is DDS_ENDPOINT; expected a region, for example cn-north-4")}
 	case c.Region != "" && !region.matches(c.Region):
-		return []error{fmt.Errorf("%s: %s; want a region, as cn-north-4", from.name, shape(c.Region))}
+		return []error{fmt.Errorf("%s: %s is not a region; expected for example cn-north-4", from.name, quote(c.Region))}
 	}
 	return nil
+}
+
+func (c *Config) regionVariable() variable {
+	return firstSet(variable{"DDS_REGION", c.DDSRegion}, variable{"HW_REGION_NAME", c.HWRegion}, variable{"OS_REGION_NAME", c.OSRegion})
 }
 
 // checkEndpoints finds the address of DDS in the default region and in the allowed ones. Keys
@@ -50,8 +55,8 @@ func (c *Config) checkRegion() []error {
 func (c *Config) checkEndpoints() []error {
 	told := c.Cloud != "" || c.Endpoint == "" // which cloud it is
 	if c.Endpoint != "" {
-		if err := checkEndpoint(c.Endpoint); err != nil {
-			return []error{fmt.Errorf("DDS_ENDPOINT: %w", err)}
+		if err := checkEndpoint("DDS_ENDPOINT", c.Endpoint, "https://dds.cn-north-4.myhuaweicloud.com"); err != nil {
+			return []error{err}
 		}
 		inRegion, ofCloud := regionOf(c.Endpoint)
 		c.Region = cmp.Or(c.Region, inRegion)
@@ -60,14 +65,15 @@ func (c *Config) checkEndpoints() []error {
 		}
 	}
 	if !told && (len(c.Regions) > 0 || (c.Region != "" && c.needsIAM())) {
-		return []error{errors.New("HW_CLOUD: not set, and DDS_ENDPOINT does not tell the cloud; want its domain, as myhuaweicloud.com")}
+		return []error{errors.New("HW_CLOUD: not set, and DDS_ENDPOINT does not name the cloud; expected its domain, for example myhuaweicloud.com")}
 	}
 	var faults []error
 	c.Endpoints = make(map[string]string, 1+len(c.Regions))
 	for _, r := range append([]string{c.Region}, c.Regions...) {
 		if r != c.Region && !region.matches(r) {
-			return append(faults, errors.New("ALLOWED_REGIONS: an element is no region; "+
-				"want regions with commas between them, as cn-north-4,eu-west-101"))
+			faults = append(faults, fmt.Errorf("ALLOWED_REGIONS: %s is not a region; "+
+				"expected regions with commas between them, for example cn-north-4,eu-west-101", quote(r)))
+			continue
 		}
 		endpoint, err := c.endpointOf(r)
 		if err != nil {
@@ -87,8 +93,8 @@ func (c *Config) endpointOf(r string) (string, error) {
 	name := "HUAWEICLOUD_SDK_REGION_DDS_" + strings.ToUpper(strings.ReplaceAll(r, "-", "_"))
 	first, _, _ := strings.Cut(os.Getenv(name), ",")
 	if first = strings.TrimSpace(first); first != "" {
-		if err := checkEndpoint(first); err != nil {
-			return "", fmt.Errorf("%s: %w", name, err)
+		if err := checkEndpoint(name, first, "https://dds.cn-north-4.myhuaweicloud.com"); err != nil {
+			return "", err
 		}
 		return first, nil
 	}
@@ -113,26 +119,34 @@ func (c *Config) checkIAM() []error {
 	}
 	// The variables of terraform and OpenStack end in the version.
 	c.IAMEndpoint = strings.TrimSuffix(strings.TrimSuffix(from.value, "/"), "/v3")
-	if err := checkEndpoint(c.IAMEndpoint); err != nil {
-		return []error{fmt.Errorf("%s: %w", from.name, err)}
+	if err := checkEndpoint(from.name, c.IAMEndpoint, "https://iam.cn-north-4.myhuaweicloud.com"); err != nil {
+		return []error{err}
 	}
 	return nil
 }
 
-// checkEndpoint holds an address to its form. Plain HTTP is for a DDS on this machine only:
-// a security token would cross the network for all to read.
-func checkEndpoint(s string) error {
-	u, err := url.Parse(s)
+// addressFault says why an address cannot be one of DDS or IAM; empty where it can. Plain HTTP is
+// for this machine only: a security token would cross the network for all to read.
+func addressFault(value string) string {
+	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("%s; want an address without a path, as https://dds.cn-north-4.myhuaweicloud.com", shape(s))
+		return "is not an address without user, path and query"
 	case u.Scheme == "https":
-		return nil
+		return ""
 	case u.Scheme == "http" && isLoopback(u.Hostname()):
-		return nil
+		return ""
 	default:
-		return errors.New("want https:// (http:// is for 127.0.0.1 only)")
+		return "is not encrypted (http:// is for 127.0.0.1 only)"
 	}
+}
+
+// checkEndpoint checks the address of DDS or IAM that a variable sets.
+func checkEndpoint(name, value, example string) error {
+	if fault := addressFault(value); fault != "" {
+		return fmt.Errorf("%s: %s %s; expected an https:// address, for example %s", name, quote(value), fault, example)
+	}
+	return nil
 }
 
 func isLoopback(host string) bool {

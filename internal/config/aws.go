@@ -14,7 +14,7 @@ func (c *Config) HasAWSKeys() bool { return c.AWSAccessKeyID != "" && !c.AWSSecr
 // come from a profile or from single sign-on, which the environment does not show.
 func (c *Config) checkAWSKeys(needed string) []error {
 	if c.LambdaRuntimeAPI != "" && !c.HasAWSKeys() {
-		return []error{fmt.Errorf("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; %s needs them", needed)}
+		return []error{fmt.Errorf("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; %s needs them, expected the keys that Lambda sets", needed)}
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ type Config struct {
 	Endpoints map[string]string `ignored:"true"`
 	// IAMEndpoint is the address of IAM.
 	IAMEndpoint string `ignored:"true"`
+	// Warnings are about values that are most likely wrong, but may be right.
+	Warnings []string `ignored:"true"`
 
 	AccessKey       secret.String `envconfig:"HUAWEICLOUD_SDK_AK"`
 	SecretKey       secret.String `envconfig:"HUAWEICLOUD_SDK_SK"`
@@ -96,10 +98,12 @@ type Config struct {
 }
 
 // Load reads the environment and checks it. The error names every variable at fault, and
-// repeats no value.
+// repeats no secret.
 func Load() (*Config, error) {
 	var c Config
 	faults := c.read()
+	secret.New(c.AWSAccessKeyID) // it is no secret, but what AWS answers may repeat it
+	faults = append(faults, c.checkSecrets()...)
 	faults = append(faults, c.checkCredentials()...)
 	faults = append(faults, c.checkAddress()...)
 	faults = append(faults, c.checkProjects()...)
@@ -113,6 +117,9 @@ func Load() (*Config, error) {
 	}
 	return &c, nil
 }
+
+// InLambda reports whether AWS Lambda started the process.
+func InLambda() bool { return os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" }
 
 // read fills c. A variable set to nothing counts as not set: a template cannot leave one out.
 func (c *Config) read() []error {
@@ -131,7 +138,8 @@ func (c *Config) read() []error {
 
 // readEach fills c one variable at a time, since envconfig stops at its first error.
 func (c *Config) readEach(fields reflect.Type) []error {
-	var faults []error
+	var unread []variable
+	var kinds []reflect.Kind
 	values := reflect.ValueOf(c).Elem()
 	for i := range fields.NumField() {
 		name := fields.Field(i).Tag.Get("envconfig")
@@ -140,24 +148,29 @@ func (c *Config) readEach(fields reflect.Type) []error {
 		}
 		one := reflect.New(reflect.StructOf([]reflect.StructField{fields.Field(i)}))
 		if err := envconfig.Process("", one.Interface()); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %d characters that are no %s",
-				name, len(os.Getenv(name)), wanted(fields.Field(i).Type.Kind())))
+			unread = append(unread, variable{name, os.Getenv(name)})
+			kinds = append(kinds, fields.Field(i).Type.Kind())
 			_ = os.Unsetenv(name)
 			_ = envconfig.Process("", one.Interface()) // the default, so that this is its only fault
 		}
 		values.Field(i).Set(one.Elem().Field(0))
 	}
+	faults := make([]error, len(unread)) // now that all secrets are known
+	for i, v := range unread {
+		faults[i] = fmt.Errorf("%s: %s is not %s", v.name, quote(v.value), wanted(kinds[i]))
+	}
 	return faults
 }
 
+// wanted says what a value of this kind should be.
 func wanted(kind reflect.Kind) string {
 	switch kind {
 	case reflect.Bool:
-		return "true or false"
+		return "a boolean; expected true or false"
 	case reflect.Float64:
-		return "number"
+		return "a number; expected for example 0.66"
 	default:
-		return "whole number"
+		return "a whole number; expected for example 32"
 	}
 }
 
@@ -189,14 +202,16 @@ func (c *Config) checkProjects() []error {
 	c.ProjectID = from.value
 	switch {
 	case c.ProjectID == "" && c.Region == "":
-		faults = append(faults, errors.New("HUAWEICLOUD_SDK_PROJECT_ID: not set, and without DDS_REGION it cannot be looked up; want a project id"))
+		faults = append(faults, errors.New("HUAWEICLOUD_SDK_PROJECT_ID: not set, and without DDS_REGION it cannot be looked up; "+
+			"expected a project id, for example 0549b4a43100d4f32f51c01c2fe4acdb"))
 	case c.ProjectID != "" && !id.matches(c.ProjectID):
-		faults = append(faults, fmt.Errorf("%s: %s; want a project id, as 32 hexadecimal digits", from.name, shape(c.ProjectID)))
+		faults = append(faults, fmt.Errorf("%s: %s is not a project id; expected 32 hexadecimal digits, for example 0549b4a43100d4f32f51c01c2fe4acdb",
+			from.name, quote(c.ProjectID)))
 	}
 	for _, project := range c.Projects {
 		if !id.matches(project) {
-			faults = append(faults, errors.New("ALLOWED_PROJECTS: an element is no project id; want ids with commas between them"))
-			break
+			faults = append(faults, fmt.Errorf("ALLOWED_PROJECTS: %s is not a project id; "+
+				"expected ids with commas between them, for example 0549b4a43100d4f32f51c01c2fe4acdb", quote(project)))
 		}
 	}
 	return faults
@@ -205,10 +220,10 @@ func (c *Config) checkProjects() []error {
 func (c *Config) checkLimits() []error {
 	var faults []error
 	if c.Concurrency < 1 || c.Concurrency > 1000 {
-		faults = append(faults, fmt.Errorf("DDS_CONCURRENCY: %d; want 1 to 1000", c.Concurrency))
+		faults = append(faults, fmt.Errorf("DDS_CONCURRENCY: \"%d\" is not a number of deletions at once; expected 1 to 1000, for example 32", c.Concurrency))
 	}
 	if !(c.Rate >= 0 && c.Rate <= 10_000) {
-		faults = append(faults, fmt.Errorf("DDS_RATE: %v; want calls per second, 0 to 10000", c.Rate))
+		faults = append(faults, fmt.Errorf("DDS_RATE: \"%v\" is not a number of calls per second; expected 0 to 10000, for example 0.66", c.Rate))
 	}
 	return faults
 }
@@ -222,10 +237,10 @@ func (c *Config) checkMetrics() []error {
 	case c.Metrics == "" && c.LambdaRuntimeAPI != "" && c.FunctionName != "":
 		c.Metrics = EMF
 	case c.Metrics != "" && c.Metrics != EMF && c.Metrics != "none":
-		return []error{fmt.Errorf("METRICS: %s; want emf or none", shape(c.Metrics))}
+		return []error{fmt.Errorf("METRICS: %s is not a kind of metrics; expected emf or none", quote(c.Metrics))}
 	}
 	if c.Metrics == EMF && c.FunctionName == "" {
-		return []error{errors.New("AWS_LAMBDA_FUNCTION_NAME: not set; METRICS=emf needs it as a dimension")}
+		return []error{errors.New("AWS_LAMBDA_FUNCTION_NAME: not set; METRICS=emf needs it as a dimension, expected the name of the function")}
 	}
 	return nil
 }
@@ -236,11 +251,11 @@ var eventType = form{expression(`^[!-~]([ -~]*[!-~])?$`), 1, 128}
 func (c *Config) checkRequestType() []error {
 	switch {
 	case !eventType.matches(c.RequestType):
-		return []error{fmt.Errorf("REQUEST_TYPE: %s; want an event type of 1 to 128 printable characters, as dds.backup.deletion.requested.v1",
-			shape(c.RequestType))}
+		return []error{fmt.Errorf("REQUEST_TYPE: %s is not an event type; expected 1 to 128 printable characters, for example %s",
+			quote(c.RequestType), event.RequestType)}
 	case strings.HasPrefix(c.RequestType, deletion.TypePrefix) && c.RequestType != event.RequestType:
-		return []error{fmt.Errorf("REQUEST_TYPE: below %s only %s is the type of a request; want that, or one of your own",
-			deletion.TypePrefix, event.RequestType)}
+		return []error{fmt.Errorf("REQUEST_TYPE: %s is not a type for requests, since types of outcomes begin with %s; expected another prefix, for example %s",
+			quote(c.RequestType), deletion.TypePrefix, event.RequestType)}
 	}
 	return nil
 }
@@ -265,9 +280,9 @@ func (c *Config) checkLedger() []error {
 	case c.Ledger == MemoryLedger:
 		return nil
 	case c.LedgerTable() == "":
-		return []error{fmt.Errorf("LEDGER: %s; want memory, or dynamodb://<table>", shape(c.Ledger))}
+		return []error{fmt.Errorf("LEDGER: %s is not a ledger; expected memory or dynamodb://<table>, for example dynamodb://dds-backup-delete", quote(c.Ledger))}
 	case c.AWSRegion == "":
-		return []error{errors.New("AWS_REGION: not set; a DynamoDB table as LEDGER needs it")}
+		return []error{errors.New("AWS_REGION: not set, and a DynamoDB table as LEDGER needs it; expected a region of AWS, for example eu-central-1")}
 	default:
 		return c.checkAWSKeys("LEDGER")
 	}
@@ -295,12 +310,4 @@ func group(expression *regexp.Regexp, s string) string {
 		return parts[1]
 	}
 	return ""
-}
-
-// shape describes a value without repeating it.
-func shape(s string) string {
-	if s == "" {
-		return "not set"
-	}
-	return fmt.Sprintf("%d characters of another form", len(s))
 }

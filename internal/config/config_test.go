@@ -105,9 +105,9 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 	setenv(t, map[string]string{
 		"HUAWEICLOUD_SDK_SK": "SKEXAMPLE-do-not-print",
-		"DDS_CONCURRENCY":    "many-do-not-print",
-		"ALLOW_STDOUT":       "perhaps-do-not-print",
-		"OUTCOME_SINK":       "arn:aws:s3:::do-not-print",
+		"DDS_CONCURRENCY":    "many",
+		"ALLOW_STDOUT":       "perhaps",
+		"OUTCOME_SINK":       "arn:aws:s3:::outcomes",
 	})
 	_, err := config.Load()
 	if err == nil {
@@ -118,8 +118,13 @@ func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 			t.Errorf("%s is not named once in:\n%v", name, err)
 		}
 	}
+	for _, value := range []string{`"many"`, `"perhaps"`, `"arn:aws:s3:::outcomes"`} {
+		if !strings.Contains(err.Error(), value) {
+			t.Errorf("%s is not quoted in:\n%v", value, err)
+		}
+	}
 	if strings.Contains(err.Error(), "do-not-print") {
-		t.Errorf("a value is repeated in:\n%v", err)
+		t.Errorf("a secret is repeated in:\n%v", err)
 	}
 }
 
@@ -159,7 +164,7 @@ func TestFaults(t *testing.T) {
 		"DDS_ENDPOINT: ":                        {"DDS_ENDPOINT": "https://dds.example.com/v3"},
 		"DDS_CONCURRENCY":                       {"DDS_CONCURRENCY": "0"},
 		"DDS_CONCURRENCY:":                      {"DDS_CONCURRENCY": "1001"},
-		"OUTCOME_SINK: stdout":                  {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
+		`OUTCOME_SINK: "stdout"`:                {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
 		"OUTCOME_SINK":                          {"OUTCOME_SINK": "arn:aws:events:eu-central-1:123456789012:rule/outcomes"},
 		"AWS_ACCESS_KEY_ID":                     {"OUTCOME_SINK": bus, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
 		"OUTCOME_SOURCE":                        {"OUTCOME_SOURCE": "aws.dds"},
@@ -169,7 +174,7 @@ func TestFaults(t *testing.T) {
 		"OUTCOME_HTTP_SECRET":                   {"OUTCOME_HTTP_SECRET": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="},
 		"OUTCOME_HTTP_SECRET:":                  {"OUTCOME_HTTP_SECRET": "whsec_c2hvcnQ="},
 		"REQUEST_SOURCES":                       {"REQUEST_SOURCES": "requests"},
-		"OUTCOME_SINK: it is one":               {"OUTCOME_SINK": queue, "REQUEST_SOURCES": bus + "," + queue},
+		`OUTCOME_SINK: "arn:aws:sqs`:            {"OUTCOME_SINK": queue, "REQUEST_SOURCES": bus + "," + queue},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, valid(env))
@@ -334,9 +339,11 @@ func TestParseSecret(t *testing.T) {
 	for text, says := range map[string]string{
 		`{"HW_ACCESS_KEY":"do-not-print"}`:        "HW_SECRET_KEY: not set",
 		`{"password":"do-not-print"}`:             "HUAWEICLOUD_SDK_AK",
-		`do-not-print`:                            "no JSON object",
-		`{"HUAWEICLOUD_SDK_AK":["do-not-print"]}`: "HUAWEICLOUD_SDK_AK",
-		``: "no JSON object",
+		`do-not-print`:                            "not a JSON object",
+		`{"HUAWEICLOUD_SDK_AK":["do-not-print"]}`: "HUAWEICLOUD_SDK_AK: is not a JSON string",
+		`null`: "not a JSON object",
+		`{"HUAWEICLOUD_SDK_AK":"do-not-print","HUAWEICLOUD_SDK_SK":"do-not-print\n"}`: "HUAWEICLOUD_SDK_SK: contains a line end at its end",
+		``: "not a JSON object",
 	} {
 		_, err := config.ParseSecret(text)
 		if err == nil || !strings.HasPrefix(err.Error(), "HUAWEICLOUD_SECRET_ARN: ") || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "do-not-print") {

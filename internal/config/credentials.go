@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/secret"
@@ -35,11 +37,11 @@ func (c *Config) credentials() (dds.Credentials, error) {
 		case !f.accessKey.IsZero() && !f.secretKey.IsZero():
 			return dds.Credentials{AccessKey: f.accessKey, SecretKey: f.secretKey, SecurityToken: f.securityToken}, nil
 		case !f.accessKey.IsZero():
-			return dds.Credentials{}, fmt.Errorf("%s: not set; want the secret key that belongs to %s", f.secretKeyName, f.accessKeyName)
+			return dds.Credentials{}, fmt.Errorf("%s: not set; expected the secret key that belongs to %s", f.secretKeyName, f.accessKeyName)
 		case !f.secretKey.IsZero():
-			return dds.Credentials{}, fmt.Errorf("%s: not set; want the access key that belongs to %s", f.accessKeyName, f.secretKeyName)
+			return dds.Credentials{}, fmt.Errorf("%s: not set; expected the access key that belongs to %s", f.accessKeyName, f.secretKeyName)
 		case !f.securityToken.IsZero():
-			return dds.Credentials{}, fmt.Errorf("%s, %s: not set; want the key pair that belongs to %s",
+			return dds.Credentials{}, fmt.Errorf("%s, %s: not set; expected the key pair that belongs to %s",
 				f.accessKeyName, f.secretKeyName, f.securityTokenName)
 		}
 	}
@@ -49,7 +51,7 @@ func (c *Config) credentials() (dds.Credentials, error) {
 		}
 	}
 	return dds.Credentials{}, errors.New("HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK: not set; " +
-		"want the access key pair of a Huawei Cloud user, or HW_AUTH_TOKEN, or HUAWEICLOUD_SECRET_ARN")
+		"expected the access key pair of a Huawei Cloud user, or HW_AUTH_TOKEN, or HUAWEICLOUD_SECRET_ARN")
 }
 
 var secretARN = expression(`^arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:secret:[/_+=.@\-A-Za-z0-9]+$`)
@@ -58,8 +60,8 @@ var secretARN = expression(`^arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:s
 func (c *Config) checkCredentials() []error {
 	if c.SecretARN != "" {
 		if !secretARN().MatchString(c.SecretARN) {
-			return []error{fmt.Errorf("HUAWEICLOUD_SECRET_ARN: %s; want an ARN as arn:aws:secretsmanager:<region>:<account>:secret:<name>",
-				shape(c.SecretARN))}
+			return []error{fmt.Errorf("HUAWEICLOUD_SECRET_ARN: %s is not the ARN of a secret; "+
+				"expected arn:aws:secretsmanager:<region>:<account>:secret:<name>", quote(c.SecretARN))}
 		}
 		return c.checkAWSKeys("HUAWEICLOUD_SECRET_ARN")
 	}
@@ -74,21 +76,38 @@ func (c *Config) checkCredentials() []error {
 func (c *Config) SecretRegion() string { return group(secretARN(), c.SecretARN) }
 
 // ParseSecret reads credentials from the text of a secret: a JSON object whose names are those
-// of the environment variables. The error repeats nothing of it.
+// of the environment variables. Its other members are ignored. The error repeats nothing of it.
 func ParseSecret(text string) (dds.Credentials, error) {
-	var names map[string]any
-	if err := json.Unmarshal([]byte(text), &names); err != nil {
-		return dds.Credentials{}, errors.New("HUAWEICLOUD_SECRET_ARN: the secret is no JSON object with the names of the variables")
+	var members map[string]any
+	if err := json.Unmarshal([]byte(text), &members); err != nil || members == nil {
+		return dds.Credentials{}, errors.New("HUAWEICLOUD_SECRET_ARN: the secret is not a JSON object; " +
+			`expected the variables and their values, for example {"HUAWEICLOUD_SDK_AK": "…", "HUAWEICLOUD_SDK_SK": "…"}`)
 	}
-	get := func(name string) secret.String {
-		value, _ := names[name].(string)
-		return secret.New(value)
+	var c Config
+	var faults []error
+	for name, value := range map[string]*secret.String{
+		"HUAWEICLOUD_SDK_AK": &c.AccessKey, "HUAWEICLOUD_SDK_SK": &c.SecretKey, "HUAWEICLOUD_SDK_SECURITY_TOKEN": &c.SecurityToken,
+		"HW_ACCESS_KEY": &c.HWAccessKey, "HW_SECRET_KEY": &c.HWSecretKey, "HW_SECURITY_TOKEN": &c.HWSecurityToken,
+		"OS_ACCESS_KEY": &c.OSAccessKey, "OS_SECRET_KEY": &c.OSSecretKey, "OS_SECURITY_TOKEN": &c.OSSecurityToken,
+		"HW_AUTH_TOKEN": &c.HWAuthToken, "OS_AUTH_TOKEN": &c.OSAuthToken,
+	} {
+		member, there := members[name]
+		if !there {
+			continue
+		}
+		plain, isText := member.(string)
+		if !isText {
+			faults = append(faults, fmt.Errorf("HUAWEICLOUD_SECRET_ARN: in the secret: %s: is not a JSON string", name))
+			continue
+		}
+		if err := checkSecret(name, plain); err != nil {
+			faults = append(faults, fmt.Errorf("HUAWEICLOUD_SECRET_ARN: in the secret: %w", err))
+		}
+		*value = secret.New(plain)
 	}
-	c := Config{
-		AccessKey: get("HUAWEICLOUD_SDK_AK"), SecretKey: get("HUAWEICLOUD_SDK_SK"), SecurityToken: get("HUAWEICLOUD_SDK_SECURITY_TOKEN"),
-		HWAccessKey: get("HW_ACCESS_KEY"), HWSecretKey: get("HW_SECRET_KEY"), HWSecurityToken: get("HW_SECURITY_TOKEN"),
-		OSAccessKey: get("OS_ACCESS_KEY"), OSSecretKey: get("OS_SECRET_KEY"), OSSecurityToken: get("OS_SECURITY_TOKEN"),
-		HWAuthToken: get("HW_AUTH_TOKEN"), OSAuthToken: get("OS_AUTH_TOKEN"),
+	if len(faults) > 0 {
+		slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+		return dds.Credentials{}, errors.Join(faults...)
 	}
 	credentials, err := c.credentials()
 	if err != nil {

@@ -46,7 +46,7 @@ type Sink struct {
 }
 
 // wantSink is what OUTCOME_SINK may be.
-const wantSink = "want the ARN of an event bus (arn:aws:events:<region>:<account>:event-bus/<name>), " +
+const wantSink = "expected the ARN of an event bus (arn:aws:events:<region>:<account>:event-bus/<name>), " +
 	"of an SNS topic (arn:aws:sns:<region>:<account>:<name>) or of an SQS queue (arn:aws:sqs:<region>:<account>:<name>), " +
 	"an https:// address, or stdout"
 
@@ -86,15 +86,13 @@ func (c *Config) Sink() Sink {
 func (c *Config) checkSink() []error {
 	faults := c.checkOutcomeSink()
 	if source := c.OutcomeSource; utf8.RuneCountInString(source) > 256 || strings.HasPrefix(strings.ToLower(source), "aws.") {
-		faults = append(faults, fmt.Errorf("OUTCOME_SOURCE: %d characters; want 1 to 256 that do not begin with aws., which AWS keeps for itself", utf8.RuneCountInString(source)))
+		faults = append(faults, fmt.Errorf("OUTCOME_SOURCE: %s is not a source; "+
+			"expected 1 to 256 characters that do not begin with aws., which AWS keeps for itself, for example dds-backup-delete", quote(source)))
 	}
 	if c.HTTPMode != StructuredMode && c.HTTPMode != BinaryMode {
-		faults = append(faults, fmt.Errorf("OUTCOME_HTTP_MODE: %s; want structured or binary", shape(c.HTTPMode)))
+		faults = append(faults, fmt.Errorf("OUTCOME_HTTP_MODE: %s is not a mode; expected structured or binary", quote(c.HTTPMode)))
 	}
-	if !isToken(c.HTTPToken) {
-		faults = append(faults, errors.New("OUTCOME_HTTP_TOKEN: a character that no header may hold; want printable ASCII without spaces"))
-	}
-	if _, err := c.HTTPKey(); err != nil {
+	if _, err := c.HTTPKey(); err != nil && checkSecret("OUTCOME_HTTP_SECRET", c.HTTPSecret.Reveal()) == nil {
 		faults = append(faults, err)
 	}
 	return append(faults, c.checkRequestSources()...)
@@ -105,8 +103,8 @@ func (c *Config) checkOutcomeSink() []error {
 	case Stdout:
 		// A function cannot see what will invoke it, and behind a queue nobody reads its output.
 		if c.LambdaRuntimeAPI != "" && !c.AllowStdout {
-			return []error{errors.New("OUTCOME_SINK: stdout delivers no outcome of a queue in Lambda; " +
-				"want the ARN of an event bus, topic or queue, or an https:// address, or ALLOW_STDOUT=true where the log is enough")}
+			return []error{errors.New(`OUTCOME_SINK: "stdout" is not a sink in Lambda, where only the log would have the outcomes of a queue; ` +
+				"expected the ARN of an event bus, topic or queue, or an https:// address, or ALLOW_STDOUT=true where the log is enough")}
 		}
 		return nil
 	case Address:
@@ -115,9 +113,9 @@ func (c *Config) checkOutcomeSink() []error {
 		return c.checkAWSKeys("OUTCOME_SINK")
 	default:
 		if isAddress(c.OutcomeSink) {
-			return []error{fmt.Errorf("OUTCOME_SINK: %w", checkSinkAddress(c.OutcomeSink))}
+			return []error{fmt.Errorf("OUTCOME_SINK: %s %w", quoteAddress(c.OutcomeSink), checkSinkAddress(c.OutcomeSink))}
 		}
-		return []error{fmt.Errorf("OUTCOME_SINK: %s; %s", shape(c.OutcomeSink), wantSink)}
+		return []error{fmt.Errorf("OUTCOME_SINK: %s is not a sink; %s", quoteAddress(c.OutcomeSink), wantSink)}
 	}
 }
 
@@ -126,21 +124,21 @@ func isAddress(s string) bool {
 	return ok && (strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http"))
 }
 
-// checkSinkAddress holds the address that outcomes are sent to against its form. Plain HTTP is
-// for this machine only: a token would cross the network for all to read.
+// checkSinkAddress says why outcomes cannot be sent to an address. Plain HTTP is for this machine
+// only: a token would cross the network for all to read.
 func checkSinkAddress(s string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Fragment != "":
-		return fmt.Errorf("%s; want an address, as https://broker.example.com/default", shape(s))
+		return errors.New("is not an address; expected for example https://broker.example.com/default")
 	case !isPort(u.Port()):
-		return errors.New("a port that is none; want 1 to 65535, or none for the usual one")
+		return errors.New("has a port that cannot be; expected 1 to 65535, for example https://broker.example.com:8443/default")
 	case u.User != nil:
-		return errors.New("user or password in the address; want them left out, and a token in OUTCOME_HTTP_TOKEN")
+		return errors.New("has a user or password in it; expected an address without, and a token in OUTCOME_HTTP_TOKEN")
 	case strings.HasPrefix(u.Hostname(), "sqs.") && strings.Contains(u.Hostname(), ".amazonaws.com"):
-		return errors.New("the URL of a queue; want its ARN, as arn:aws:sqs:<region>:<account>:<name>")
+		return errors.New("is the URL of a queue; expected its ARN, for example arn:aws:sqs:eu-central-1:123456789012:outcomes")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return errors.New("want https:// (http:// is for 127.0.0.1 only)")
+		return errors.New("is not encrypted (http:// is for 127.0.0.1 only); expected https://, for example https://broker.example.com/default")
 	default:
 		return nil
 	}
@@ -152,11 +150,6 @@ func isPort(s string) bool {
 	return s == "" || (err == nil && n > 0)
 }
 
-// isToken reports whether a bearer token can stand in a header. There may be none.
-func isToken(token secret.String) bool {
-	return !strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' })
-}
-
 // HTTPKey returns the key that HTTP requests are signed with; empty where there is none.
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 func (c *Config) HTTPKey() (secret.String, error) {
@@ -166,7 +159,7 @@ func (c *Config) HTTPKey() (secret.String, error) {
 	text, prefixed := strings.CutPrefix(c.HTTPSecret.Reveal(), "whsec_")
 	key, err := base64.StdEncoding.DecodeString(text)
 	if !prefixed || err != nil || len(key) < 24 || len(key) > 64 {
-		return secret.String{}, errors.New("OUTCOME_HTTP_SECRET: another form; want whsec_ and then 24 to 64 bytes in base64")
+		return secret.String{}, errors.New("OUTCOME_HTTP_SECRET: is not a secret of Standard Webhooks; expected whsec_ and then 24 to 64 bytes in base64")
 	}
 	return secret.New(string(key)), nil
 }
@@ -176,12 +169,12 @@ func (c *Config) HTTPKey() (secret.String, error) {
 func (c *Config) checkRequestSources() []error {
 	for _, source := range c.RequestSources {
 		if !strings.HasPrefix(source, "arn:") || strings.Count(source, ":") < 5 {
-			return []error{errors.New("REQUEST_SOURCES: an element is no ARN; want the ARNs of the queues, topics and buses " +
-				"that requests come from, with commas between them")}
+			return []error{fmt.Errorf("REQUEST_SOURCES: %s is not an ARN; expected the ARNs of the queues, topics and buses "+
+				"that requests come from, with commas between them, for example arn:aws:sqs:eu-central-1:123456789012:requests", quote(source))}
 		}
 	}
 	if slices.Contains(c.RequestSources, c.OutcomeSink) {
-		return []error{errors.New("OUTCOME_SINK: it is one of REQUEST_SOURCES, so that outcomes would come in again; want another one")}
+		return []error{fmt.Errorf("OUTCOME_SINK: %s is one of REQUEST_SOURCES, so that outcomes would come in again; expected another one", quoteAddress(c.OutcomeSink))}
 	}
 	return nil
 }

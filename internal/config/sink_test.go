@@ -37,27 +37,30 @@ func TestSinks(t *testing.T) {
 	}
 }
 
-// Each says what would be right, and repeats nothing of the value.
+// Each says what would be right, and repeats nothing that may be secret.
 func TestWrongSinks(t *testing.T) {
 	for value, says := range map[string]string{
 		"Stdout":                           "or stdout",
-		"outcomes-do-not-print":            "want the ARN of an event bus",
-		"arn:aws:s3:::do-not-print":        "want the ARN of an event bus",
+		"outcomes/do-not-print":            "expected the ARN of an event bus",
+		"arn:aws:s3:::outcomes":            "expected the ARN of an event bus",
 		"arn:aws:sqs:eu-central-1:1:short": "of an SQS queue (arn:aws:sqs:<region>:<account>:<name>)",
-		"arn:aws:sqs:eu-central-1:123456789012:" + strings.Repeat("x", 81):  "want the ARN",
-		"arn:aws:sns:eu-central-1:123456789012:" + strings.Repeat("x", 257): "want the ARN",
-		"arn:aws:sns:eu-central-1:123456789012:a.b":                         "want the ARN",
-		"arn:aws:sns:eu-central-1:123456789012:event-bus/do-not-print":      "want the ARN",
-		"arn:aws:events:eu-central-1:123456789012:do-not-print":             "want the ARN",
-		"arn:aws:sns:eu-central-1:123456789012:a:0b9ac1a2-do-not-print":     "want the ARN",
-		"https://sqs.eu-central-1.amazonaws.com/123456789012/do-not-print":  "the URL of a queue; want its ARN",
-		"https://sqs.cn-north-1.amazonaws.com.cn/123456789012/do-not-print": "the URL of a queue; want its ARN",
-		"http://broker.example.com/do-not-print":                            "want https://",
+		"arn:aws:sqs:eu-central-1:123456789012:" + strings.Repeat("x", 81):  "expected the ARN",
+		"arn:aws:sns:eu-central-1:123456789012:" + strings.Repeat("x", 257): "expected the ARN",
+		"arn:aws:sns:eu-central-1:123456789012:a.b":                         "expected the ARN",
+		"arn:aws:sns:eu-central-1:123456789012:event-bus/outcomes":          "expected the ARN",
+		"arn:aws:events:eu-central-1:123456789012:outcomes":                 "expected the ARN",
+		"arn:aws:sns:eu-central-1:123456789012:a:0b9ac1a2":                  "expected the ARN",
+		"https://sqs.eu-central-1.amazonaws.com/123456789012/do-not-print":  "is the URL of a queue; expected its ARN",
+		"https://sqs.cn-north-1.amazonaws.com.cn/123456789012/do-not-print": "is the URL of a queue; expected its ARN",
+		"http://broker.example.com/do-not-print":                            "expected https://",
 		"https://user:do-not-print@broker.example.com":                      "OUTCOME_HTTP_TOKEN",
-		"https://":                             "want an address",
-		"https://broker.example.com/#fragment": "want an address",
-		"https://%zz":                          "want an address",
-		"ftp://broker.example.com":             "an https:// address",
+		"https://":                                 "is not an address",
+		"https://broker.example.com/#fragment":     "is not an address",
+		"https://%zz":                              "is not an address",
+		"ftp://broker.example.com":                 "an https:// address",
+		"https:/hooks.example.com/do-not-print":    "is not a sink",
+		"htps://hooks.example.com/do-not-print":    `"htps://hooks.example.com/…" is not a sink`,
+		"https://hooks.example.com:0/do-not-print": `"https://hooks.example.com:0/…" has a port`,
 	} {
 		setenv(t, valid(map[string]string{"OUTCOME_SINK": value}))
 		_, err := config.Load()

@@ -64,8 +64,8 @@ func (c *Client) checkManual(ctx context.Context, t Target, maybeSent bool) (Del
 	var e *Error
 	switch {
 	case errors.As(err, &e):
-		e.AnswerLost = false // nothing was deleted
-		if e.Class == Forbidden {
+		e.AnswerLost = false                           // nothing was deleted
+		if e.Class == Forbidden && e.StatusCode != 0 { // DDS said so, and not the source of the credentials
 			e.Message = "REQUIRE_MANUAL needs the right dds:backup:list, so nothing was deleted: " + e.Message
 		}
 		return Deletion{}, e

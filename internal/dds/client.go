@@ -21,9 +21,11 @@ import (
 type Options struct {
 	// Endpoints are the addresses of DDS by region, as https://dds.cn-north-4.myhuaweicloud.com.
 	Endpoints map[string]string
-	// Credentials authenticate every call.
+	// Credentials authenticate every call. They may be left out where Renew is set.
 	Credentials Credentials
-	// Renew reads the credentials anew after they were refused; nil where they cannot change.
+	// Renew reads the credentials: before the first call where there are none, and again after
+	// they were refused. Nil where they cannot change. Where its error is an [*Error], that is the
+	// error of the calls that need the credentials; any other counts as [Unavailable].
 	Renew func(context.Context) (Credentials, error)
 	// Connections is how many calls at once keep their connection for the next; default 32.
 	Connections int
@@ -50,6 +52,7 @@ type Client struct {
 	dryRun        bool
 	sender        *sender
 	handle        handler
+	handleIAM     handler // handle without the pace, which is about DDS
 }
 
 // handler is one link of the chain that a call passes.
@@ -98,9 +101,15 @@ func New(o Options) (*Client, error) {
 	if o.Observe != nil {
 		c.handle = observing(c.handle, o.Observe)
 	}
-	c.handle = newKeyLock(o.Credentials, o.Renew, o.Now).locking(c.handle)
+	lock := newKeyLock(o.Credentials, o.Renew, o.Now)
+	c.handle = lock.locking(c.handle)
+	budget := rate.NewLimiter(1, 2*o.Connections)
+	c.handleIAM = retrying(c.handle, o.RetryPolicy, budget)
 	c.handle = newPace(o.Rate, o.Now).pacing(c.handle) // around the lock: who waits here has not passed it
-	c.handle = retrying(c.handle, o.RetryPolicy, rate.NewLimiter(1, 2*o.Connections))
+	c.handle = retrying(c.handle, o.RetryPolicy, budget)
+	if o.Renew != nil {
+		c.handle, c.handleIAM = lock.supplying(c.handle), lock.supplying(c.handleIAM)
+	}
 	return c, nil
 }
 

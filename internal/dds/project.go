@@ -18,7 +18,7 @@ func (c *Client) FindProject(ctx context.Context, iam, name string) (id string, 
 	if err != nil {
 		return "", &Error{Class: Invalid, Message: "no request could be made", Err: err}
 	}
-	resp, err := c.handle(&call{Request: r})
+	resp, err := c.handleIAM(&call{Request: r})
 	if err != nil {
 		return "", err
 	}

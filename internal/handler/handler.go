@@ -31,11 +31,15 @@ type Handler struct {
 	sink    string // OUTCOME_SINK
 	metrics *metrics.Recorder
 	warm    atomic.Bool // an invocation was here before
+
+	credentials *lookup[dds.Credentials] // nil where the environment has them
+	project     *lookup[string]          // nil where the environment names it
 }
 
 // New wires a handler. Only what c asks for is built. Where c says so, the credentials are
-// read from their secret and the project is looked up, here and never for a request. Events
-// for the stdout sink go to out.
+// read from their secret and the project is looked up. A look-up that fails is no error: it is
+// repeated for each invocation, whose requests are given back until it succeeds. Events for the
+// stdout sink go to out.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer, options ...Option) (*Handler, error) {
 	clients, err := newClients(c, options)
 	if err != nil {
@@ -45,39 +49,43 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
 			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; want dynamodb://<table>")
 	}
+	for _, warning := range c.Warnings {
+		log.WarnContext(ctx, "configuration warning", "warning", warning)
+	}
 	var recorder *metrics.Recorder
 	if c.Metrics == config.EMF {
 		recorder = metrics.New(out, c.FunctionName)
 	}
-	client, err := newClient(ctx, c, clients, recorder)
-	if err != nil {
+	h := &Handler{log: log, metrics: recorder, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}}
+	if err := h.newClient(ctx, c, clients); err != nil {
 		return nil, err
 	}
 	outcomes, err := newSink(c, clients, out)
 	if err != nil {
 		return nil, err
 	}
-	scope := deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects}
-	project := &project{find: func(ctx context.Context) (string, error) { return client.FindProject(ctx, c.IAMEndpoint, c.Region) }}
-	if scope.ProjectID == "" {
-		if err := project.atStart(ctx, log); err != nil {
-			return nil, err
+	h.service = &deletion.Service{
+		Deleter: h.client, Ledger: newLedger(c, clients), Sink: outcomes, Concurrency: c.Concurrency, Log: log,
+		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
+	}
+	if c.ProjectID == "" {
+		h.project = newProject(c, h.client, h.credentials, log, recorder)
+		h.service.FindProject = h.project.get
+		if h.credentials == nil || h.credentials.lastFailure() == nil {
+			_, _ = h.project.get(ctx) // a failure is in the log, and asked again when it is needed
 		}
 	}
-	h := &Handler{log: log, client: client, metrics: recorder, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}, service: &deletion.Service{
-		Deleter: client, Ledger: newLedger(c, clients), Sink: outcomes, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
-	}}
 	if c.LambdaRuntimeAPI != "" {
 		h.queue = newQueue(clients, log)
 	}
 	if c.InitializationType == "on-demand" { // else the first event may be hours away
-		clients.connect(ctx, func(ctx context.Context) { client.Connect(ctx, c.Region) })
+		clients.connect(ctx, func(ctx context.Context) { h.client.Connect(ctx, c.Region) })
 	}
 	return h, nil
 }
 
 // newClient builds the DDS client, with the credentials of the environment or of the secret.
-func newClient(ctx context.Context, c *config.Config, clients *clients, recorder *metrics.Recorder) (*dds.Client, error) {
+func (h *Handler) newClient(ctx context.Context, c *config.Config, clients *clients) (err error) {
 	o := dds.Options{
 		Endpoints:     c.Endpoints,
 		Credentials:   c.Credentials,
@@ -86,17 +94,16 @@ func newClient(ctx context.Context, c *config.Config, clients *clients, recorder
 		RequireManual: c.RequireManual,
 		DryRun:        c.DryRun,
 	}
-	if recorder != nil {
-		o.Observe = recorder.Call
+	if h.metrics != nil {
+		o.Observe = h.metrics.Call
 	}
 	if c.SecretARN != "" {
-		o.Renew = newSecret(c, clients)
-		var err error
-		if o.Credentials, err = o.Renew(ctx); err != nil {
-			return nil, err
-		}
+		h.credentials = newCredentials(c, clients, h.log, h.metrics)
+		o.Renew = h.credentials.get
+		o.Credentials, _ = h.credentials.get(ctx) // a failure is in the log, and asked again when they are needed
 	}
-	return dds.New(o)
+	h.client, err = dds.New(o)
+	return err
 }
 
 // newLedger builds the ledger that LEDGER names.
@@ -128,6 +135,8 @@ func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byt
 		}
 		h.report(ctx, &w)
 	}()
+	h.credentials.retry()
+	h.project.retry()
 	batch, err := h.decoder.Decode(payload, in)
 	if err != nil {
 		h.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))

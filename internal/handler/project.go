@@ -3,46 +3,52 @@ package handler
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"sync"
+	"net/http"
 
+	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/metrics"
 )
 
-// project is the project of the region, looked up once.
-type project struct {
-	find func(context.Context) (string, error)
-
-	mu    sync.Mutex
-	found string
-}
-
-// id returns the project's id.
-func (p *project) id(ctx context.Context) (string, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.found == "" {
-		var err error
-		if p.found, err = p.find(ctx); err != nil {
-			return "", err
+// newProject returns the look-up of the region's project at IAM, which is asked until it names
+// one. Calls to IAM need credentials; a failure of their look-up has its own line in the log.
+func newProject(c *config.Config, client *dds.Client, credentials *lookup[dds.Credentials], log *slog.Logger, m *metrics.Recorder) *lookup[string] {
+	var l *lookup[string]
+	id := ""
+	l = newLookup("HUAWEICLOUD_SDK_PROJECT_ID", log, m, func(ctx context.Context) (string, error) {
+		if id != "" {
+			return id, nil
 		}
-	}
-	return p.found, nil
+		found, err := client.FindProject(ctx, c.IAMEndpoint, c.Region)
+		if err != nil {
+			e := projectError(err)
+			if credentials == nil || credentials.lastFailure() == nil {
+				l.report(ctx, e.Class, e)
+			}
+			return "", e
+		}
+		id = found
+		return id, nil
+	})
+	return l
 }
 
-// atStart looks the project up. A refused key is no reason to end: the next process would try
-// it again at once, and six such starts lock it for everyone. This one leaves it alone for
-// five minutes and gives its requests back.
-func (p *project) atStart(ctx context.Context, log *slog.Logger) error {
-	_, err := p.id(ctx)
-	var e *dds.Error
-	if errors.As(err, &e) && e.Class == dds.Unauthenticated {
-		log.ErrorContext(ctx, "the project of the region cannot be looked up, and all requests are given back", "error", err.Error())
-		return nil
+// projectError returns the error of requests whose project is not known. What IAM answers says
+// nothing about a request, so the error is never final: where only a person can help, it is
+// [dds.Forbidden].
+func projectError(err error) *dds.Error {
+	e := &dds.Error{Class: dds.Unavailable, Message: "no answer", Err: err}
+	var answer *dds.Error
+	if errors.As(err, &answer) {
+		kept := *answer
+		e = &kept
 	}
-	if err != nil {
-		return fmt.Errorf("HUAWEICLOUD_SDK_PROJECT_ID: not set, and the project of the region was not found: %w", err)
+	switch {
+	case e.Class == dds.Invalid, e.Class == dds.NotFound, e.Class == dds.Unknown && e.StatusCode == http.StatusForbidden:
+		e.Class = dds.Forbidden
 	}
-	return nil
+	e.Message = "HUAWEICLOUD_SDK_PROJECT_ID: not set, and IAM did not name the project of the region: " + e.Message
+	e.AnswerLost = false // nothing was deleted
+	return e
 }

@@ -2,27 +2,78 @@ package handler
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/metrics"
 )
 
-// newSecret returns what reads the credentials from the secret that HUAWEICLOUD_SECRET_ARN names.
-func newSecret(c *config.Config, clients *clients) func(context.Context) (dds.Credentials, error) {
+// secretTry is how long one call to Secrets Manager may take. A connection that hangs must leave
+// time for a second one within [lookupTime].
+const secretTry = 2 * time.Second
+
+// newCredentials returns the look-up of the credentials in the secret that HUAWEICLOUD_SECRET_ARN names.
+func newCredentials(c *config.Config, clients *clients, log *slog.Logger, m *metrics.Recorder) *lookup[dds.Credentials] {
 	client := secretsmanager.New(secretsmanager.Options{
 		Region:       c.SecretRegion(),
 		Credentials:  clients.keys,
 		BaseEndpoint: clients.endpoint(c.AWSEndpointSecretsManager),
+		Retryer:      retrySoon(),
+		HTTPClient:   clients.http(secretTry),
 	})
-	return func(ctx context.Context) (dds.Credentials, error) {
+	var l *lookup[dds.Credentials]
+	l = newLookup("HUAWEICLOUD_SECRET_ARN", log, m, func(ctx context.Context) (dds.Credentials, error) {
 		out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(c.SecretARN)})
 		if err != nil {
-			return dds.Credentials{}, fmt.Errorf("HUAWEICLOUD_SECRET_ARN: %w", err)
+			e := secretError(err)
+			l.report(ctx, e.Class, err)
+			return dds.Credentials{}, e
 		}
-		return config.ParseSecret(aws.ToString(out.SecretString))
-	}
+		credentials, err := config.ParseSecret(aws.ToString(out.SecretString))
+		if err != nil { // the content can be put right without a deployment
+			l.report(ctx, dds.Forbidden, err)
+			return dds.Credentials{}, &dds.Error{Class: dds.Forbidden, Message: err.Error()}
+		}
+		return credentials, nil
+	})
+	return l
 }
+
+// secretError returns the error of requests whose credentials cannot be read: [dds.Forbidden]
+// where Secrets Manager refuses the call, which a person must change, and else
+// [dds.Unavailable]. It names the code alone, since the text names the role and the account.
+func secretError(err error) *dds.Error {
+	e := &dds.Error{Class: dds.Unavailable, Message: "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: Secrets Manager did not answer"}
+	var answer *awshttp.ResponseError
+	if !errors.As(err, &answer) {
+		return e
+	}
+	e.Message = "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: HTTP status " + http.StatusText(answer.HTTPStatusCode())
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		e.Message = "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: " + api.ErrorCode()
+	}
+	switch status := answer.HTTPStatusCode(); {
+	case status == http.StatusTooManyRequests, throttles.IsErrorThrottle(err) == aws.TrueTernary:
+		e.RetryAfter = time.Minute
+	case status >= 400 && status < 500 && retryables.IsErrorRetryable(err) != aws.TrueTernary:
+		e.Class = dds.Forbidden
+	}
+	return e
+}
+
+// What the SDK knows about errors.
+var (
+	throttles  = retry.IsErrorThrottles(retry.DefaultThrottles)
+	retryables = retry.IsErrorRetryables(retry.DefaultRetryables)
+)

@@ -79,6 +79,17 @@ func (r *Recorder) Call(took time.Duration, class dds.Class) {
 	}
 }
 
+// LookupFailed notes that something which calls to DDS need could not be looked up, so that the
+// alarm of the class goes off.
+func (r *Recorder) LookupFailed(class dds.Class) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.errors[class]++
+}
+
 // Outcomes notes what became of the requests of one payload.
 func (r *Recorder) Outcomes(source deletion.Source, outcomes []deletion.Outcome) {
 	if r == nil || len(outcomes) == 0 {

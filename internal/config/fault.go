@@ -1,0 +1,125 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"dds-backup-delete/internal/secret"
+)
+
+// maxQuoted is how many characters of a value a message repeats.
+const maxQuoted = 60
+
+// quote returns a value as a message repeats it: quoted, so that blanks and line ends show,
+// shortened, and without what may be secret. That is every known secret, and in an address the
+// user, the password and the query.
+func quote(value string) string {
+	return quoteSome(hide(secret.Redact(value), "?#"))
+}
+
+// quoteAddress is quote for the address of a receiver, whose path may be a secret, too.
+func quoteAddress(value string) string {
+	return quoteSome(hide(secret.Redact(value), "/?#"))
+}
+
+func quoteSome(value string) string {
+	if utf8.RuneCountInString(value) > maxQuoted {
+		value = string([]rune(value)[:maxQuoted]) + "…"
+	}
+	return strconv.Quote(value)
+}
+
+// hide cuts an address behind its host, where one of the characters begins what may be secret.
+// A value with an @ may begin with a password, so that only its scheme is kept. ARNs are not
+// addresses.
+func hide(value, from string) string {
+	if strings.HasPrefix(value, "arn:") {
+		return value
+	}
+	scheme, rest, found := strings.Cut(value, "://")
+	if !found {
+		scheme, rest = "", value
+	} else {
+		scheme += "://"
+	}
+	if strings.Contains(rest, "@") {
+		return scheme + "…"
+	}
+	if i := strings.IndexAny(rest, from); i >= 0 && i < len(rest)-1 {
+		rest = rest[:i+1] + "…"
+	}
+	return scheme + rest
+}
+
+// checkSecrets refuses every secret that holds a character which none has: most often it was
+// pasted with its quotes, or comes from a file that ends in a line end.
+func (c *Config) checkSecrets() []error {
+	var faults []error
+	fields, values := reflect.TypeFor[Config](), reflect.ValueOf(c).Elem()
+	for i := range fields.NumField() {
+		name := fields.Field(i).Tag.Get("envconfig")
+		switch value := values.Field(i).Interface().(type) {
+		case secret.String:
+			if err := checkSecret(name, value.Reveal()); err != nil {
+				faults = append(faults, err)
+			}
+		case string:
+			if name == "AWS_ACCESS_KEY_ID" {
+				if err := checkSecret(name, value); err != nil {
+					faults = append(faults, err)
+				}
+			}
+		}
+	}
+	return faults
+}
+
+// checkSecret says which character does not belong into a secret, and where it is, without
+// repeating anything of the secret.
+func checkSecret(name, value string) error {
+	foreign := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`", r) }
+	i := strings.IndexFunc(value, foreign)
+	if i < 0 {
+		return nil
+	}
+	where := "inside it"
+	switch {
+	case i == 0:
+		where = "at its start"
+	case i >= len(strings.TrimRightFunc(value, foreign)):
+		where = "at its end"
+	}
+	what := "key"
+	switch {
+	case strings.HasSuffix(name, "TOKEN"):
+		what = "token"
+	case strings.HasSuffix(name, "HTTP_SECRET"):
+		what = "secret"
+	}
+	r, _ := utf8.DecodeRuneInString(value[i:])
+	return fmt.Errorf("%s: contains %s %s; expected the %s alone, without spaces, quotes or line ends", name, describe(r), where, what)
+}
+
+// describe names a character that no secret has.
+func describe(r rune) string {
+	switch {
+	case r == '\n' || r == '\r':
+		return "a line end"
+	case r == '\t':
+		return "a tab"
+	case unicode.IsSpace(r):
+		return "a space"
+	case strings.ContainsRune("\"'`“”„‘’‚«»", r):
+		return "a quote"
+	case r == '\ufeff':
+		return "a byte order mark"
+	case unicode.IsControl(r):
+		return "a control character"
+	default:
+		return "a character that is not ASCII"
+	}
+}

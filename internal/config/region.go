@@ -1,0 +1,78 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// published are the regions of DDS that Huawei Cloud's SDKs know. There are others: new ones, and
+// those of other clouds.
+// https://github.com/huaweicloud/huaweicloud-sdk-go-v3/blob/master/services/dds/v3/region/region.go
+var published = strings.Fields(`
+	ae-ad-1 af-north-1 af-south-1 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5
+	cn-east-2 cn-east-3 cn-east-4 cn-east-5 cn-north-1 cn-north-2 cn-north-4 cn-north-9 cn-north-11 cn-north-12
+	cn-south-1 cn-south-2 cn-south-4 cn-southwest-2 cn-southwest-3 eu-west-0 eu-west-101 la-north-2 la-south-2
+	me-east-1 my-kualalumpur-1 na-mexico-1 ru-moscow-1 ru-northwest-2 sa-brazil-1 tr-west-1`)
+
+// checkPublished warns of regions of Huawei Cloud that no published list has. That is no fault,
+// since lists age.
+func (c *Config) checkPublished() {
+	for i, r := range append([]string{c.Region}, c.Regions...) {
+		if slices.Contains(published, r) || !ofHuaweiCloud(c.Endpoints[r]) {
+			continue
+		}
+		name := "ALLOWED_REGIONS"
+		if i == 0 {
+			name = c.regionVariable().name
+		}
+		if name == "" { // read out of DDS_ENDPOINT
+			name = "DDS_ENDPOINT"
+		}
+		warning := fmt.Sprintf("%s: %s is not a published region of Huawei Cloud; expected for example cn-north-4", name, quote(r))
+		if near := nearest(r, published); near != "" {
+			warning = fmt.Sprintf("%s: %s is not a published region of Huawei Cloud; did you mean %s?", name, quote(r), near)
+		}
+		c.Warnings = append(c.Warnings, warning)
+	}
+}
+
+// ofHuaweiCloud reports whether an address belongs to Huawei Cloud's own domains.
+func ofHuaweiCloud(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && (strings.HasSuffix(u.Hostname(), ".myhuaweicloud.com") || strings.HasSuffix(u.Hostname(), ".myhuaweicloud.eu"))
+}
+
+// nearest returns the first of those words that is fewest changes away, two at the most; empty
+// where none is.
+func nearest(word string, of []string) (near string) {
+	least := 3
+	for _, candidate := range of {
+		if n := distance(word, candidate); n < least {
+			near, least = candidate, n
+		}
+	}
+	return near
+}
+
+// distance is how many characters must be put in, left out or replaced to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
