@@ -183,7 +183,7 @@ func (r *realRun) announce(ctx context.Context, orders []order) {
 	if r.config.RequireManual {
 		fmt.Fprintln(r.out, "Only a finished manual backup is deleted (REQUIRE_MANUAL, which is on unless the environment says false).")
 	} else {
-		fmt.Fprintln(r.out, "REQUIRE_MANUAL=false: whatever DDS lets go is deleted, automated backups included.")
+		fmt.Fprintln(r.out, "REQUIRE_MANUAL=false: every backup that DDS agrees to delete is deleted, whatever its type.")
 	}
 	fmt.Fprintf(r.out, "Outcomes are published to %s.\n", r.sinkName())
 	if r.config.LedgerTable() == "" {
@@ -334,7 +334,7 @@ func (r *realRun) summary() error {
 	return nil
 }
 
-// verdict is what became of a backup at DDS, whether or not its outcome was published.
+// verdict is what DDS did with a backup, whether or not the outcome was published.
 type verdict string
 
 const (
@@ -357,8 +357,8 @@ type answer struct {
 	lost     bool       // the deletion may have been started, though DDS did not say so
 }
 
-// recorder passes deletions on and keeps the answers, which an outcome that could not be published
-// does not tell.
+// recorder passes deletions on and keeps the answers of DDS, because an outcome that could not be
+// published no longer holds them.
 type recorder struct {
 	deletion.Deleter
 
@@ -385,7 +385,7 @@ func (r *recorder) DeleteBackup(ctx context.Context, t dds.Target, maybeSent boo
 	return d, err
 }
 
-// verdict tells the verdict of an outcome, and its details.
+// verdict returns what DDS did with the backup of an outcome, and the details for a person.
 func (r *recorder) verdict(o *deletion.Outcome) (verdict, string) {
 	replayed := ""
 	if o.Replayed {

@@ -29,7 +29,7 @@ func runServer(ctx context.Context, address string, out io.Writer) error {
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return err
+		return fmt.Errorf("-serve: %w; expected a free address, for example :8080", err)
 	}
 	url := "http://" + listener.Addr().String()
 	backups := ddstest.SampleBackups()
