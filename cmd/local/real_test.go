@@ -12,7 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/lambdatest"
 )
 
@@ -300,5 +302,28 @@ func TestExitCodes(t *testing.T) {
 	}
 	if len(server.Jobs()) != 2 {
 		t.Errorf("%d jobs, want 2", len(server.Jobs()))
+	}
+}
+
+// What a repeat can do about an outcome that was not published depends on where it is recorded.
+func TestAdvice(t *testing.T) {
+	for _, tc := range []struct {
+		ledger       string
+		kind         verdict
+		ledgerFailed bool
+		jobID, want  string
+	}{
+		{"memory", accepted, false, "job-1", "Keep the job id job-1"},
+		{"memory", notFound, false, "", "A repeat asks DDS again"},
+		{"dynamodb://outcomes", accepted, false, "job-1", "a repeat publishes it and does not ask DDS"},
+		{"dynamodb://outcomes", accepted, true, "job-1", "Keep the job id job-1"},
+		{"dynamodb://outcomes", notFound, false, "", "a repeat publishes it and does not ask DDS"},
+		{"dynamodb://outcomes", simulated, false, "", "A repeat publishes again"},
+	} {
+		r := &realRun{config: &config.Config{Ledger: tc.ledger}}
+		o := &deletion.Outcome{Status: deletion.Retry, JobID: tc.jobID, LedgerFailed: tc.ledgerFailed}
+		if got := r.advice(tc.kind, o); !strings.Contains(got, tc.want) {
+			t.Errorf("%+v: %q", tc, got)
+		}
 	}
 }
