@@ -10,8 +10,9 @@ import (
 	"dds-backup-delete/internal/handler"
 )
 
-// awsOptions signs AWS calls with what the SDK's default chain finds: variables, profiles, single
-// sign-on, roles. The deployed program does not link that chain, which would be a fifth of it.
+// awsOptions signs AWS calls with the credentials that the SDK's default chain finds: variables,
+// profiles, single sign-on, roles. The deployed program does not link that chain, which would make up a
+// fifth of it.
 func awsOptions(ctx context.Context, c *config.Config) ([]handler.Option, error) {
 	if !c.NeedsAWS() {
 		return nil, nil

@@ -1,15 +1,8 @@
-// Command local runs the deployed pipeline on a laptop: simulated DDS, sample events, no
-// account.
-//
-//	go run ./cmd/local                     every sample event
-//	go run ./cmd/local events/sqs.json     one of them
-//	go run ./cmd/local -serve :8080        the HTTP API
-//	go run ./cmd/local -real my-event.json the DDS that the environment names; it asks first
+// Command local runs the deployed pipeline on a laptop: against a simulated DDS, or with -real
+// against the DDS that the environment names. Its -h has examples and exit codes.
 package main
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -18,142 +11,151 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
-	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/secret"
 )
 
+const help = `Runs the deployed pipeline on this machine: an event comes in, DDS is called, the outcome goes out.
+Without -real, DDS is simulated: no account is needed and nothing real is deleted.
+
+Usage:
+  local [input ...]               against the simulated DDS; without input, every sample in events/
+  local -serve address            the HTTP API against the simulated DDS
+  local -real [-yes] input ...    against the DDS that the environment names; DELETES FOR REAL, after asking
+
+An input is one of:
+  a file         a JSON payload, as a source would deliver it
+  a backup id    32 hexadecimal digits, "br" and two digits; give any other id in a payload
+  -              standard input: a JSON payload, or backup ids, one to a line; with -real it needs -yes
+
+Flags, which come before the inputs:
+  -real            delete for real; DDS, project and credentials come from the environment (see README.md)
+  -yes             with -real: do not ask
+  -serve address   serve at this address, for example :8080, which means 127.0.0.1:8080
+  -h               show this text
+
+With -real:
+  - An input with anything in it that is not a request is refused as a whole, before the question.
+  - Every backup is looked up first, and only a finished manual one is deleted. This needs the permission
+    dds:backup:list. REQUIRE_MANUAL=false switches it off; unset means true here.
+  - DRY_RUN=true does everything but the deletion.
+  - Outcomes are published to OUTCOME_SINK; the default, stdout, prints them.
+  - With LEDGER=memory, the default, a run knows nothing of earlier runs: a repeat asks DDS again. With
+    LEDGER=dynamodb://<table> it knows them: a repeat publishes the recorded outcome again.
+
+Examples:
+  go run ./cmd/local                            every sample event
+  go run ./cmd/local events/sqs.json            one of them
+  go run ./cmd/local -serve :8080               the HTTP API
+  go run ./cmd/local -real my-event.json        an event of your own, against the real DDS
+  go run ./cmd/local -real 8d9586c40b33449a815518d4635a2cd9br02
+  go run ./cmd/local -real -yes - <ids.txt      many backups, without a question
+
+Exit codes ("go run" reports 2 as 1 as well; build the program where it matters):
+  0   everything was done as asked. With -real: DDS accepted every deletion (or it was a dry run) and every
+      outcome was published. Without: every input was a request; the samples run without input always pass.
+  1   something was not: not deleted, not published, not a request, the answer was not yes, or the
+      environment is incomplete. The output says which.
+  2   wrong usage: a flag, or an input that is neither a file nor a backup id
+`
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "local:", err)
-		}
-		os.Exit(1) //nolint:gocritic // the process ends: stop has nothing to restore
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "local:", err)
+	}
+	os.Exit(exitCode(err))
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error {
+	return usageError{fmt.Errorf(format+"; -h shows the usage", args...)}
+}
+
+// exitCode returns the exit code that help documents.
+func exitCode(err error) int {
+	var wrong usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &wrong):
+		return 2
+	default:
+		return 1
 	}
 }
 
 // run is main without the process.
 func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
-	serve := flags.String("serve", "", "serve the HTTP API at this `address` against the simulated DDS")
-	realDDS := flags.Bool("real", false, "delete for real: DDS, project and credentials from the environment")
-	yes := flags.Bool("yes", false, "with -real: do not ask")
-	if err := flags.Parse(args); err != nil {
+	flags.SetOutput(io.Discard) // run says itself what is wrong
+	address := flags.String("serve", "", "")
+	realDDS := flags.Bool("real", false, "")
+	yes := flags.Bool("yes", false, "")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		_, err := io.WriteString(out, help)
 		return err
+	case err != nil:
+		return usage("%w", err)
 	}
 	switch {
-	case *realDDS && *serve != "":
-		return errors.New("-serve has no authentication, so it is for the simulated DDS only; leave out -real")
-	case *realDDS && flags.NArg() == 0:
-		return errors.New("-real wants the files of the events to send; the samples are for the simulated DDS")
-	case *realDDS:
-		return runReal(ctx, flags.Args(), *yes, in, out)
-	case *serve != "":
-		return runServer(ctx, *serve, out)
+	case *realDDS && *address != "":
+		return usage("-serve has no authentication, so it serves the simulated DDS only; leave out -real")
+	case *address != "" && flags.NArg() > 0:
+		return usage("-serve: unexpected %q; expected no input", flags.Arg(0))
+	case *yes && !*realDDS:
+		return usage("-yes: expected together with -real, which is what asks")
+	case *address != "":
+		return runServer(ctx, *address, out)
+	}
+	inputs, err := readAll(flags.Args(), in)
+	switch {
+	case err != nil:
+		return err
+	case !*realDDS:
+		return runSimulated(ctx, inputs, out)
+	case len(inputs) == 0:
+		return usage("-real: no input; expected files, backup ids or -, for example -real my-event.json")
+	case !*yes && usesStdin(flags.Args()):
+		return usage("-: standard input is read to its end, so the question cannot be answered there; add -yes")
 	default:
-		return runSamples(ctx, flags.Args(), out)
+		return runReal(ctx, inputs, *yes, in, out)
 	}
 }
 
-// runSamples sends files, by default every sample, through the pipeline to a simulated DDS.
-func runSamples(ctx context.Context, files []string, out io.Writer) error {
-	if len(files) == 0 {
-		var err error
-		if files, err = filepath.Glob("events/*.json"); err != nil || len(files) == 0 {
-			return errors.New("no events/*.json here; run in the project's folder, or name files")
+// runSimulated sends inputs, by default every sample, through the pipeline to a simulated DDS.
+func runSimulated(ctx context.Context, inputs []input, out io.Writer) error {
+	samples := len(inputs) == 0
+	if samples {
+		files, err := filepath.Glob("events/*.json")
+		if err != nil || len(files) == 0 {
+			return usage("no events/*.json here; run in the project's folder, or name an input")
+		}
+		if inputs, err = readAll(files, nil); err != nil {
+			return err
 		}
 	}
 	simulated := newSimulated()
 	defer simulated.Close()
 	fmt.Fprintf(out, "Simulated DDS in %s with %d backups. Nothing real is touched.\n", ddstest.Region, len(simulated.Backups()))
-	samples, err := read(files)
+	show, err := newShow(ctx, simulated, out)
 	if err != nil {
 		return err
 	}
-	show, err := newShow(ctx, simulatedConfig(simulated), out)
-	if err != nil {
-		return err
-	}
-	show.calls = simulated.Calls
-	show.all(ctx, samples)
-	return nil
-}
-
-// runReal sends files through the pipeline to the DDS of the environment, after asking.
-func runReal(ctx context.Context, files []string, yes bool, in io.Reader, out io.Writer) error {
-	c, err := config.Load()
-	if err != nil {
-		return err
-	}
-	samples, err := read(files) // once: what is shown is what is sent
-	if err != nil {
-		return err
-	}
-	if c.DryRun {
-		fmt.Fprintln(out, "DRY_RUN: everything but the deletion of:")
-	} else {
-		fmt.Fprintln(out, "About to delete FOR REAL:")
-	}
-	for _, sample := range samples {
-		batch, err := (&event.Decoder{RequestType: c.RequestType}).Decode(sample.payload, invocation(sample.name))
-		if err != nil {
-			return fmt.Errorf("%s: %w", sample.name, err)
-		}
-		for _, r := range batch.Requests {
-			if r.Err != nil {
-				continue
-			}
-			endpoint, known := c.Endpoints[cmp.Or(r.Region, c.Region)]
-			if !known {
-				endpoint = "nowhere: the region is not allowed"
-			}
-			fmt.Fprintf(out, "  backup %q of project %q at %s  (%s)\n", r.BackupID, cmp.Or(r.ProjectID, c.ProjectID, "the region's"), endpoint, sample.name)
-		}
-	}
-	if !yes {
-		fmt.Fprint(out, "A deleted backup cannot be brought back. Type yes to go on: ")
-		answer, _ := bufio.NewReader(in).ReadString('\n') // no answer is no yes
-		if strings.TrimSpace(answer) != "yes" {
-			return errors.New("nothing was deleted")
-		}
-	}
-	options, err := awsOptions(ctx, c)
-	if err != nil {
-		return err
-	}
-	show, err := newShow(ctx, c, out, options...)
-	if err != nil {
-		return err
-	}
-	if failed := show.all(ctx, samples); failed > 0 {
-		return fmt.Errorf("%d of %d files: not everything was deleted", failed, len(samples))
+	strays := show.all(ctx, inputs)
+	if strays > 0 && !samples { // some samples show what is left alone
+		return fmt.Errorf("%d of %d inputs: not a request, or not only requests", strays, len(inputs))
 	}
 	return nil
-}
-
-// sample is an event and the name of its file.
-type sample struct {
-	name    string
-	payload []byte
-}
-
-func read(files []string) ([]sample, error) {
-	samples := make([]sample, len(files))
-	for i, file := range files {
-		payload, err := os.ReadFile(file) //nolint:gosec // the user named it
-		if err != nil {
-			return nil, err
-		}
-		samples[i] = sample{file, payload}
-	}
-	return samples, nil
 }
 
 // newSimulated starts a DDS that has the backups of the sample events.

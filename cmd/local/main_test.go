@@ -63,15 +63,52 @@ func TestOneFile(t *testing.T) {
 }
 
 func TestWrongUse(t *testing.T) {
-	for _, args := range [][]string{{"-real", "-serve", ":0"}, {"-real"}, {"-nonsense"}} {
-		if err := run(t.Context(), args, nil, io.Discard); err == nil {
-			t.Errorf("%v was taken", args)
+	inProject(t)
+	for _, args := range [][]string{
+		{"-nonsense"},
+		{"-real"},
+		{"-real", "-serve", ":0", "events/sqs.json"},
+		{"-serve", ":0", "events/sqs.json"},
+		{"-yes", "events/sqs.json"},
+		{"events/sqs.json", "-real"},
+		{"events/none.json"},
+		{"events"},
+		{"-real", "-"},
+		{"-", "-"},
+	} {
+		if code := exitCode(run(t.Context(), args, strings.NewReader("{}"), io.Discard)); code != 2 {
+			t.Errorf("%v: exit code %d", args, code)
 		}
 	}
 	t.Chdir(t.TempDir())
-	if err := run(t.Context(), nil, nil, io.Discard); err == nil {
-		t.Error("a folder without samples was taken")
+	if code := exitCode(run(t.Context(), nil, nil, io.Discard)); code != 2 {
+		t.Errorf("a folder without samples: exit code %d", code)
 	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, arg := range []string{"-h", "-help", "--help"} {
+		var out strings.Builder
+		if err := run(t.Context(), []string{arg}, nil, &out); err != nil {
+			t.Errorf("%s: %v", arg, err)
+		}
+		for _, want := range []string{"Usage:", "Examples:", "Exit codes", "-real", "-yes", "-serve", "REQUIRE_MANUAL", "LEDGER=memory"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s does not mention %s", arg, want)
+			}
+		}
+	}
+}
+
+// deletes counts the deletions that a DDS was asked for.
+func deletes(server *ddstest.Server) int {
+	n := 0
+	for _, call := range server.Calls() {
+		if call.Method == http.MethodDelete {
+			n++
+		}
+	}
+	return n
 }
 
 // realDDS is an environment whose DDS is a simulated one.
@@ -83,6 +120,7 @@ func realDDS(t *testing.T) *ddstest.Server {
 		"HUAWEICLOUD_SDK_AK": ddstest.AccessKey, "HUAWEICLOUD_SDK_SK": ddstest.SecretKey,
 		"HUAWEICLOUD_SDK_PROJECT_ID": ddstest.ProjectID, "DDS_REGION": ddstest.Region, "DDS_ENDPOINT": server.URL(),
 		"OUTCOME_SINK": "stdout", "HUAWEICLOUD_SECRET_ARN": "", "AWS_LAMBDA_RUNTIME_API": "",
+		"REQUIRE_MANUAL": "", "DRY_RUN": "", "LEDGER": "",
 	} {
 		t.Setenv(name, value)
 	}
@@ -95,7 +133,7 @@ func TestRealAsksFirst(t *testing.T) {
 	for _, answer := range []string{"", "\n", "no\n", "y\n", "yes please\n"} {
 		var out strings.Builder
 		err := run(t.Context(), []string{"-real", "events/sqs.json"}, strings.NewReader(answer), &out)
-		if err == nil || len(server.Calls()) != 0 {
+		if exitCode(err) != 1 || deletes(server) != 0 {
 			t.Fatalf("answer %q: error %v, calls %+v", answer, err, server.Calls())
 		}
 		if !strings.Contains(out.String(), "FOR REAL") || !strings.Contains(out.String(), ddstest.SampleBackups()[0].ID) {
@@ -106,7 +144,7 @@ func TestRealAsksFirst(t *testing.T) {
 	if err := run(t.Context(), []string{"-real", "events/sqs.json"}, strings.NewReader("yes\n"), &out); err != nil {
 		t.Fatal(err)
 	}
-	if jobs := server.Jobs(); len(jobs) != 1 || !strings.Contains(out.String(), "accepted "+jobs[0].ID) {
+	if jobs := server.Jobs(); len(jobs) != 1 || !strings.Contains(out.String(), "accepted      job "+jobs[0].ID) {
 		t.Errorf("jobs %+v, shown:\n%s", jobs, out.String())
 	}
 }

@@ -19,7 +19,7 @@ import (
 // runServer serves the HTTP API against a simulated DDS until ctx ends.
 func runServer(ctx context.Context, address string, out io.Writer) error {
 	if strings.HasPrefix(address, ":") {
-		address = "127.0.0.1" + address // it has no authentication: nobody else needs to reach it
+		address = "127.0.0.1" + address // there is no authentication, so other machines must not reach it
 	}
 	simulated := newSimulated()
 	defer simulated.Close()
@@ -29,7 +29,7 @@ func runServer(ctx context.Context, address string, out io.Writer) error {
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return err
+		return fmt.Errorf("-serve: %w; expected a free address, for example :8080", err)
 	}
 	url := "http://" + listener.Addr().String()
 	backups := ddstest.SampleBackups()

@@ -16,15 +16,14 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/handler"
 )
 
-// invocation stands for that of Lambda, whose id is one for each file here: a request without
-// an id of its own is known by it.
+// invocation is what Lambda would say of the delivery of an input. Its id becomes the id of requests
+// that bring none, so the same input is the same request each time.
 func invocation(name string) event.Invocation {
 	return event.Invocation{ID: "local:" + filepath.Base(name)}
 }
@@ -32,62 +31,49 @@ func invocation(name string) event.Invocation {
 // timeout is that of the deployed function.
 const timeout = 30 * time.Second
 
-// show sends payloads through the pipeline and tells at a glance what became of them.
+// show sends inputs through the pipeline to a simulated DDS and shows what happens.
 type show struct {
-	handler *handler.Handler
-	decoder event.Decoder
-	sink    string
-	out     io.Writer
-	events  bytes.Buffer          // what the stdout sink wrote
-	log     bytes.Buffer          // what the pipeline logged
-	calls   func() []ddstest.Call // what the simulated DDS answered; nil for a real one
+	handler   *handler.Handler
+	decoder   event.Decoder
+	simulated *ddstest.Server
+	events    bytes.Buffer // what the stdout sink wrote
+	out       io.Writer
 }
 
-func newShow(ctx context.Context, c *config.Config, out io.Writer, options ...handler.Option) (*show, error) {
-	s := &show{out: out, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}}
+func newShow(ctx context.Context, simulated *ddstest.Server, out io.Writer) (*show, error) {
+	s := &show{simulated: simulated, out: out}
 	var err error
-	s.handler, err = handler.New(ctx, c, slog.New(slog.NewJSONHandler(&s.log, nil)), &s.events, options...)
+	s.handler, err = handler.New(ctx, simulatedConfig(simulated), slog.New(slog.DiscardHandler), &s.events)
 	return s, err
 }
 
-// all shows each sample in turn and counts those of which something was not deleted.
-func (s *show) all(ctx context.Context, samples []sample) (failed int) {
-	for _, sample := range samples {
-		if !s.one(ctx, sample) {
-			failed++
+// all shows each input in turn and counts those that are not requests, or not only requests.
+func (s *show) all(ctx context.Context, inputs []input) (strays int) {
+	for _, in := range inputs {
+		if !s.one(ctx, in) {
+			strays++
 		}
 	}
-	return failed
+	return strays
 }
 
-// one shows what comes of one sample and reports whether all of it was deleted.
-func (s *show) one(ctx context.Context, in sample) (ok bool) {
+// one shows what happens to an input and reports whether it holds requests and nothing else.
+func (s *show) one(ctx context.Context, in input) (requests bool) {
 	fmt.Fprintf(s.out, "\n%s\n", in.name)
-	s.lines("came in", s.cameIn(in))
-	before := 0
-	if s.calls != nil {
-		before = len(s.calls())
-	}
+	lines, requests := s.cameIn(in)
+	s.lines("came in", lines)
+	before := len(s.simulated.Calls())
 	s.events.Reset()
-	s.log.Reset()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	reply, err := s.handler.Handle(ctx, invocation(in.name), in.payload)
-	if s.calls != nil {
-		s.lines("DDS did", answered(s.calls()[before:]))
-	} else {
-		s.lines("DDS did", logged(s.log.Bytes()))
-	}
-	if s.sink == config.StdoutSink {
-		s.lines("went out", wentOut(s.events.Bytes()))
-	} else {
-		s.lines("went out", []string{"to " + s.sink})
-	}
+	s.lines("DDS did", answered(s.simulated.Calls()[before:]))
+	s.lines("went out", wentOut(s.events.Bytes()))
 	s.lines("got back", []string{gotBack(reply, err)})
-	return err == nil && !bytes.Contains(s.log.Bytes(), []byte(`"class":`))
+	return requests
 }
 
-// lines writes the lines of one topic; none is told as "nothing".
+// lines writes the lines of one topic, or "nothing" where there are none.
 func (s *show) lines(topic string, lines []string) {
 	if len(lines) == 0 {
 		lines = []string{"nothing"}
@@ -98,27 +84,28 @@ func (s *show) lines(topic string, lines []string) {
 	}
 }
 
-// cameIn tells the requests of a payload.
-func (s *show) cameIn(in sample) []string {
+// cameIn describes a payload and reports whether it holds requests and nothing else.
+func (s *show) cameIn(in input) (lines []string, requests bool) {
 	batch, err := s.decoder.Decode(in.payload, invocation(in.name))
 	if err != nil {
-		return []string{"no request"}
+		return []string{"not a request"}, false // the reply says why
 	}
-	var lines []string
+	requests = len(batch.Requests) > 0 && len(batch.Echoes) == 0
 	for _, r := range batch.Requests {
 		line := fmt.Sprintf("%s  delete backup %s", batch.Source, printable(r.BackupID))
 		if r.Err != nil {
-			line = fmt.Sprintf("%s  no request: %s", batch.Source, r.Err.Message)
+			line = fmt.Sprintf("%s  not a request: %s", batch.Source, r.Err.Message)
+			requests = false
 		}
 		lines = append(lines, line)
 	}
 	for range batch.Echoes {
-		lines = append(lines, fmt.Sprintf("%s  an outcome event of ours", batch.Source))
+		lines = append(lines, fmt.Sprintf("%s  an outcome event of this program", batch.Source))
 	}
-	return lines
+	return lines, requests
 }
 
-// printable quotes an id that is none.
+// printable quotes what is not the form of an id.
 func printable(id string) string {
 	if quoted := strconv.Quote(id); quoted != `"`+id+`"` || strings.ContainsAny(id, " /") || id == "" {
 		return quoted
@@ -126,7 +113,7 @@ func printable(id string) string {
 	return id
 }
 
-// answered tells what the simulated DDS did.
+// answered describes what the simulated DDS did.
 func answered(calls []ddstest.Call) []string {
 	var lines []string
 	for _, c := range calls {
@@ -139,28 +126,7 @@ func answered(calls []ddstest.Call) []string {
 	return lines
 }
 
-// logged tells what a real DDS did, as far as the log knows.
-func logged(log []byte) []string {
-	var lines []string
-	for line := range bytes.Lines(log) {
-		var entry struct {
-			Msg      string `json:"msg"`
-			BackupID string `json:"backup_id"`
-			Status   string `json:"status"`
-			JobID    string `json:"job_id"`
-			Code     string `json:"code"`
-			Error    string `json:"error"`
-		}
-		if err := json.Unmarshal(line, &entry); err != nil || entry.Msg != "outcome" {
-			continue
-		}
-		fields := []string{"backup", entry.BackupID + ":", entry.Status, entry.JobID, entry.Code, entry.Error}
-		lines = append(lines, strings.Join(strings.Fields(strings.Join(fields, " ")), " "))
-	}
-	return lines
-}
-
-// wentOut tells the events that the stdout sink wrote.
+// wentOut describes the events that the stdout sink wrote.
 func wentOut(written []byte) []string {
 	var lines []string
 	for line := range bytes.Lines(written) {
@@ -184,7 +150,7 @@ func wentOut(written []byte) []string {
 	return lines
 }
 
-// gotBack tells the reply to the source.
+// gotBack describes the reply to the source.
 func gotBack(reply []byte, err error) string {
 	var failure *event.FunctionError
 	if errors.As(err, &failure) {

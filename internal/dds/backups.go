@@ -19,6 +19,12 @@ type listedBackup struct {
 	Type      string `json:"type"`
 	Status    string `json:"status"`
 	Restoring bool   `json:"is_instance_restoring"`
+
+	// The others are for people to read, so no form of theirs makes the answer unreadable.
+	Name         text `json:"name"`
+	InstanceName text `json:"instance_name"`
+	Begin        text `json:"begin_time"`
+	Size         text `json:"size"`
 }
 
 func (b listedBackup) beingDeleted() bool {

@@ -1,0 +1,32 @@
+package dds
+
+import (
+	"context"
+	"strconv"
+)
+
+// Backup is what the backup list shows of a backup, in DDS's own words. A member that the answer
+// does not have is empty.
+type Backup struct {
+	// Name, Type and Status are the backup's own.
+	Name, Type, Status string
+	// Instance is the name of the instance that was backed up.
+	Instance string
+	// Begin is when the backup began.
+	Begin string
+	// SizeKB is the size in KB; 0 where it is not known.
+	SizeKB float64
+}
+
+// FindBackup looks one backup up in the backup list, which needs the permission dds:backup:list.
+func (c *Client) FindBackup(ctx context.Context, t Target) (b Backup, found bool, err error) {
+	listed, found, err := c.backup(ctx, t)
+	if err != nil || !found {
+		return Backup{}, false, err
+	}
+	size, _ := strconv.ParseFloat(string(listed.Size), 64)
+	return Backup{
+		Name: printable(string(listed.Name)), Type: printable(listed.Type), Status: printable(listed.Status),
+		Instance: printable(string(listed.InstanceName)), Begin: printable(string(listed.Begin)), SizeKB: size,
+	}, true, nil
+}
