@@ -65,7 +65,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		}
 	}
 	h := &Handler{log: log, client: client, metrics: recorder, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}, service: &deletion.Service{
-		Deleter: client, Ledger: newLedger(c, clients), Sink: outcomes, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
+		Deleter: client, Ledger: newLedger(c, clients), Sink: outcomes, Scope: scope, DryRun: c.DryRun, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
 	}}
 	if c.LambdaRuntimeAPI != "" {
 		h.queue = newQueue(clients, log)
@@ -84,7 +84,6 @@ func newClient(ctx context.Context, c *config.Config, clients *clients, recorder
 		Connections:   c.Concurrency,
 		Rate:          c.Rate,
 		RequireManual: c.RequireManual,
-		DryRun:        c.DryRun,
 	}
 	if recorder != nil {
 		o.Observe = recorder.Call
