@@ -12,13 +12,14 @@ import (
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/handler"
 	"dds-backup-delete/internal/host"
+	"dds-backup-delete/internal/logline"
 )
 
 // startTime bounds what is asked of others at start; Lambda gives up after ten seconds.
 const startTime = 8 * time.Second
 
 func main() {
-	log := lambdacontext.NewLogger()
+	log := slog.New(logline.Bounded(lambdacontext.NewLogger().Handler()))
 	if err := run(context.Background(), log); err != nil {
 		log.Error("cannot start", "error", err.Error())
 		os.Exit(1)
@@ -37,7 +38,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	host.Lambda(ctx, h.Handle, func() {
+	host.Lambda(ctx, h.Handle, log, func() {
 		log.Info("SIGTERM: closing")
 		h.Close()
 	})
