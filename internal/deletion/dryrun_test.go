@@ -116,14 +116,14 @@ func TestDryRunBesideRealRequests(t *testing.T) {
 func TestDryRunHoldsNothing(t *testing.T) {
 	var warned []bool
 	l := memory()
-	real := service(nil, &sink{}, nil)
-	real.Ledger = l
-	real.Deleter = deleteFunc(func(_ context.Context, _ dds.Target, maybeSent bool) (dds.Deletion, error) {
+	deleting := service(nil, &sink{}, nil)
+	deleting.Ledger = l
+	deleting.Deleter = deleteFunc(func(_ context.Context, _ dds.Target, maybeSent bool) (dds.Deletion, error) {
 		warned = append(warned, maybeSent)
 		return dds.Deletion{JobID: "job"}, nil
 	})
 	looking := service(&deleter{check: func(string) error {
-		if o := real.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Accepted {
+		if o := deleting.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Accepted {
 			t.Errorf("beside a dry run: %s %+v", o.Status, o.Err)
 		}
 		panic("the end of the process")

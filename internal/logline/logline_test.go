@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -72,15 +73,11 @@ func TestWhatIsShortStays(t *testing.T) {
 // How much is missing is said, and the cut is at the end of a character.
 func TestTheCutIsNamed(t *testing.T) {
 	members := write(t, func(l *slog.Logger) { l.Info("m", "a", strings.Repeat("世", 10_000)) })
-	kept, note, _ := strings.Cut(members["a"].(string), "…")
-	if want := len("世") * (10_000 - utf8.RuneCountInString(kept)); note != " ("+itoa(want)+" bytes cut)" {
+	text, _ := members["a"].(string)
+	kept, note, _ := strings.Cut(text, "…")
+	if want := len("世") * (10_000 - utf8.RuneCountInString(kept)); note != fmt.Sprintf(" (%d bytes cut)", want) {
 		t.Errorf("%d kept, note %q", len(kept), note)
 	}
-}
-
-func itoa(n int) string {
-	text, _ := json.Marshal(n)
-	return string(text)
 }
 
 // A secret is replaced wherever it stands, also where the cut would halve it.
