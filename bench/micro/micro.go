@@ -123,6 +123,9 @@ func (nothing) DeleteBackup(context.Context, dds.Target, bool) (dds.Deletion, er
 	return dds.Deletion{JobID: jobID}, nil
 }
 
+// CheckBackup implements [deletion.Deleter].
+func (nothing) CheckBackup(context.Context, dds.Target) error { return nil }
+
 // Begin implements [deletion.Ledger].
 func (nothing) Begin(context.Context, *deletion.Request, time.Duration) (deletion.Begun, error) {
 	return deletion.Begun{Token: "token"}, nil

@@ -13,6 +13,7 @@ import (
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/handler"
 	"dds-backup-delete/internal/host"
+	"dds-backup-delete/internal/logline"
 )
 
 // startTime bounds all look-ups at start; Lambda gives up after ten seconds.
@@ -26,7 +27,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, elsewhere)
 		os.Exit(2)
 	}
-	log := lambdacontext.NewLogger()
+	log := slog.New(logline.Bounded(lambdacontext.NewLogger().Handler()))
 	if err := run(context.Background(), log); err != nil {
 		log.Error("cannot start", "error", err.Error())
 		os.Exit(1)
@@ -45,7 +46,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	host.Lambda(ctx, h.Handle, func() {
+	host.Lambda(ctx, h.Handle, log, func() {
 		log.Info("SIGTERM: closing")
 		h.Close()
 	})

@@ -33,8 +33,6 @@ type Options struct {
 	Rate float64
 	// RequireManual looks each backup up first and deletes only a finished manual one.
 	RequireManual bool
-	// DryRun does everything but the DELETE.
-	DryRun bool
 	// RetryPolicy decides about tries; default [DefaultRetryPolicy].
 	RetryPolicy RetryPolicy
 	// Transport carries the calls; nil for one of the client's own, over the network.
@@ -49,7 +47,6 @@ type Options struct {
 type Client struct {
 	endpoints     map[string]string
 	requireManual bool
-	dryRun        bool
 	sender        *sender
 	handle        handler
 	handleIAM     handler // handle without the pace, which is about DDS
@@ -92,7 +89,7 @@ func New(o Options) (*Client, error) {
 		o.RetryPolicy = DefaultRetryPolicy
 	}
 	c := &Client{
-		endpoints: endpoints, requireManual: o.RequireManual, dryRun: o.DryRun, sender: newSender(o.Transport, o.Connections),
+		endpoints: endpoints, requireManual: o.RequireManual, sender: newSender(o.Transport, o.Connections),
 	}
 	// From the innermost outwards. Each try waits for its turn, and is signed anew.
 	c.handle = c.sender.send

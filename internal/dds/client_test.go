@@ -293,15 +293,25 @@ func TestRequireManualOfWhatIsBeingDeleted(t *testing.T) {
 
 func TestDryRun(t *testing.T) {
 	server := serve(t, ddstest.Options{})
-	client := connect(t, server, func(o *dds.Options) { o.DryRun, o.RequireManual = true, true })
-	if got, err := client.DeleteBackup(limited(t), target(backup), false); err != nil || !got.Simulated {
-		t.Errorf("deletion %+v, error %v", got, err)
+	client := connect(t, server, func(o *dds.Options) { o.RequireManual = true })
+	if err := client.CheckBackup(limited(t), target(backup)); err != nil {
+		t.Errorf("error %v", err)
 	}
-	if _, err := client.DeleteBackup(limited(t), target("none"), false); asError(t, err).Class != dds.NotFound {
+	if err := client.CheckBackup(limited(t), target("none")); asError(t, err).Class != dds.NotFound {
 		t.Errorf("error %v", err)
 	}
 	if n := deletes(server); n != 0 {
 		t.Errorf("%d DELETE calls", n)
+	}
+	calls := len(server.Calls())
+	plain := connect(t, server, nil)
+	if err := plain.CheckBackup(limited(t), target("none")); err != nil || len(server.Calls()) != calls {
+		t.Errorf("without REQUIRE_MANUAL: error %v, %d calls", err, len(server.Calls())-calls)
+	}
+	elsewhere := target(backup)
+	elsewhere.Region = "nowhere"
+	if err := plain.CheckBackup(limited(t), elsewhere); asError(t, err).Class != dds.Invalid {
+		t.Errorf("of a region without an endpoint: error %v", err)
 	}
 }
 

@@ -18,8 +18,6 @@ type Deletion struct {
 	JobID string
 	// Unconfirmed says why the job is not known though the deletion was started; empty where it is known.
 	Unconfirmed string
-	// Simulated says that nothing was deleted, since the client is on a dry run.
-	Simulated bool
 }
 
 // DeleteBackup starts the deletion of a manual backup. With maybeSent, an earlier call may have
@@ -37,9 +35,6 @@ func (c *Client) DeleteBackup(ctx context.Context, t Target, maybeSent bool) (De
 	if err != nil {
 		return Deletion{}, err
 	}
-	if c.dryRun {
-		return Deletion{Simulated: true}, nil
-	}
 	resp, err := c.handle(call)
 	lost := maybeSent || call.answerLost
 	if err != nil {
@@ -56,6 +51,17 @@ func (c *Client) DeleteBackup(ctx context.Context, t Target, maybeSent bool) (De
 		return Deletion{Unconfirmed: "DDS took the deletion but named no job"}, nil
 	}
 	return Deletion{JobID: printable(body.JobID)}, nil
+}
+
+// CheckBackup does everything of [Client.DeleteBackup] that comes before the DELETE, and returns its
+// error. A backup that is being deleted already is no error: a DELETE would not be sent for it.
+func (c *Client) CheckBackup(ctx context.Context, t Target) error {
+	if c.requireManual {
+		_, err := c.checkManual(ctx, t, false)
+		return err
+	}
+	_, err := c.newCall(ctx, http.MethodDelete, t, nil, "v3", t.ProjectID, "backups", t.BackupID)
+	return err
 }
 
 // unreadable is the error of a success that is not what it should be: whoever sent it, DDS may

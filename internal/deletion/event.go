@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -89,36 +90,65 @@ func (o *Outcome) Data() Data {
 	return d
 }
 
-// write writes the event of an outcome that is not [Retry].
-func (o *Outcome) write() error {
-	data := o.Data()
-	e := Event{
-		ID:          eventID(o),
+// write writes the event of an outcome that the ledger keeps and returns for every repeat. Its id
+// therefore follows from what the outcome is final for.
+func (o *Outcome) write() (err error) {
+	o.Event = o.newEvent()
+	o.Event.ID = recordedID(o)
+	o.Event.JSON, err = o.Event.marshal(o.Data())
+	return err
+}
+
+// writeUnrecorded writes the event of an outcome that no ledger keeps. A repeat is written anew and
+// may say something else, so the id follows from all that the event says, and from what was asked:
+// the message about a bad id does not repeat it.
+func (o *Outcome) writeUnrecorded(asked *Request) error {
+	o.Event = o.newEvent()
+	content, err := o.Event.marshal(o.Data()) // without an id
+	if err != nil {
+		return err
+	}
+	o.Event.ID = digest(asked.Identity(), strconv.Quote(asked.Region), strconv.Quote(asked.ProjectID), strconv.Quote(asked.BackupID), string(content))
+	o.Event.JSON, err = o.Event.marshal(o.Data())
+	return err
+}
+
+// newEvent returns the event of an outcome, still without its id and JSON.
+func (o *Outcome) newEvent() Event {
+	return Event{
 		Type:        EventType(o.Status),
-		Source:      "urn:huaweicloud:dds:" + o.Request.Region + ":" + data.ProjectID,
-		Subject:     data.BackupID,
+		Source:      "urn:huaweicloud:dds:" + o.Request.Region + ":" + o.Request.ProjectID,
+		Subject:     o.Request.BackupID,
 		TraceParent: o.Request.TraceParent,
 		TraceHeader: o.Request.TraceHeader,
 	}
-	var err error
-	if e.JSON, err = json.Marshal(cloudEvent{
-		"1.0", e.ID, e.Source, e.Type, e.Subject, "application/json", e.TraceParent, data,
-	}); err != nil {
-		return fmt.Errorf("the event could not be written: %w", err)
-	}
-	o.Event = e
-	return nil
 }
 
-// eventID derives the id of an outcome's event from what the outcome is final for.
-// Accepted and unconfirmed are final for the backup: whoever asks again gets the same event.
-// Not found and rejected are final for one request only (asking again, after a wrong
-// region or key was mended, asks DDS again), so two requests must not share an id.
-func eventID(o *Outcome) string {
+// marshal returns the event in structured mode.
+func (e *Event) marshal(data Data) ([]byte, error) {
+	text, err := json.Marshal(cloudEvent{
+		"1.0", e.ID, e.Source, e.Type, e.Subject, "application/json", e.TraceParent, data,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the event could not be written: %w", err)
+	}
+	return text, nil
+}
+
+// recordedID derives the id of an event from what its outcome is final for. Accepted and
+// unconfirmed are final for the backup: every request for it gets the same event. Not found and
+// rejected are final for one request only, since another request asks DDS again, so two requests
+// must not share an id.
+func recordedID(o *Outcome) string {
 	parts := []string{o.Request.ProjectID, o.Request.BackupID, string(o.Status)}
 	if !finalForBackup(o.Status) {
 		parts = append(parts, o.Request.Identity())
 	}
-	digest := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return hex.EncodeToString(digest[:16])
+	return digest(parts...)
+}
+
+// digest returns the first half of a SHA-256 of the parts.
+func digest(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:16])
 }

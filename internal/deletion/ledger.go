@@ -23,13 +23,17 @@ type Ledger interface {
 	// unconfirmed are one record, final for the backup; all others are one for each request.
 	// It returns nil, also where the very same records are there already (the answer to a write
 	// may be lost), or the record that was final before, or [ErrLeaseLost] where somebody else
-	// holds the lease. A job id is never refused for want of the lease: it may still
+	// holds the lease. The events of one call take [MaxRecorded] bytes at most. A job id is never refused for want of the lease: it may still
 	// replace unconfirmed, and nothing replaces it.
 	Record(ctx context.Context, token string, maybeSent bool, records []Record) (earlier *Record, err error)
 	// Release gives the lease back without an outcome. With maybeSent, the deletion may have
 	// been started.
 	Release(ctx context.Context, r *Request, token string, maybeSent bool) error
 }
+
+// MaxRecorded bounds, in bytes, the events that one call of [Ledger.Record] brings: a ledger bounds
+// what it keeps of a backup, as DynamoDB does with an item.
+const MaxRecorded = 256 << 10
 
 // ErrLeaseLost says that the lease ran out and somebody else has it.
 var ErrLeaseLost = errors.New("the lease of the backup ran out and is somebody else's")

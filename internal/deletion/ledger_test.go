@@ -234,6 +234,8 @@ func (f deleteFunc) DeleteBackup(ctx context.Context, backup dds.Target, maybeSe
 	return f(ctx, backup, maybeSent)
 }
 
+func (deleteFunc) CheckBackup(context.Context, dds.Target) error { return nil }
+
 // Who was frozen between Begin and the DELETE must not send it: somebody else may be done by now.
 func TestNoDeleteWithoutALease(t *testing.T) {
 	now := time.Now()
@@ -385,21 +387,3 @@ func TestManyRequestsForOneBackup(t *testing.T) {
 		}
 	}
 }
-
-// A decision that a panic kept from being written is not published, and its request comes back.
-func TestAPanicBeforeTheEventIsWritten(t *testing.T) {
-	s := &sink{}
-	sv := service(nil, s, nil)
-	sv.Deleter = deleteFunc(func(context.Context, dds.Target, bool) (dds.Deletion, error) {
-		return dds.Deletion{Simulated: true}, nil
-	})
-	sv.Ledger = noRelease{memory()}
-	if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Retry || o.Err.Class != deletion.ClassUndelivered || len(s.taken) != 0 {
-		t.Errorf("%s %+v, %d events", o.Status, o.Err, len(s.taken))
-	}
-}
-
-// noRelease is a ledger that cannot take a lease back.
-type noRelease struct{ deletion.Ledger }
-
-func (noRelease) Release(context.Context, *deletion.Request, string, bool) error { panic("a bug") }

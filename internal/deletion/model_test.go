@@ -52,6 +52,7 @@ var faultsOf = map[string][]fault{
 	"record":  {lostBefore, lostAfter, crashBefore, crashAfter, down},
 	"release": {lostBefore, crashAfter},
 	"publish": {lostBefore, lostAfter, crashBefore, crashAfter},
+	"check":   {refused, crashBefore, crashAfter},
 }
 
 var errFault = errors.New("fault")
@@ -69,8 +70,9 @@ type model struct {
 	exists      bool
 	jobs        []string
 	events      map[string][]byte // published, by id
-	types       map[string]bool
-	final       bool // a final record was written
+	types       map[string]bool   // of the events of deletions
+	dryTypes    map[string]bool   // of the events of dry runs
+	final       bool              // a final record was written
 	jobRecorded bool
 	unsettled   bool // something happened that may lose an answer
 	violations  []string
@@ -115,7 +117,10 @@ func (w *worker) step(op string) fault {
 		w.cancel()
 	}
 	w.isDown = w.isDown || f == down
-	w.unsettled = w.unsettled || f != none
+	w.unsettled = w.unsettled || f != none && !w.request.DryRun // a dry run has no answer to lose
+	if w.request.DryRun && !slices.Contains([]string{"start", "check", "publish"}, op) {
+		w.violations = append(w.violations, w.name+" is a dry run and does "+op)
+	}
 	return f
 }
 
@@ -199,6 +204,20 @@ func (w *worker) DeleteBackup(_ context.Context, _ dds.Target, maybeSent bool) (
 	}
 }
 
+// CheckBackup is the look-up of a dry run with REQUIRE_MANUAL.
+func (w *worker) CheckBackup(context.Context, dds.Target) error {
+	if f := w.step("check"); f != none {
+		return &dds.Error{Class: dds.Unavailable, Err: errFault}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.exists {
+		// Every answer says something else, and the ledger keeps none of them.
+		return &dds.Error{Class: dds.NotFound, RequestID: fmt.Sprintf("%s-%d", w.name, len(w.trace))}
+	}
+	return nil
+}
+
 func (w *worker) Publish(_ context.Context, events []deletion.Event) []error {
 	done, err := did(w.step("publish"))
 	errs := make([]error, len(events))
@@ -213,9 +232,19 @@ func (w *worker) Publish(_ context.Context, events []deletion.Event) []error {
 			w.violations = append(w.violations, fmt.Sprintf("two events of one id:\n%s\n%s", before, e.JSON))
 		}
 		w.events[e.ID] = e.JSON
-		w.types[e.Type] = true
+		if w.request.DryRun {
+			w.dryTypes[e.Type] = true
+		} else {
+			w.types[e.Type] = true
+		}
 	}
 	return errs
+}
+
+// asks reports whether a worker has the request of that id of a scenario.
+func (w *worker) asks(id string) bool {
+	id, dryRun := strings.CutSuffix(id, "?")
+	return w.request.ID == id && w.request.DryRun == dryRun
 }
 
 // run works one delivery to its end.
@@ -307,7 +336,7 @@ func (m *model) explore(workers []*worker) {
 type scenario struct {
 	name   string
 	exists bool
-	ids    [2]string
+	ids    [2]string // of the requests; one that ends in "?" is a dry run
 }
 
 // play runs a scenario once and returns what went wrong, and what happened.
@@ -316,11 +345,12 @@ func play(t *testing.T, sc scenario, faults, jumps int, choose func(int) int) (v
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{
 			t: t, choose: choose, faults: faults, jumps: jumps, exists: sc.exists, ledger: ledger.NewMemory(10, nil),
-			events: make(map[string][]byte), types: make(map[string]bool),
+			events: make(map[string][]byte), types: make(map[string]bool), dryTypes: make(map[string]bool),
 		}
 		var workers []*worker
 		newWorker := func(name, id string) *worker {
-			return &worker{model: m, name: name, grant: make(chan fault), request: deletion.Request{ID: id, Source: "sqs", BackupID: "backup"}}
+			id, dryRun := strings.CutSuffix(id, "?")
+			return &worker{model: m, name: name, grant: make(chan fault), request: deletion.Request{ID: id, Source: "sqs", BackupID: "backup", DryRun: dryRun}}
 		}
 		for i, id := range sc.ids {
 			workers = append(workers, newWorker(string(rune('A'+i)), id))
@@ -332,7 +362,7 @@ func play(t *testing.T, sc scenario, faults, jumps int, choose func(int) int) (v
 		for _, id := range sc.ids {
 			acknowledged := false
 			for _, w := range workers {
-				acknowledged = acknowledged || w.request.ID == id && w.acknowledged()
+				acknowledged = acknowledged || w.asks(id) && w.acknowledged()
 			}
 			for try := 0; !acknowledged && try < 3; try++ {
 				time.Sleep(10 * time.Minute)
@@ -367,6 +397,11 @@ func (m *model) check(sc scenario, workers []*worker) {
 	upgraded := unconfirmed && m.happened("a minute passes")
 	if m.jobRecorded && !accepted && !upgraded {
 		violated("a job id was recorded, and never published")
+	}
+	for _, status := range []deletion.Status{deletion.Accepted, deletion.Unconfirmed, deletion.Rejected} {
+		if m.dryTypes[deletion.EventType(status)] {
+			violated("a dry run is %s", status)
+		}
 	}
 	notFound := m.types[deletion.EventType(deletion.NotFound)]
 	switch {
@@ -436,6 +471,8 @@ func TestPromiseInEveryInterleaving(t *testing.T) {
 		{"two requests for one backup", true, [2]string{"r1", "r2"}},
 		{"one request for nothing, delivered twice", false, [2]string{"r1", "r1"}},
 		{"two requests for nothing", false, [2]string{"r1", "r2"}},
+		{"a request and its dry run", true, [2]string{"r1", "r1?"}},
+		{"a request for nothing and its dry run", false, [2]string{"r1", "r1?"}},
 	} {
 		for _, bound := range bounds {
 			t.Run(fmt.Sprintf("%s, faults %d, freezes %d", sc.name, bound.faults, bound.jumps), func(t *testing.T) {

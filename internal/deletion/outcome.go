@@ -21,7 +21,7 @@ const (
 	NotFound Status = "not_found"
 	// Rejected means that the request will never succeed unchanged.
 	Rejected Status = "rejected"
-	// Simulated means that the deletion was not asked of DDS, on a dry run.
+	// Simulated means that a dry run found nothing against the deletion. DDS was not asked for it.
 	Simulated Status = "simulated"
 	// Retry is no verdict: the request goes back to its source. Nothing is published.
 	Retry Status = "retry"

@@ -38,7 +38,7 @@ type Request struct {
 	ProjectID string
 	// BackupID is the backup to delete.
 	BackupID string
-	// DryRun asks for everything but the deletion.
+	// DryRun asks for everything but the deletion, and leaves no trace in the ledger.
 	DryRun bool
 	// Metadata is a JSON object that the sender wants logged with the request; nil where it sent none.
 	Metadata json.RawMessage

@@ -14,10 +14,14 @@ import (
 	"dds-backup-delete/internal/dds"
 )
 
-// Deleter starts the deletion of a backup. With maybeSent, an earlier call may have started it
-// already. Its errors are [*dds.Error] values.
+// Deleter deletes backups. Its errors are [*dds.Error] values.
 type Deleter interface {
+	// DeleteBackup starts the deletion of a backup. With maybeSent, an earlier call may have started
+	// it already.
 	DeleteBackup(ctx context.Context, backup dds.Target, maybeSent bool) (dds.Deletion, error)
+	// CheckBackup returns the error that DeleteBackup would return without asking DDS for the
+	// deletion, or nil. It changes nothing.
+	CheckBackup(ctx context.Context, backup dds.Target) error
 }
 
 // Sink publishes events. It returns one error for each event, nil for one that was taken.
@@ -49,6 +53,8 @@ type Service struct {
 	Sink Sink
 	// Scope is what may be deleted.
 	Scope Scope
+	// DryRun makes a dry run of every request. Without it, only those with [Request.DryRun] are.
+	DryRun bool
 	// FindProject looks the scope's project up where it is not known yet; nil where it is.
 	FindProject func(context.Context) (string, error)
 	// Concurrency is how many deletions run at once, at least 1.
@@ -67,9 +73,13 @@ func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 	outcomes := make([]Outcome, len(requests))
 	stages := stagesOf(ctx, time.Now())
 	if scope, err := s.scope(ctx); err != nil {
+		lookup := explain(err)
+		if statusOf(lookup.Class) != Retry { // it says nothing about the requests
+			lookup.Class, lookup.RetryAfter = ClassForbidden, retryAfter(ClassForbidden)
+		}
 		for i, request := range requests {
 			_ = scope.admit(&request) // for what it takes out
-			outcomes[i] = failed(request, explain(err))
+			outcomes[i] = failed(request, lookup)
 		}
 	} else {
 		s.deleteAll(ctx, scope, stages, requests, outcomes)
@@ -135,27 +145,34 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	work := func(group []int) { s.work(deleting, recording, stages.end, outcomes, group) }
 	var workers errgroup.Group
 	workers.SetLimit(s.Concurrency)
-	groups := make(map[dds.Target][]int, len(requests))
+	// A dry run shares nothing with a deletion.
+	type call struct {
+		dds.Target
+
+		dryRun bool
+	}
+	groups := make(map[call][]int, len(requests))
 	orders := make(map[string][]int)
-	var targets []dds.Target
+	var calls []call
 	for i, request := range requests {
+		request.DryRun = request.DryRun || s.DryRun
 		err := scope.admit(&request)
 		if request.Order != "" {
 			orders[request.Order] = append(orders[request.Order], i)
 		}
 		if err != nil {
-			outcomes[i] = refused(request, err)
+			outcomes[i] = withEvent(failed(request, err), &requests[i])
 			continue
 		}
 		outcomes[i].Request = request
 		if request.Order != "" {
 			continue
 		}
-		target := request.target()
-		if groups[target] == nil {
-			targets = append(targets, target)
+		c := call{request.target(), request.DryRun}
+		if groups[c] == nil {
+			calls = append(calls, c)
 		}
-		groups[target] = append(groups[target], i)
+		groups[c] = append(groups[c], i)
 	}
 	for _, order := range orders {
 		workers.Go(func() error {
@@ -163,8 +180,8 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 			return nil
 		})
 	}
-	for _, target := range targets {
-		group := groups[target]
+	for _, c := range calls {
+		group := groups[c]
 		workers.Go(func() error {
 			for part := range slices.Chunk(group, maxGroup) {
 				work(part)
@@ -175,11 +192,10 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	_ = workers.Wait() // no worker returns an error
 }
 
-// refused is the outcome of a request that cannot be worked, its event written where it has one.
-func refused(request Request, err *Error) Outcome {
-	o := failed(request, err)
+// withEvent returns an outcome that the ledger does not keep, with its event unless it is a [Retry].
+func withEvent(o Outcome, asked *Request) Outcome {
 	if o.Status != Retry {
-		if err := o.write(); err != nil {
+		if err := o.writeUnrecorded(asked); err != nil {
 			undelivered(&o, err)
 		}
 	}
@@ -218,15 +234,16 @@ func (s *Service) work(deleting, recording context.Context, end time.Time, outco
 			r := outcomes[group[0]].Request
 			s.Log.LogAttrs(recording, slog.LevelError, "panic", requestAttrs(&r, slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))...)
 			for _, i := range group {
-				switch o := &outcomes[i]; {
-				case o.Status == "":
+				if o := &outcomes[i]; o.Status == "" {
 					*o = failed(o.Request, newError(ClassInternal, "the deletion panicked"))
-				case o.Status != Retry && o.Event.ID == "": // decided, and not yet written
-					undelivered(o, errors.New("the deletion panicked"))
 				}
 			}
 		}
 	}()
+	if outcomes[group[0]].Request.DryRun {
+		s.simulate(deleting, outcomes, group)
+		return
+	}
 	open, begun, leaseEnd := s.beginAll(deleting, end, outcomes, group)
 	if len(open) == 0 {
 		return
@@ -240,6 +257,27 @@ func (s *Service) work(deleting, recording context.Context, end time.Time, outco
 		outcomes[i].Request = r
 	}
 	s.settle(recording, begun, verdict.maybeSent, outcomes, open)
+}
+
+// simulate decides the dry runs for one backup, which stand at the places of group in outcomes. It
+// makes no call to the ledger: a dry run takes no lease, replays nothing and leaves no trace.
+func (s *Service) simulate(ctx context.Context, outcomes []Outcome, group []int) {
+	var refusal *Error
+	began := time.Now()
+	if ctx.Err() != nil {
+		refusal = newError(ClassUnavailable, "no time was left for the dry run")
+	} else if err := s.Deleter.CheckBackup(ctx, outcomes[group[0]].Request.target()); err != nil {
+		refusal = explain(err)
+	}
+	took := time.Since(began)
+	for _, i := range group {
+		o := Outcome{Request: outcomes[i].Request, Status: Simulated}
+		if refusal != nil {
+			o = failed(o.Request, refusal)
+		}
+		o.Took = took
+		outcomes[i] = withEvent(o, &o.Request)
+	}
 }
 
 // beginAll decides the requests of a group that the ledger can decide, and returns the places
@@ -320,10 +358,7 @@ func (s *Service) ask(ctx context.Context, request Request, maybeSent bool, leas
 		}
 		return verdict{failed(request, explain(err)), maybeSent}
 	}
-	switch {
-	case deletion.Simulated:
-		return verdict{Outcome{Request: request, Status: Simulated}, maybeSent}
-	case deletion.JobID == "":
+	if deletion.JobID == "" {
 		return verdict{Outcome{Request: request, Status: Unconfirmed, Err: &Error{
 			Class: ClassUnavailable, Message: deletion.Unconfirmed,
 		}}, true}
@@ -335,17 +370,15 @@ func (s *Service) ask(ctx context.Context, request Request, maybeSent bool, leas
 // settle records the outcomes of one backup before they are published, or gives the lease back.
 func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outcomes []Outcome, open []int) {
 	first := &outcomes[open[0]]
-	if first.Status == Retry || first.Status == Simulated {
+	if first.Status == Retry {
 		if err := s.Ledger.Release(ctx, &first.Request, begun.Token, maybeSent); err != nil {
 			// The lease runs out by itself, and then counts as maybe sent.
 			s.Log.LogAttrs(ctx, slog.LevelWarn, "ledger: release", requestAttrs(&first.Request, slog.String("error", err.Error()))...)
 		}
-	}
-	if first.Status == Retry {
 		return
 	}
-	records := writeAll(outcomes, open)
-	if first.Status == Simulated || len(records) == 0 {
+	records, open := writeAll(outcomes, open)
+	if len(records) == 0 {
 		return
 	}
 	earlier, err := s.record(ctx, begun.Token, maybeSent && !finalForBackup(first.Status), records)
@@ -366,21 +399,30 @@ func (s *Service) settle(ctx context.Context, begun Begun, maybeSent bool, outco
 	}
 }
 
-// writeAll writes the events of the outcomes at those places and returns what the ledger is to
-// remember of them: one record that is final for the backup, or one for each request.
-func writeAll(outcomes []Outcome, open []int) []Record {
-	records := make([]Record, 0, len(open))
+// writeAll writes the events of the outcomes at those places. It returns what the ledger has to
+// remember, one record that is final for the backup or one for each request, and the places of the
+// outcomes that these records decide. Requests whose records would make one write larger than
+// [MaxRecorded] are given back.
+func writeAll(outcomes []Outcome, open []int) (records []Record, decided []int) {
+	records, decided = make([]Record, 0, len(open)), make([]int, 0, len(open))
+	size := 0
 	for _, i := range open {
-		if err := outcomes[i].write(); err != nil {
-			undelivered(&outcomes[i], err)
+		o := &outcomes[i]
+		if err := o.write(); err != nil {
+			undelivered(o, err)
 			continue
 		}
-		record := Record{outcomes[i].Request, outcomes[i].Status, outcomes[i].Event.JSON}
+		record := Record{o.Request, o.Status, o.Event.JSON}
 		if len(records) == 0 || (!record.Final() && !slices.ContainsFunc(records, record.sameRequest)) {
+			if size += len(record.Event); size > MaxRecorded {
+				*o = failed(o.Request, newError(ClassUnavailable, "too many requests for this backup came at once"))
+				continue
+			}
 			records = append(records, record)
 		}
+		decided = append(decided, i)
 	}
-	return records
+	return records, decided
 }
 
 // instead is the outcome of a request whose own was not recorded, and names no job.
@@ -527,6 +569,9 @@ func (s *Service) logJob(ctx context.Context, r *Request, jobID string) {
 // logOutcome writes the line of an outcome: at error level where a job id was not handed on.
 func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
 	attrs := requestAttrs(&o.Request, slog.String("status", string(o.Status)))
+	if len(o.Request.Metadata) > 0 {
+		attrs = append(attrs, slog.Any("metadata", o.Request.Metadata)) // as JSON
+	}
 	if o.JobID != "" {
 		attrs = append(attrs, slog.String("job_id", o.JobID))
 	}

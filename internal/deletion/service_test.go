@@ -26,7 +26,9 @@ const project = "0549b4a43100d4f32f51c01c2fe4acdb"
 type deleter struct {
 	mu           sync.Mutex
 	delete       func(ctx context.Context, backupID string) (dds.Deletion, error)
+	check        func(backupID string) error // nil where nothing is against a deletion
 	calls        []string
+	checks       []string
 	targets      []dds.Target
 	now, highest int
 }
@@ -44,6 +46,16 @@ func (d *deleter) DeleteBackup(ctx context.Context, backup dds.Target, _ bool) (
 		d.mu.Unlock()
 	}()
 	return d.delete(ctx, backup.BackupID)
+}
+
+func (d *deleter) CheckBackup(_ context.Context, backup dds.Target) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.checks = append(d.checks, backup.BackupID)
+	if d.check == nil {
+		return nil
+	}
+	return d.check(backup.BackupID)
 }
 
 // sink is a [deletion.Sink] made of a function; without one it takes everything.
@@ -94,14 +106,12 @@ func TestVerdictFollowsTheClass(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		jobID  string
-		dryRun bool
 		err    error
 		status deletion.Status
 		class  deletion.Class
 		wait   time.Duration
 	}{
 		{name: "a job", jobID: "job", status: deletion.Accepted},
-		{name: "a dry run", dryRun: true, status: deletion.Simulated},
 		{name: "no job", status: deletion.Unconfirmed, class: deletion.ClassUnavailable},
 		{name: "gone", err: &dds.Error{Class: dds.NotFound}, status: deletion.NotFound, class: deletion.ClassNotFound},
 		{name: "invalid", err: &dds.Error{Class: dds.Invalid}, status: deletion.Rejected, class: deletion.ClassInvalid},
@@ -109,12 +119,13 @@ func TestVerdictFollowsTheClass(t *testing.T) {
 		{name: "bad key", err: &dds.Error{Class: dds.Unauthenticated}, status: deletion.Retry, class: deletion.ClassUnauthenticated, wait: 5 * time.Minute},
 		{name: "busy instance", err: &dds.Error{Class: dds.Conflict}, status: deletion.Retry, class: deletion.ClassConflict, wait: 5 * time.Minute},
 		{name: "throttled", err: &dds.Error{Class: dds.Throttled, RetryAfter: 7 * time.Second}, status: deletion.Retry, class: deletion.ClassThrottled, wait: 7 * time.Second},
+		{name: "a code in no table", err: &dds.Error{Class: dds.Unknown, Code: "DBS.999999"}, status: deletion.Retry, class: deletion.ClassUnknown, wait: 5 * time.Minute},
 		{name: "unavailable", err: &dds.Error{Class: dds.Unavailable}, status: deletion.Retry, class: deletion.ClassUnavailable, wait: 15 * time.Second},
 		{name: "some other error", err: errors.New("boom"), status: deletion.Retry, class: deletion.ClassInternal, wait: time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
-				return dds.Deletion{JobID: tc.jobID, Simulated: tc.dryRun}, tc.err
+				return dds.Deletion{JobID: tc.jobID}, tc.err
 			}}
 			s := &sink{}
 			o := service(d, s, nil).Do(t.Context(), requests("backup"))[0]

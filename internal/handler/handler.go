@@ -65,7 +65,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		return nil, err
 	}
 	h.service = &deletion.Service{
-		Deleter: h.client, Ledger: newLedger(c, clients), Sink: outcomes, Concurrency: c.Concurrency, Log: log,
+		Deleter: h.client, Ledger: newLedger(c, clients), Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Log: log,
 		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
 	}
 	if c.ProjectID == "" {
@@ -92,7 +92,6 @@ func (h *Handler) newClient(ctx context.Context, c *config.Config, clients *clie
 		Connections:   c.Concurrency,
 		Rate:          c.Rate,
 		RequireManual: c.RequireManual,
-		DryRun:        c.DryRun,
 	}
 	if h.metrics != nil {
 		o.Observe = h.metrics.Call

@@ -195,6 +195,8 @@ func (d *deadline) DeleteBackup(ctx context.Context, _ dds.Target, _ bool) (dds.
 	return dds.Deletion{JobID: "job"}, nil
 }
 
+func (*deadline) CheckBackup(context.Context, dds.Target) error { return nil }
+
 // An HTTP request is worked within 25 s, whatever the invocation has left.
 func TestTheLimitOfASourceHolds(t *testing.T) {
 	for payload, most := range map[string]time.Duration{

@@ -4,9 +4,12 @@ package host
 import (
 	"context"
 	"errors"
+	stdlog "log"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -22,7 +25,12 @@ type Handler func(ctx context.Context, in event.Invocation, payload []byte) ([]b
 // Lambda serves the Lambda Runtime API until the process ends. On SIGTERM, which Lambda sends
 // before the end where an extension runs beside the function, it calls stop. It registers none
 // itself, as WithEnableSIGTERM does: that is a fifth of the start, for an end that loses nothing.
-func Lambda(ctx context.Context, h Handler, stop func()) {
+//
+// The Lambda library prints function errors, and what it cannot do, with the standard logger.
+// That becomes lines of log.
+func Lambda(ctx context.Context, h Handler, log *slog.Logger, stop func()) {
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(libraryLog{log})
 	signaled := make(chan os.Signal, 1)
 	signal.Notify(signaled, syscall.SIGTERM)
 	go func() {
@@ -31,6 +39,15 @@ func Lambda(ctx context.Context, h Handler, stop func()) {
 	}()
 	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), cpus(lambdacontext.MemoryLimitInMB)))
 	lambda.StartWithOptions(lambdaHandler(h), lambda.WithContext(ctx))
+}
+
+// libraryLog turns what is printed into lines of a log.
+type libraryLog struct{ log *slog.Logger }
+
+// Write implements io.Writer. The standard logger writes one message at a time.
+func (l libraryLog) Write(text []byte) (int, error) {
+	l.log.WarnContext(context.Background(), "aws-lambda-go", "text", strings.TrimSpace(string(text)))
+	return len(text), nil
 }
 
 // cpus is how many CPUs a function of so many MB has once it has started: one for each 1,769 MB.

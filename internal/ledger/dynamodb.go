@@ -2,15 +2,12 @@ package ledger
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +30,7 @@ import (
 //	lease_after   the token of a lease that ran out before this one
 //	maybe_sent    true where an earlier holder may have sent the DELETE
 //	final_status  accepted or unconfirmed, with final_event
-//	refused       the other outcomes, {status, event} by request
+//	refused       the other outcomes, {status, event, at} by request; see maxRefusals
 //	expires_at    in seconds since 1970
 type DynamoDB struct {
 	client *dynamodb.Client
@@ -41,13 +38,9 @@ type DynamoDB struct {
 	now    func() time.Time
 }
 
-const (
-	// keep is how long an item is kept after its last write. DynamoDB removes it some days later,
-	// so what has expired is also recognised here.
-	keep = 35 * 24 * time.Hour
-	// maxRefusals bounds the item: DynamoDB takes 400 KB, and an event has less than 2.
-	maxRefusals = 100
-)
+// keep is how long an item is kept after its last write. DynamoDB removes it some days later,
+// so what has expired is also recognised here.
+const keep = 35 * 24 * time.Hour
 
 // NewDynamoDB returns the ledger in that table. The clock is that of leases; nil for [time.Now].
 func NewDynamoDB(client *dynamodb.Client, table string, now func() time.Time) *DynamoDB {
@@ -59,23 +52,28 @@ func NewDynamoDB(client *dynamodb.Client, table string, now func() time.Time) *D
 
 // Begin implements [deletion.Ledger].
 func (d *DynamoDB) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
-	begun, stale, err := d.begin(ctx, r, lease)
-	if err != nil || stale == nil {
+	begun, item, err := d.begin(ctx, r, lease)
+	if errors.Is(err, errExpired) {
+		if err := d.remove(ctx, r); err != nil {
+			return deletion.Begun{}, err
+		}
+		begun, item, err = d.begin(ctx, r, lease)
+	}
+	if err != nil || begun.Token == "" {
 		return begun, err
 	}
-	// Expired, or full of refusals. Seldom enough to cost two round trips more.
-	if err := d.clear(ctx, r, stale); err != nil {
+	if err := d.trim(ctx, r, begun.Token, item); err != nil {
+		_ = d.Release(ctx, r, begun.Token, begun.MaybeSent) // else the lease would count as maybe sent
 		return deletion.Begun{}, err
 	}
-	begun, stale, err = d.begin(ctx, r, lease)
-	if err == nil && stale != nil {
-		err = errors.New("ledger: the item stays expired or full")
-	}
-	return begun, err
+	return begun, nil
 }
 
-// begin is Begin, but returns an item that must be cleared first.
-func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Duration) (begun deletion.Begun, stale map[string]types.AttributeValue, err error) {
+// errExpired says that an item must be removed first.
+var errExpired = errors.New("ledger: the item has expired")
+
+// begin asks once, and returns the item as it found or left it.
+func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Duration) (begun deletion.Begun, item map[string]types.AttributeValue, err error) {
 	now := d.now()
 	token := rand.Text()
 	out, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -85,8 +83,7 @@ func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Du
 			"lease_after = if_not_exists(lease_token, :nobody), refused = if_not_exists(refused, :none)"),
 		ConditionExpression: aws.String("attribute_not_exists(final_status) AND attribute_not_exists(refused.#request)" +
 			" AND (attribute_not_exists(lease_token) OR lease_until <= :now)" +
-			" AND (attribute_not_exists(expires_at) OR expires_at > :seconds)" +
-			" AND (attribute_not_exists(refused) OR size(refused) < :most)"),
+			" AND (attribute_not_exists(expires_at) OR expires_at > :seconds)"),
 		ExpressionAttributeNames: map[string]string{"#request": requestKey(r)},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":token":   text(token),
@@ -96,32 +93,28 @@ func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Du
 			":none":    &types.AttributeValueMemberM{},
 			":now":     number(now.UnixMilli()),
 			":seconds": number(now.Unix()),
-			":most":    number(maxRefusals),
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if err == nil {
-		return deletion.Begun{Token: token, MaybeSent: maybeSent(out.Attributes)}, nil, nil
+		return deletion.Begun{Token: token, MaybeSent: maybeSent(out.Attributes)}, out.Attributes, nil
 	}
 	var failed *types.ConditionalCheckFailedException
 	if !errors.As(err, &failed) {
 		return deletion.Begun{}, nil, fmt.Errorf("ledger: %w", err)
 	}
-	item := failed.Item
+	item = failed.Item
 	if integer(item["expires_at"]) <= now.Unix() {
-		return deletion.Begun{}, item, nil
+		return deletion.Begun{}, nil, errExpired
 	}
 	if done := recordOf(item, r); done != nil {
-		return deletion.Begun{Done: done}, nil, nil
+		return deletion.Begun{Done: done}, item, nil
 	}
 	if stringOf(item["lease_token"]) == token { // the SDK tried twice, and the first answer was lost
-		return deletion.Begun{Token: token, MaybeSent: maybeSent(item)}, nil, nil
+		return deletion.Begun{Token: token, MaybeSent: maybeSent(item)}, item, nil
 	}
-	if until := time.UnixMilli(integer(item["lease_until"])); item["lease_token"] != nil && now.Before(until) {
-		return deletion.Begun{BusyFor: until.Sub(now)}, nil, nil
-	}
-	return deletion.Begun{}, item, nil
+	return deletion.Begun{BusyFor: time.UnixMilli(integer(item["lease_until"])).Sub(now)}, item, nil
 }
 
 // maybeSent reports whether an earlier holder of the lease may have sent the DELETE.
@@ -129,51 +122,53 @@ func maybeSent(item map[string]types.AttributeValue) bool {
 	return item["maybe_sent"] != nil || stringOf(item["lease_after"]) != ""
 }
 
-// clear removes an item that has expired, and of one that is full the older half of its
-// refusals: the younger ones may still be repeated.
-func (d *DynamoDB) clear(ctx context.Context, r *deletion.Request, item map[string]types.AttributeValue) error {
+// remove removes an item that has expired.
+func (d *DynamoDB) remove(ctx context.Context, r *deletion.Request) error {
+	_, err := d.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName:                 aws.String(d.table),
+		Key:                       itemKey(r),
+		ConditionExpression:       aws.String("expires_at <= :seconds"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":seconds": number(d.now().Unix())},
+	})
 	var failed *types.ConditionalCheckFailedException
-	if seconds := d.now().Unix(); integer(item["expires_at"]) <= seconds {
-		_, err := d.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-			TableName:                 aws.String(d.table),
-			Key:                       itemKey(r),
-			ConditionExpression:       aws.String("expires_at <= :seconds"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":seconds": number(seconds)},
-		})
-		if errors.As(err, &failed) {
-			return nil // somebody else was faster
-		}
-		return wrap(err)
+	if errors.As(err, &failed) {
+		return nil // another process was faster
 	}
+	return wrap(err)
+}
+
+// trim forgets the oldest refusals of an item that holds too many bytes of them. It needs the
+// lease, whose holder alone writes refusals.
+func (d *DynamoDB) trim(ctx context.Context, r *deletion.Request, token string, item map[string]types.AttributeValue) error {
 	refused, _ := item["refused"].(*types.AttributeValueMemberM)
 	if refused == nil {
 		return nil
 	}
-	age := func(request string) int64 {
-		record, _ := refused.Value[request].(*types.AttributeValueMemberM)
-		if record == nil {
-			return 0
+	refusals := make([]refusal, 0, len(refused.Value))
+	for key, value := range refused.Value {
+		one := refusal{key: key}
+		if record, ok := value.(*types.AttributeValueMemberM); ok {
+			one.at, one.size = integer(record.Value["at"]), len(stringOf(record.Value["event"]))
 		}
-		return integer(record.Value["at"])
+		refusals = append(refusals, one)
 	}
-	oldest := slices.SortedFunc(maps.Keys(refused.Value), func(a, b string) int { return cmp.Compare(age(a), age(b)) })
-	names := make(map[string]string)
-	var paths []string
-	for i, request := range oldest[:len(oldest)/2] {
-		name := "#r" + strconv.Itoa(i)
-		names[name] = request
-		paths = append(paths, "refused."+name)
+	keys := forgettable(refusals)
+	if len(keys) == 0 {
+		return nil
+	}
+	for _, key := range keys {
+		delete(refused.Value, key)
 	}
 	_, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                 aws.String(d.table),
 		Key:                       itemKey(r),
-		UpdateExpression:          aws.String("REMOVE " + strings.Join(paths, ", ")),
-		ConditionExpression:       aws.String("size(refused) >= :most"),
-		ExpressionAttributeNames:  names,
-		ExpressionAttributeValues: map[string]types.AttributeValue{":most": number(maxRefusals)},
+		UpdateExpression:          aws.String("SET refused = :kept"),
+		ConditionExpression:       aws.String("lease_token = :token"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":kept": refused, ":token": text(token)},
 	})
+	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
-		return nil
+		return nil // the lease ran out, and Record will say so
 	}
 	return wrap(err)
 }
@@ -195,6 +190,7 @@ func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, rec
 	switch {
 	case first.Final():
 		sets = append(sets, "final_status = :status", "final_event = :event")
+		remove += ", refused" // what is final for the backup answers every request
 		values[":status"], values[":event"] = text(string(first.Status)), text(string(first.Event))
 		if first.Status == deletion.Accepted { // a job id needs no lease, and gives way to none but another
 			condition = "attribute_not_exists(final_status) OR final_status = :unconfirmed"

@@ -368,21 +368,6 @@ func TestDynamoDBForgetsInTime(t *testing.T) {
 	begin(t, l, "r2", false)
 }
 
-// A full item forgets its older refusals, and never the younger ones.
-func TestDynamoDBBoundsAnItem(t *testing.T) {
-	c := newClock()
-	l := newDynamoDB(t, c)
-	for i := range 220 {
-		c.advance(time.Second)
-		id := fmt.Sprintf("r%d", i)
-		note(t, l, begin(t, l, id, false), record(id, deletion.NotFound, id))
-		for recent := max(0, i-40); recent <= i; recent += 10 {
-			id := fmt.Sprintf("r%d", recent)
-			done(t, l, id, deletion.NotFound, id)
-		}
-	}
-}
-
 // The SDK repeats a write whose answer was lost: it must end as if it had come.
 func TestDynamoDBLosesItsAnswers(t *testing.T) {
 	c := newClock()

@@ -37,13 +37,14 @@ type entry struct {
 	token     string  // of the lease; empty where there is none
 	until     time.Time
 	maybeSent bool
-	requests  map[string]verdict // those that this process has met, by identity; zero where undecided
+	requests  map[string]verdict // those that this process has met, by identity; without a status where undecided
 }
 
 // verdict is what a ledger keeps of a [deletion.Record].
 type verdict struct {
 	status deletion.Status
 	event  []byte
+	at     time.Time // when a request was met or refused
 }
 
 func (v verdict) exists() bool { return v.status != "" }
@@ -80,7 +81,7 @@ func (m *Memory) Begin(_ context.Context, r *deletion.Request, lease time.Durati
 	case refusal.exists():
 		return deletion.Begun{Done: refusal.record(r)}, nil
 	case !met:
-		e.requests[r.Identity()] = verdict{}
+		e.requests[r.Identity()] = verdict{at: now}
 		e.maybeSent = e.maybeSent || r.Redelivered // another process may have worked it
 	}
 	if e.token != "" {
@@ -90,6 +91,7 @@ func (m *Memory) Begin(_ context.Context, r *deletion.Request, lease time.Durati
 		e.maybeSent = true // its holder died, or sleeps
 	}
 	e.token, e.until = rand.Text(), now.Add(lease)
+	e.trim()
 	return deletion.Begun{Token: e.token, MaybeSent: e.maybeSent}, nil
 }
 
@@ -117,11 +119,11 @@ func (m *Memory) Record(_ context.Context, token string, maybeSent bool, records
 	}
 	e.token, e.maybeSent = "", maybeSent
 	if records[0].Final() {
-		e.final, e.requests = verdict{status, records[0].Event}, nil
+		e.final, e.requests = verdict{status: status, event: records[0].Event}, nil
 		return nil, nil //nolint:nilnil // nothing was recorded earlier
 	}
 	for _, record := range records {
-		e.requests[record.Request.Identity()] = verdict{record.Status, record.Event}
+		e.requests[record.Request.Identity()] = verdict{record.Status, record.Event, m.now()}
 	}
 	return nil, nil //nolint:nilnil // nothing was recorded earlier
 }
@@ -134,6 +136,17 @@ func (m *Memory) Release(_ context.Context, r *deletion.Request, token string, m
 		e.token, e.maybeSent = "", maybeSent
 	}
 	return nil
+}
+
+// trim forgets the oldest requests of an entry that holds too many bytes of them.
+func (e *entry) trim() {
+	refusals := make([]refusal, 0, len(e.requests))
+	for identity, v := range e.requests {
+		refusals = append(refusals, refusal{identity, v.at.UnixNano(), len(identity) + len(v.event)})
+	}
+	for _, identity := range forgettable(refusals) {
+		delete(e.requests, identity)
+	}
 }
 
 // remember makes an entry and forgets the oldest that nobody holds where there are too many.

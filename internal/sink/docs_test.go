@@ -49,18 +49,18 @@ const (
 )
 
 // deleter is a DDS that knows every backup but two.
-type deleter struct{ dryRun bool }
+type deleter struct{}
 
-func (d deleter) DeleteBackup(_ context.Context, backup dds.Target, _ bool) (dds.Deletion, error) {
-	switch {
-	case d.dryRun:
-		return dds.Deletion{Simulated: true}, nil
-	case backup.BackupID == gone:
+func (deleter) CheckBackup(context.Context, dds.Target) error { return nil }
+
+func (deleter) DeleteBackup(_ context.Context, backup dds.Target, _ bool) (dds.Deletion, error) {
+	switch backup.BackupID {
+	case gone:
 		return dds.Deletion{}, &dds.Error{
 			Class: dds.NotFound, Code: "DBS.201214", Message: "The backup file does not exist or does not belong to the instance.",
 			StatusCode: 400, RequestID: "3d9c1f3e0c4b4f0e9a1d2b3c4d5e6f70",
 		}
-	case backup.BackupID == lost:
+	case lost:
 		return dds.Deletion{Unconfirmed: "the deletion may have been started before, and now the backup is gone"}, nil
 	default:
 		return dds.Deletion{JobID: "3711e2ad-5787-49bc-a47f-3f0b066af9f5"}, nil
@@ -76,11 +76,11 @@ func (c *catch) Publish(_ context.Context, events []deletion.Event) []error {
 }
 
 // published returns the events that come of requests.
-func published(t *testing.T, d deleter, requests ...deletion.Request) []deletion.Event {
+func published(t *testing.T, requests ...deletion.Request) []deletion.Event {
 	t.Helper()
 	seen := new(catch)
 	service := &deletion.Service{
-		Deleter: d, Ledger: ledger.NewMemory(1000, nil), Sink: seen, Concurrency: 4, Log: slog.New(slog.DiscardHandler),
+		Deleter: deleter{}, Ledger: ledger.NewMemory(1000, nil), Sink: seen, Concurrency: 4, Log: slog.New(slog.DiscardHandler),
 		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: project},
 	}
 	service.Do(t.Context(), requests)
@@ -102,20 +102,22 @@ func outcomes(t *testing.T, n int) []deletion.Event {
 	for i := range n {
 		requests = append(requests, request(fmt.Sprint("r", i), fmt.Sprint("backup", i)))
 	}
-	return published(t, deleter{}, requests...)
+	return published(t, requests...)
 }
 
 // The samples in the documentation are what is published.
 func TestDocumentedEvents(t *testing.T) {
 	accepted := request("4fce6432-6221-41a2-86dc-c5557e824cf3", there)
 	accepted.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	simulated := request("4fce6432-6221-41a2-86dc-c5557e824cf3", there)
+	simulated.DryRun = true
 	var want []string
 	for _, e := range slices.Concat(
-		published(t, deleter{}, accepted),
-		published(t, deleter{}, request("9a1f6c1e-3c52-4f6b-8a4e-0f3b6d1c2a90", lost)),
-		published(t, deleter{}, request("e2a7c0de-55b1-4b6f-9b0a-7d6c5b4a3928", gone)),
-		published(t, deleter{}, request("ff23b8e6-65ba-43b9-875c-5e79b6f8118a", "../../instances/in02")),
-		published(t, deleter{dryRun: true}, request("4fce6432-6221-41a2-86dc-c5557e824cf3", there)),
+		published(t, accepted),
+		published(t, request("9a1f6c1e-3c52-4f6b-8a4e-0f3b6d1c2a90", lost)),
+		published(t, request("e2a7c0de-55b1-4b6f-9b0a-7d6c5b4a3928", gone)),
+		published(t, request("ff23b8e6-65ba-43b9-875c-5e79b6f8118a", "../../instances/in02")),
+		published(t, simulated),
 	) {
 		want = append(want, canonical(t, e.JSON))
 	}

@@ -1,0 +1,132 @@
+package deletion_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
+)
+
+// What is refused before DDS has an id that says what was refused: nothing else shares it, and a
+// repeat keeps it.
+func TestRefusalsThatDifferHaveTheirOwnIDs(t *testing.T) {
+	base := deletion.Request{ID: "message", Source: "sqs", BackupID: "a.b"}
+	refusal := func(message string) *deletion.Error {
+		return &deletion.Error{Class: deletion.ClassInvalid, Message: message}
+	}
+	variants := map[string]func(*deletion.Request){
+		"as it is":               func(*deletion.Request) {},
+		"another id of the kind": func(r *deletion.Request) { r.BackupID = "c.d" },
+		"an id of another kind":  func(r *deletion.Request) { r.BackupID = "a/b" },
+		"no id":                  func(r *deletion.Request) { r.BackupID = "" },
+		"another place":          func(r *deletion.Request) { r.Field = "backup_ids[0]" },
+		"a message":              func(r *deletion.Request) { r.Err = refusal("one") },
+		"another message":        func(r *deletion.Request) { r.Err = refusal("two") },
+		"another request":        func(r *deletion.Request) { r.ID = "another" },
+		"another source":         func(r *deletion.Request) { r.Source = "direct" },
+		"another project":        func(r *deletion.Request) { r.ProjectID = "elsewhere" },
+		"yet another project":    func(r *deletion.Request) { r.ProjectID = "nowhere" },
+		"another region":         func(r *deletion.Request) { r.Region = "eu-west-101" },
+		"a trace":                func(r *deletion.Request) { r.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" },
+		"another trace":          func(r *deletion.Request) { r.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203332-01" },
+	}
+	names := make(map[string]string) // by event id
+	for name, change := range variants {
+		r := base
+		change(&r)
+		first, again := publishOne(t, r, "", nil), publishOne(t, r, "", nil)
+		if first.ID != again.ID || string(first.JSON) != string(again.JSON) {
+			t.Errorf("%s: a repeat differs:\n%s\n%s", name, first.JSON, again.JSON)
+		}
+		if other, taken := names[first.ID]; taken {
+			t.Errorf("%s and %s have one id", name, other)
+		}
+		names[first.ID] = name
+		var e struct{ ID string }
+		if err := json.Unmarshal(first.JSON, &e); err != nil || e.ID != first.ID {
+			t.Errorf("%s: id %q in %s", name, e.ID, first.JSON)
+		}
+	}
+}
+
+// A request that is refused by a configuration and, after a change of it, by DDS, has two outcomes.
+func TestARefusalBeforeDDSAndOneOfDDS(t *testing.T) {
+	r := deletion.Request{ID: "message", Source: "sqs", BackupID: "a", Err: &deletion.Error{Class: deletion.ClassInvalid, Message: "m"}}
+	before := publishOne(t, r, "", nil)
+	r.Err = nil
+	if after := publishOne(t, r, "", &dds.Error{Class: dds.Invalid, Message: "m"}); after.ID == before.ID {
+		t.Errorf("one id:\n%s\n%s", before.JSON, after.JSON)
+	}
+}
+
+// The answers to dry runs are kept nowhere: each has the id of its own content.
+func TestDryRunsThatDiffer(t *testing.T) {
+	n := 0
+	d := &deleter{check: func(string) error {
+		n++
+		return &dds.Error{Class: dds.NotFound, RequestID: fmt.Sprint(n)}
+	}, delete: func(context.Context, string) (dds.Deletion, error) {
+		return dds.Deletion{}, &dds.Error{Class: dds.NotFound, RequestID: "real"}
+	}}
+	s := &sink{}
+	sv := service(d, s, nil)
+	for _, dryRun := range []bool{true, true, false} {
+		r := requests("a")[0]
+		r.DryRun = dryRun
+		sv.Do(t.Context(), []deletion.Request{r})
+	}
+	if len(s.taken) != 3 || s.taken[0].ID == s.taken[1].ID || s.taken[1].ID == s.taken[2].ID || s.taken[0].ID == s.taken[2].ID {
+		t.Errorf("events %+v", s.taken)
+	}
+}
+
+// Many requests for one backup whose events are long take no more than one write may; those
+// beyond come again.
+func TestOneWriteIsBounded(t *testing.T) {
+	d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
+		return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+	}}
+	s := &sink{}
+	sv := service(d, s, nil)
+	l := &measuring{Ledger: memory()}
+	sv.Ledger = l
+	var in []deletion.Request
+	for i := range 50 {
+		in = append(in, deletion.Request{ID: fmt.Sprintf("%04d", i) + strings.Repeat("<", 1020), Source: "sqs", BackupID: "a"})
+	}
+	decided := 0
+	for round := 0; decided < len(in) && round < 5; round++ {
+		decided = 0
+		for i, o := range sv.Do(t.Context(), in) {
+			switch {
+			case o.Status == deletion.NotFound:
+				decided++
+			case o.Status != deletion.Retry || o.Err.Class != deletion.ClassUnavailable || o.Event.ID != "":
+				t.Errorf("outcome %d is %s %+v", i, o.Status, o.Err)
+			}
+		}
+	}
+	if decided != len(in) || l.most > deletion.MaxRecorded || l.most < deletion.MaxRecorded/2 {
+		t.Errorf("%d of %d decided, up to %d bytes in a write", decided, len(in), l.most)
+	}
+}
+
+// measuring is a ledger that notes how many bytes of events one call brings.
+type measuring struct {
+	deletion.Ledger
+
+	most int
+}
+
+func (m *measuring) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (*deletion.Record, error) {
+	size := 0
+	for _, r := range records {
+		size += len(r.Event)
+	}
+	m.most = max(m.most, size)
+	return m.Ledger.Record(ctx, token, maybeSent, records)
+}
