@@ -2,7 +2,6 @@ package ledger_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -91,8 +90,8 @@ func TestTheLargestRecordFits(t *testing.T) {
 // request.
 func TestDynamoDBWorksFullItems(t *testing.T) {
 	c := newClock()
-	table := newDynamoDBTable(t)
-	client := newClient(os.Getenv("DYNAMODB_ENDPOINT"))
+	endpoint, table := newDynamoDBTable(t)
+	client := newClient(endpoint)
 	l := ledger.NewDynamoDB(client, table, c.now)
 	refused := make(map[string]types.AttributeValue)
 	for i := range 62 {
