@@ -197,7 +197,7 @@ func TestHTTPPathIDs(t *testing.T) {
 		"/backups/..":         {BackupID: ".."},
 		"/backups/a%zz":       {BackupID: "a%zz"},
 		"/v3/p%2F/backups/a":  {ProjectID: "p/", BackupID: "a"},
-		"/v3//backups/a":      {BackupID: "a", Err: &deletion.Error{Class: deletion.ClassInvalid, Message: "project_id: empty in the path"}},
+		"/v3//backups/a":      {Err: &deletion.Error{Class: deletion.ClassInvalid, Message: "project_id: empty in the path"}},
 		"/v3/../backups/%00a": {ProjectID: "..", BackupID: "\x00a"},
 	} {
 		t.Run(path, func(t *testing.T) {

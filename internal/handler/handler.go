@@ -64,7 +64,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 			return nil, err
 		}
 	}
-	h := &Handler{log: log, client: client, metrics: recorder, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}, service: &deletion.Service{
+	h := &Handler{log: log, client: client, metrics: recorder, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType, BasePath: c.HTTPBasePath}, service: &deletion.Service{
 		Deleter: client, Ledger: newLedger(c, clients), Sink: outcomes, Scope: scope, FindProject: project.id, Concurrency: c.Concurrency, Log: log,
 	}}
 	if c.LambdaRuntimeAPI != "" {
