@@ -82,8 +82,9 @@ func decodeFormat1(d *Decoder, _ []byte, members object, in Invocation) (*Batch,
 // was taken, with its parameters put in, has none; where it says nothing, for example a default route,
 // the path itself is taken. It is the last to read the envelope.
 func (r *httpRequest) setPath(e envelope, route, path, stage string) {
-	r.parameters = make(map[string]string)
-	for _, p := range e.texts("pathParameters") {
+	parameters := e.texts("pathParameters")
+	r.parameters = make(map[string]string, len(parameters))
+	for _, p := range parameters {
 		r.parameters[p.name] = p.value
 	}
 	r.path = withoutPrefix(path, "/"+stage)

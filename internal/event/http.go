@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,15 +45,15 @@ type httpRequest struct {
 // newHTTPRequest returns a request with these headers. Different values of one header are joined, as
 // HTTP allows.
 func newHTTPRequest(method string, headers []pair) *httpRequest {
-	values := make(map[string][]string, len(headers))
+	r := &httpRequest{method: method, headers: make(map[string]string, len(headers))}
 	for _, h := range headers {
-		if name := strings.ToLower(h.name); !slices.Contains(values[name], h.value) {
-			values[name] = append(values[name], h.value)
+		name := strings.ToLower(h.name)
+		switch before := r.headers[name]; {
+		case before == "":
+			r.headers[name] = h.value
+		case h.value != "" && !strings.Contains(","+before+",", ","+h.value+","):
+			r.headers[name] = before + "," + h.value
 		}
-	}
-	r := &httpRequest{method: method, headers: make(map[string]string, len(values))}
-	for name, all := range values {
-		r.headers[name] = strings.Join(all, ",")
 	}
 	r.traceHeader = traceHeader(r.headers["x-amzn-trace-id"])
 	r.attributes = binaryAttributes(r.headers)

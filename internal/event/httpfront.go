@@ -36,17 +36,15 @@ func (e envelope) given(name string) (json.RawMessage, bool) {
 
 // object returns the object of that name, which has no members where it is missing.
 func (e envelope) object(name string) envelope {
-	inner := envelope{where: e.where + name + ".", err: e.err}
 	value, ok := e.given(name)
 	if !ok {
-		return inner
+		return envelope{err: e.err}
 	}
 	members, err := objectOf(value)
 	if err != nil {
 		e.fail(name, err.Error())
 	}
-	inner.members = members
-	return inner
+	return envelope{where: e.where + name + ".", members: members, err: e.err}
 }
 
 // text returns a text; empty where it is missing. A number or a boolean is its text: some fronts and
@@ -90,10 +88,14 @@ func (e envelope) boolean(name string) bool {
 // texts returns the members of an object of texts in their order, without those that are null.
 func (e envelope) texts(name string) []pair {
 	inner := e.object(name)
-	var pairs []pair
+	if len(inner.members) == 0 {
+		return nil
+	}
+	pairs := make([]pair, 0, len(inner.members))
 	for _, m := range inner.members {
 		if kind(m.value) != "null" {
-			pairs = append(pairs, pair{string(m.name), inner.textOf(string(m.name), m.value)})
+			name := string(m.name)
+			pairs = append(pairs, pair{name, inner.textOf(name, m.value)})
 		}
 	}
 	return pairs
@@ -107,12 +109,13 @@ func (e envelope) lists(name string) []pair {
 		if kind(m.value) == "null" {
 			continue
 		}
+		name := string(m.name)
 		elements, err := arrayOf(m.value)
 		if err != nil {
-			inner.fail(string(m.name), err.Error())
+			inner.fail(name, err.Error())
 		}
 		for _, element := range elements {
-			pairs = append(pairs, pair{string(m.name), inner.textOf(string(m.name), element)})
+			pairs = append(pairs, pair{name, inner.textOf(name, element)})
 		}
 	}
 	return pairs

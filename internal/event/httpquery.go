@@ -24,6 +24,9 @@ func isSignature(name string) bool {
 // parseQuery reads the parameters of a call. A deletion cannot be taken back, so nothing is ignored.
 func parseQuery(parameters []pair) (query, error) {
 	var q query
+	if len(parameters) == 0 {
+		return q, nil
+	}
 	fields := map[string]*string{"project_id": &q.projectID, "region": &q.region, "dry_run": &q.dryRun}
 	for _, p := range parameters {
 		field, known := fields[p.name]

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -125,16 +126,30 @@ func shortResults(outcomes []deletion.Outcome) []deletion.Data {
 }
 
 // longestReply bounds, in bytes, the reply to a call when it is shortened. Only the ids that callers
-// choose have no bound that is small enough for a thousand of them. They are quoted twice, as a reply is.
+// choose have no bound that is small enough for a thousand of them.
 func longestReply(requests []deletion.Request) int {
 	const frame, most = 10_000, 600 // the problem around the results; a result without its request id
 	total := frame
 	for i := range requests {
-		quoted, _ := json.Marshal(requests[i].ID) // no string fails
-		quoted, _ = json.Marshal(string(quoted))
-		total += most + len(quoted)
+		total += most + quotedTwice(requests[i].ID)
 	}
 	return total
+}
+
+// quotedTwice bounds, in bytes, an id in JSON that is a text in JSON, as the body of a reply is.
+func quotedTwice(id string) int {
+	n := len(id)
+	for _, c := range []byte(id) {
+		switch {
+		case c == '"', c == '\\':
+			n += len(`\\\"`) - 1
+		case c == '<', c == '>', c == '&':
+			n += len(`\\u003c`) - 1
+		case c >= utf8.RuneSelf: // U+2028, for example, has three such bytes and is escaped
+			n += 2
+		}
+	}
+	return n
 }
 
 // answerEvents answers whoever delivered CloudEvents: success takes them all as delivered, so
