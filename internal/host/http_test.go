@@ -90,3 +90,36 @@ func TestHTTPBodyIsBounded(t *testing.T) {
 		t.Errorf("status %d, header %v", status, header)
 	}
 }
+
+// Health checks and queries reach the decoder as they do behind an API.
+func TestHTTPQueriesAndHealth(t *testing.T) {
+	dryRun := false
+	handle := func(_ context.Context, in event.Invocation, payload []byte) ([]byte, error) {
+		batch, err := (&event.Decoder{BasePath: "/dds"}).Decode(payload, in)
+		if err != nil {
+			return nil, err
+		}
+		outcomes := make([]deletion.Outcome, len(batch.Requests))
+		for i, r := range batch.Requests {
+			dryRun = r.DryRun
+			outcomes[i] = deletion.Outcome{Request: r, Status: deletion.Simulated}
+		}
+		return batch.Reply(outcomes)
+	}
+	for _, tc := range []struct {
+		method, path string
+		status       int
+		body         string
+	}{
+		{http.MethodGet, "/healthz", 200, `{"status":"ok"}`},
+		{http.MethodHead, "/dds/healthz?x=y", 200, ""},
+		{http.MethodDelete, "/dds/backups/a?dry_run=true&X-Amz-Date=1", 200, `{"request_id"`},
+		{http.MethodDelete, "/backups/%61", 200, `{"request_id"`},
+	} {
+		dryRun = false
+		status, _, body := call(t, handle, tc.method, tc.path, "")
+		if status != tc.status || !strings.HasPrefix(body, tc.body) || dryRun != strings.Contains(tc.path, "dry_run") {
+			t.Errorf("%s %s: status %d, body %s, dry run %t", tc.method, tc.path, status, body, dryRun)
+		}
+	}
+}
