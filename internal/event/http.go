@@ -119,12 +119,10 @@ func (d *Decoder) route(r *httpRequest) (ask, *httpReply) {
 	segments := strings.Split(path, "/")
 	switch {
 	case len(segments) == 2 && segments[0] == "backups":
-		return r.routeDelete("", segments[1])
+		return r.routeDelete(nil, segments[1])
 	case len(segments) == 4 && segments[0] == "v3" && segments[2] == "backups":
-		if segments[1] == "" {
-			return r.refused("project_id: empty in the path"), nil
-		}
-		return r.routeDelete(unescape(segments[1]), segments[3])
+		project := unescape(segments[1])
+		return r.routeDelete(&project, segments[3])
 	case path == "deletions", path == "":
 		return d.routePost(r, path == "")
 	case path == "healthz":
@@ -153,12 +151,16 @@ func (r *httpRequest) health() *httpReply {
 }
 
 // routeDelete finds what a DELETE asks for. Its path says it, and the query what the path leaves out.
-func (r *httpRequest) routeDelete(projectID, segment string) (ask, *httpReply) {
+// The project is nil where the path has none.
+func (r *httpRequest) routeDelete(project *string, segment string) (ask, *httpReply) {
 	if r.method != http.MethodDelete {
 		return ask{}, r.notAllowed(http.MethodDelete)
 	}
 	request := r.base()
-	request.ProjectID, request.BackupID = projectID, unescape(segment)
+	request.BackupID = unescape(segment)
+	if project != nil {
+		request.ProjectID = *project
+	}
 	if r.contradicts("project_id", request.ProjectID) || r.contradicts("backup_id", request.BackupID) {
 		return ask{}, r.failure(http.StatusBadRequest, "the event of the HTTP front: pathParameters: not what the path says")
 	}
@@ -171,6 +173,8 @@ func (r *httpRequest) routeDelete(projectID, segment string) (ask, *httpReply) {
 		return r.refused("it is a CloudEvent; expected a plain request"), nil
 	case len(r.body) > 0 || r.bodyErr != "":
 		return r.refused("the body: a DELETE takes none; expected the request in the path, or POST /deletions"), nil
+	case project != nil && *project == "":
+		return r.refused("project_id: empty in the path"), nil
 	case err != nil:
 		return r.refused(err.Error()), nil
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"dds-backup-delete/internal/contracttest"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/host"
 )
