@@ -167,6 +167,11 @@ var samples = map[string]struct {
 		events:  []string{"accepted " + sample(39)},
 		reply:   "HTTP 202 " + accepted("e729f2ee-fbbd-4db3-8f2e-86f9f166598a", sample(39)),
 	},
+	"apigateway-http-delete-dry-run.json": {
+		events: []string{"simulated " + sample(13)},
+		reply:  fmt.Sprintf(`HTTP 200 {"request_id":"JKJaXmPLvHcESHA9","project_id":%q,"backup_id":%q,"status":"simulated"}`, ddstest.ProjectID, sample(13)),
+	},
+	"alb-health.json": {reply: `HTTP 200 {"status":"ok"}`},
 	"alb-delete.json": {
 		deleted: []string{sample(41)},
 		events:  []string{"accepted " + sample(41)},
@@ -379,7 +384,7 @@ func checkContract(t *testing.T, payload, reply []byte) {
 			header[name] = strings.Join(values, ",")
 		}
 		method, path := stdcmp.Or(call.HTTPMethod, call.RequestContext.HTTP.Method), stdcmp.Or(call.Path, call.RawPath)
-		for _, route := range []string{"/v3/", "/backups/", "/deletions"} { // behind the prefix of a stage or a domain
+		for _, route := range []string{"/v3/", "/backups/", "/deletions", "/healthz"} { // behind the prefix of a stage or a domain
 			if at := strings.Index(path, route); at >= 0 {
 				path = path[at:]
 				break

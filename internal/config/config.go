@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -70,6 +71,7 @@ type Config struct {
 	DryRun        bool    `envconfig:"DRY_RUN"`
 
 	RequestType    string        `envconfig:"REQUEST_TYPE" default:"dds.backup.deletion.requested.v1"`
+	HTTPBasePath   string        `envconfig:"HTTP_BASE_PATH"`
 	OutcomeSink    string        `envconfig:"OUTCOME_SINK" default:"stdout"`
 	OutcomeSource  string        `envconfig:"OUTCOME_SOURCE" default:"dds-backup-delete"`
 	HTTPMode       string        `envconfig:"OUTCOME_HTTP_MODE" default:"structured"`
@@ -109,6 +111,7 @@ func Load() (*Config, error) {
 	faults = append(faults, c.checkProjects()...)
 	faults = append(faults, c.checkLimits()...)
 	faults = append(faults, c.checkRequestType()...)
+	faults = append(faults, c.checkHTTPBasePath()...)
 	faults = append(faults, c.checkMetrics()...)
 	faults = append(faults, c.checkSink()...)
 	faults = append(faults, c.checkLedger()...)
@@ -256,6 +259,26 @@ func (c *Config) checkRequestType() []error {
 	case strings.HasPrefix(c.RequestType, deletion.TypePrefix) && c.RequestType != event.RequestType:
 		return []error{fmt.Errorf("REQUEST_TYPE: %s is not a type for requests, since types of outcomes begin with %s; expected another prefix, for example %s",
 			quote(c.RequestType), deletion.TypePrefix, event.RequestType)}
+	}
+	return nil
+}
+
+var basePath = form{expression(`^(/[A-Za-z0-9._~-]+)+$`), 0, 255}
+
+// checkHTTPBasePath keeps the base path from hiding a path of the API: below /v3/p, for example,
+// /v3/p/backups/b would lose its project.
+func (c *Config) checkHTTPBasePath() []error {
+	if c.HTTPBasePath == "" {
+		return nil
+	}
+	segments := strings.Split(c.HTTPBasePath, "/")
+	dots := slices.Contains(segments, ".") || slices.Contains(segments, "..")
+	switch {
+	case dots || !basePath.matches(c.HTTPBasePath):
+		return []error{fmt.Errorf("HTTP_BASE_PATH: %q is not a prefix of paths; expected segments of letters, digits and -._~, "+
+			"each after a slash, for example /dds", c.HTTPBasePath)}
+	case slices.Contains([]string{"backups", "deletions", "healthz", "v3"}, segments[1]):
+		return []error{fmt.Errorf("HTTP_BASE_PATH: %q begins like a path of the API itself; expected another prefix, for example /dds", c.HTTPBasePath)}
 	}
 	return nil
 }

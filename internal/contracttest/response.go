@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"mime"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +43,9 @@ func checkResponse(method, path string, status int, contentType string, header m
 	place, response := resolve(document, place)
 	if err := checkHeaders(document, place, response, header); err != nil {
 		return err
+	}
+	if method == http.MethodHead { // whose replies have no body
+		return nil
 	}
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil {

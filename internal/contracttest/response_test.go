@@ -39,6 +39,9 @@ var replies = map[string]reply{
 	"not to be deleted":  {"DELETE", "/deletions", 405, problem, map[string]string{"Allow": "POST"}, notMethod},
 	"not to be fetched":  {"GET", "/v3/p/backups/a", 405, problem, map[string]string{"Allow": "DELETE"}, notMethod},
 	"not the root":       {"PUT", "/", 405, problem, map[string]string{"Allow": "POST"}, notMethod},
+	"health":             {"GET", "/healthz", 200, "application/json", nil, `{"status":"ok"}`},
+	"health, no body":    {"HEAD", "/healthz", 200, "application/json", nil, ""},
+	"not to be posted":   {"POST", "/healthz", 405, problem, map[string]string{"Allow": "GET, HEAD"}, notMethod},
 	"too large":          {"POST", "/deletions", 413, problem, nil, `{"title":"Request Entity Too Large","status":413,"detail":"why"}`},
 	"another type":       {"POST", "/", 415, problem, map[string]string{"Accept": "application/cloudevents+json"}, `{"title":"Unsupported Media Type","status":415,"detail":"why"}`},
 }

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -13,32 +12,27 @@ import (
 // SourceALB is an Application Load Balancer whose target is the function.
 const SourceALB deletion.Source = "alb"
 
+// maxALBReply bounds, in bytes, a reply to a load balancer, which answers 502 for one above 1 MB.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+const maxALBReply = 1_000_000
+
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 var albShape = shape{
 	source: SourceALB,
 	fits:   func(members object) bool { return members.object("requestContext").has("elb") },
-	decode: func(d *Decoder, payload []byte, _ object, in Invocation) (*Batch, error) {
-		var p struct {
-			HTTPMethod      string              `json:"httpMethod"`
-			Path            string              `json:"path"`
-			Headers         map[string]string   `json:"headers"`
-			MultiValue      map[string][]string `json:"multiValueHeaders"`
-			Body            string              `json:"body"`
-			IsBase64Encoded bool                `json:"isBase64Encoded"`
-		}
-		if err := json.Unmarshal(payload, &p); err != nil {
-			return nil, err
-		}
-		r := newHTTPRequest(p.HTTPMethod, joined(p.MultiValue), p.Headers)
-		r.path = p.Path
-		r.setBody(p.Body, p.IsBase64Encoded)
-		r.setID("", in)
-		return d.httpBatch(r, func(reply *httpReply, body string) any {
+	decode: func(d *Decoder, _ []byte, members object, in Invocation) (*Batch, error) {
+		e := newEnvelope(members)
+		// Parameters come as they were sent, which API Gateway decodes.
+		query := e.decoded("queryStringParameters", e.multi("queryStringParameters", "multiValueQueryStringParameters"))
+		r := e.call(e.text("httpMethod"), "", e.multi("headers", "multiValueHeaders"), query, in)
+		r.path = e.text("path")
+		r.err = *e.err
+		return d.httpBatch(r, maxALBReply, func(reply *httpReply, body string) any {
 			response := events.ALBTargetGroupResponse{
 				StatusCode: reply.status, StatusDescription: fmt.Sprintf("%d %s", reply.status, http.StatusText(reply.status)), Body: body,
 			}
 			// The target group is set to one of two styles, and ignores headers in the other.
-			if p.MultiValue == nil {
+			if _, multi := e.given("multiValueHeaders"); !multi {
 				response.Headers = reply.header
 				return response
 			}

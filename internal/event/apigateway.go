@@ -1,7 +1,7 @@
 package event
 
 import (
-	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -20,6 +20,11 @@ const (
 	SourceFunctionURL deletion.Source = "function-url"
 )
 
+// maxLambdaReply bounds, in bytes, a reply through API Gateway or a function URL: a function can return
+// 6 MB, which is less than API Gateway passes on.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const maxLambdaReply = 6_000_000
+
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 var httpAPIShape = shape{source: SourceHTTPAPI, fits: isFormat2, decode: decodeFormat2}
 
@@ -33,9 +38,10 @@ var functionURLShape = shape{
 	decode: decodeFormat2,
 }
 
+// isFormat2 also recognises a call whose requestContext cannot be read, so that its caller is answered.
 func isFormat2(members object) bool {
 	version, _ := members.text("version")
-	return version == "2.0" && members.object("requestContext").has("http")
+	return version == "2.0" && (members.object("requestContext").has("http") || members.has("rawPath") && members.has("requestContext"))
 }
 
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
@@ -47,81 +53,70 @@ var restAPIShape = shape{
 	decode: decodeFormat1,
 }
 
-func decodeFormat2(d *Decoder, payload []byte, _ object, in Invocation) (*Batch, error) {
-	var p struct {
-		RouteKey       string            `json:"routeKey"`
-		RawPath        string            `json:"rawPath"`
-		PathParameters map[string]string `json:"pathParameters"`
-		Headers        map[string]string `json:"headers"`
-		RequestContext struct {
-			RequestID string `json:"requestId"`
-			Stage     string `json:"stage"`
-			HTTP      struct {
-				Method string `json:"method"`
-			} `json:"http"`
-		} `json:"requestContext"`
-		Body            string `json:"body"`
-		IsBase64Encoded bool   `json:"isBase64Encoded"`
+func decodeFormat2(d *Decoder, _ []byte, members object, in Invocation) (*Batch, error) {
+	e := newEnvelope(members)
+	context := e.object("requestContext")
+	r := e.call(context.object("http").text("method"), context.text("requestId"), e.texts("headers"), e.joinedQuery(), in)
+	method, route, _ := strings.Cut(e.text("routeKey"), " ")
+	if route != "" && method != "ANY" && method != r.method {
+		e.fail("routeKey", fmt.Sprintf("%q is not for %q, which the call is", shorten(method), shorten(r.method)))
 	}
-	if err := json.Unmarshal(payload, &p); err != nil {
-		return nil, err
-	}
-	_, route, _ := strings.Cut(p.RouteKey, " ")
-	r := newHTTPRequest(p.RequestContext.HTTP.Method, p.Headers)
-	r.path = pathOf(route, p.PathParameters, p.RawPath, p.RequestContext.Stage)
-	r.setBody(p.Body, p.IsBase64Encoded)
-	r.setID(p.RequestContext.RequestID, in)
-	return d.httpBatch(r, func(reply *httpReply, body string) any {
+	r.setPath(e, route, e.text("rawPath"), context.text("stage"))
+	return d.httpBatch(r, maxLambdaReply, func(reply *httpReply, body string) any {
 		return events.APIGatewayV2HTTPResponse{StatusCode: reply.status, Headers: reply.header, Body: body}
 	}), nil
 }
 
-func decodeFormat1(d *Decoder, payload []byte, _ object, in Invocation) (*Batch, error) {
-	var p struct {
-		Resource       string              `json:"resource"`
-		Path           string              `json:"path"`
-		HTTPMethod     string              `json:"httpMethod"`
-		PathParameters map[string]string   `json:"pathParameters"`
-		Headers        map[string]string   `json:"headers"`
-		MultiValue     map[string][]string `json:"multiValueHeaders"`
-		RequestContext struct {
-			RequestID string `json:"requestId"`
-			Stage     string `json:"stage"`
-		} `json:"requestContext"`
-		Body            string `json:"body"`
-		IsBase64Encoded bool   `json:"isBase64Encoded"`
-	}
-	if err := json.Unmarshal(payload, &p); err != nil {
-		return nil, err
-	}
-	r := newHTTPRequest(p.HTTPMethod, joined(p.MultiValue), p.Headers)
-	r.path = pathOf(p.Resource, p.PathParameters, p.Path, p.RequestContext.Stage)
-	r.setBody(p.Body, p.IsBase64Encoded)
-	r.setID(p.RequestContext.RequestID, in)
-	return d.httpBatch(r, func(reply *httpReply, body string) any {
+func decodeFormat1(d *Decoder, _ []byte, members object, in Invocation) (*Batch, error) {
+	e := newEnvelope(members)
+	context := e.object("requestContext")
+	headers, query := e.multi("headers", "multiValueHeaders"), e.multi("queryStringParameters", "multiValueQueryStringParameters")
+	r := e.call(e.text("httpMethod"), context.text("requestId"), headers, query, in)
+	r.setPath(e, e.text("resource"), e.text("path"), context.text("stage"))
+	return d.httpBatch(r, maxLambdaReply, func(reply *httpReply, body string) any {
 		return events.APIGatewayProxyResponse{StatusCode: reply.status, Headers: reply.header, Body: body}
 	}), nil
 }
 
-// pathOf returns the path that was asked for, without the prefix of a stage or a domain. The
-// route that was taken, with its parameters put in, has none; where it says nothing, as for a
-// default route, the path itself is taken.
-func pathOf(route string, parameters map[string]string, path, stage string) string {
-	if strings.HasPrefix(route, "/") {
-		if whole, ok := expand(route, parameters); ok {
-			return whole
-		}
+// setPath finds the path that was asked for, without the prefix of a stage or a domain. The route that
+// was taken, with its parameters put in, has none; where it says nothing, for example a default route,
+// the path itself is taken. It is the last to read the envelope.
+func (r *httpRequest) setPath(e envelope, route, path, stage string) {
+	parameters := e.texts("pathParameters")
+	r.parameters = make(map[string]string, len(parameters))
+	for _, p := range parameters {
+		r.parameters[p.name] = p.value
 	}
-	if stage != "" && stage != "$default" {
-		if rest, ok := strings.CutPrefix(path+"/", "/"+stage+"/"); ok {
-			return "/" + strings.TrimSuffix(rest, "/")
+	r.path = withoutPrefix(path, "/"+stage)
+	if whole, ok := expand(route, r.parameters); ok {
+		if path != "" && !endsWith(path, whole) {
+			e.fail("pathParameters", fmt.Sprintf("they make %q of the route, and the path is %q", shorten(whole), shorten(path)))
 		}
+		r.path = whole
+	}
+	r.err = *e.err
+}
+
+// withoutPrefix returns a path without a prefix, where it has that.
+func withoutPrefix(path, prefix string) string {
+	if rest, ok := strings.CutPrefix(path+"/", prefix+"/"); ok && prefix != "/" && prefix != "" {
+		return "/" + strings.TrimSuffix(rest, "/")
 	}
 	return path
 }
 
-// expand puts the parameters into a route as /backups/{backup_id} or /{proxy+}. They come decoded.
+// endsWith reports whether a path, encoded or not, is the same as another or leads to it.
+func endsWith(path, end string) bool {
+	end = strings.TrimSuffix(unescape(end), "/")
+	return strings.HasSuffix(strings.TrimSuffix(path, "/"), end) || strings.HasSuffix(strings.TrimSuffix(unescape(path), "/"), end)
+}
+
+// expand puts the parameters into a route, for example /backups/{backup_id} or /{proxy+}. They come
+// decoded. It returns false for what is no route, or has a parameter that is not given.
 func expand(route string, parameters map[string]string) (path string, ok bool) {
+	if !strings.HasPrefix(route, "/") {
+		return "", false
+	}
 	segments := strings.Split(route, "/")
 	for i, segment := range segments {
 		name, isParameter := strings.CutPrefix(segment, "{")

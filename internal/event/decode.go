@@ -29,6 +29,8 @@ type Decoder struct {
 	// RequestType is the type by which an event that others can see, too, says that it asks
 	// for a deletion; empty for the package's [RequestType].
 	RequestType string
+	// BasePath is the prefix that HTTP paths may have, for example /dds; empty for none.
+	BasePath string
 }
 
 func (d *Decoder) requestType() string { return cmp.Or(d.RequestType, RequestType) }

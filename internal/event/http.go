@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -33,19 +34,25 @@ const (
 type httpRequest struct {
 	id, traceHeader, method, path string
 	headers                       map[string]string // names in lower case
+	query                         []pair
+	parameters                    map[string]string // the path parameters that the front found
 	attributes                    map[string]string // of a CloudEvent in binary mode; none of a call that is not one
 	body                          []byte
 	bodyErr                       string // why there is no body to read; empty where there is
+	err                           error  // why the front's envelope cannot be read; nil where it can
 }
 
-// newHTTPRequest returns a request with the headers of all these maps, the earlier winning.
-func newHTTPRequest(method string, headers ...map[string]string) *httpRequest {
-	r := &httpRequest{method: method, headers: make(map[string]string)}
-	for _, from := range headers {
-		for name, value := range from {
-			if name = strings.ToLower(name); r.headers[name] == "" {
-				r.headers[name] = value
-			}
+// newHTTPRequest returns a request with these headers. Different values of one header are joined, as
+// HTTP allows.
+func newHTTPRequest(method string, headers []pair) *httpRequest {
+	r := &httpRequest{method: method, headers: make(map[string]string, len(headers))}
+	for _, h := range headers {
+		name := strings.ToLower(h.name)
+		switch before := r.headers[name]; {
+		case before == "":
+			r.headers[name] = h.value
+		case h.value != "" && !strings.Contains(","+before+",", ","+h.value+","):
+			r.headers[name] = before + "," + h.value
 		}
 	}
 	r.traceHeader = traceHeader(r.headers["x-amzn-trace-id"])
@@ -55,7 +62,7 @@ func newHTTPRequest(method string, headers ...map[string]string) *httpRequest {
 
 // binaryAttributes are those of a CloudEvent in binary mode. The other modes have a type of their own.
 func binaryAttributes(headers map[string]string) map[string]string {
-	if strings.HasPrefix(headers["content-type"], "application/cloudevents") {
+	if strings.HasPrefix(strings.ToLower(headers["content-type"]), "application/cloudevents") {
 		return nil
 	}
 	found := make(map[string]string)
@@ -70,31 +77,16 @@ func binaryAttributes(headers map[string]string) map[string]string {
 // binary reports whether a call is a CloudEvent in binary mode.
 func (r *httpRequest) binary() bool { return len(r.attributes) > 0 }
 
-// joined joins the values of each header, as HTTP allows.
-func joined(multi map[string][]string) map[string]string {
-	headers := make(map[string]string, len(multi))
-	for name, values := range multi {
-		headers[name] = strings.Join(values, ",")
-	}
-	return headers
-}
-
-// setBody takes the bytes of a body, or says why there are none.
+// setBody takes the bytes of a body, without a byte order mark, or says why there are none.
 func (r *httpRequest) setBody(body string, isBase64 bool) {
-	if r.body = []byte(body); !isBase64 {
-		return
+	r.body = []byte(body)
+	if isBase64 {
+		var err error
+		if r.body, err = base64.StdEncoding.DecodeString(body); err != nil {
+			r.bodyErr = fmt.Sprintf("the body is %d characters that are not base64, as isBase64Encoded says", len(body))
+		}
 	}
-	var err error
-	if r.body, err = base64.StdEncoding.DecodeString(body); err != nil {
-		r.bodyErr = fmt.Sprintf("the body is %d characters that are not base64, as isBase64Encoded says", len(body))
-	}
-}
-
-// setID takes the front's own id of the request, or that of the invocation.
-func (r *httpRequest) setID(id string, in Invocation) {
-	if r.id = id; id == "" {
-		r.id = in.ID
-	}
+	r.body = bytes.TrimPrefix(r.body, []byte("\ufeff"))
 }
 
 // base is what the requests of a call have in common.
@@ -108,56 +100,122 @@ type ask struct {
 	answer   func([]deletion.Outcome) *httpReply
 }
 
-// route finds what an HTTP request asks for: deletions, or an answer that needs none.
+// refused is a call whose only request is rejected.
+func (r *httpRequest) refused(why string) ask { return ask{refuse(r.base(), why).requests, answerOne} }
+
+// route finds what an HTTP request asks for: deletions, or an answer that needs none. The path has no
+// base path any more. It is not cleaned: what is not spelled like one of these is none of them.
 //
 //	DELETE /backups/{backup_id}
 //	DELETE /v3/{project_id}/backups/{backup_id}
 //	POST   /deletions                            {"backup_id": "…"}, a list, or CloudEvents
 //	POST   /                                     CloudEvents
+//	GET    /healthz
 func (d *Decoder) route(r *httpRequest) (ask, *httpReply) {
-	request := r.base()
-	path := strings.TrimSuffix(strings.TrimPrefix(r.path, "/"), "/")
+	if r.err != nil {
+		return ask{}, r.failure(http.StatusBadRequest, "the event of the HTTP front: "+r.err.Error())
+	}
+	path := strings.TrimSuffix(strings.TrimPrefix(withoutPrefix(r.path, d.BasePath), "/"), "/")
 	segments := strings.Split(path, "/")
-	allow := http.MethodDelete
 	switch {
 	case len(segments) == 2 && segments[0] == "backups":
-		request.BackupID = unescape(segments[1])
+		return r.routeDelete(nil, segments[1])
 	case len(segments) == 4 && segments[0] == "v3" && segments[2] == "backups":
-		request.ProjectID, request.BackupID = unescape(segments[1]), unescape(segments[3])
-		if request.ProjectID == "" {
-			request.Err = &deletion.Error{Class: deletion.ClassInvalid, Message: "project_id: empty in the path"}
-		}
-	case path == "deletions" || path == "":
-		allow = http.MethodPost
+		project := unescape(segments[1])
+		return r.routeDelete(&project, segments[3])
+	case path == "deletions", path == "":
+		return d.routePost(r, path == "")
+	case path == "healthz":
+		return ask{}, r.health()
 	default:
-		return ask{}, r.failure(http.StatusNotFound,
-			"want DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id} or POST /deletions")
+		return ask{}, r.failure(http.StatusNotFound, d.unknownPath(r.path))
+	}
+}
+
+// unknownPath says which paths there are.
+func (d *Decoder) unknownPath(path string) string {
+	base := "HTTP_BASE_PATH, which is not set, names a prefix before them"
+	if d.BasePath != "" {
+		base = fmt.Sprintf("HTTP_BASE_PATH is %q, and may come before them", d.BasePath)
+	}
+	return fmt.Sprintf("there is no path %q; expected DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id}, "+
+		"POST /deletions, POST / or GET /healthz; %s", shorten(path), base)
+}
+
+// health answers a load balancer that asks whether its target is there.
+func (r *httpRequest) health() *httpReply {
+	if r.method != http.MethodGet && r.method != http.MethodHead {
+		return r.notAllowed("GET, HEAD")
+	}
+	return jsonReply(http.StatusOK, mediaJSON, health{"ok"})
+}
+
+// routeDelete finds what a DELETE asks for. Its path says it, and the query what the path leaves out.
+// The project is nil where the path has none.
+func (r *httpRequest) routeDelete(project *string, segment string) (ask, *httpReply) {
+	if r.method != http.MethodDelete {
+		return ask{}, r.notAllowed(http.MethodDelete)
+	}
+	request := r.base()
+	request.BackupID = unescape(segment)
+	if project != nil {
+		request.ProjectID = *project
+	}
+	if r.contradicts("project_id", request.ProjectID) || r.contradicts("backup_id", request.BackupID) {
+		return ask{}, r.failure(http.StatusBadRequest, "the event of the HTTP front: pathParameters: not what the path says")
+	}
+	query, err := parseQuery(r.query)
+	if err == nil {
+		err = query.addTo(&request, "the path")
 	}
 	switch {
-	case r.method != allow:
-		reply := r.failure(http.StatusMethodNotAllowed, "want "+allow)
-		reply.header["Allow"] = allow
-		return ask{}, reply
-	case allow == http.MethodPost:
-		return d.routeBody(r, path == "")
-	case r.binary(): // whoever sent it told others of something, and did not ask us
-		request = refuse(r.base(), "it is a CloudEvent, want a plain request").requests[0]
+	case r.binary(): // its sender reports something to others and did not ask for a deletion
+		return r.refused("it is a CloudEvent; expected a plain request"), nil
+	case len(r.body) > 0 || r.bodyErr != "":
+		return r.refused("the body: a DELETE takes none; expected the request in the path, or POST /deletions"), nil
+	case project != nil && *project == "":
+		return r.refused("project_id: empty in the path"), nil
+	case err != nil:
+		return r.refused(err.Error()), nil
 	}
 	return ask{[]deletion.Request{request}, answerOne}, nil
 }
 
-// routeBody finds what the body of a POST asks for.
-func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
-	media := r.media(onlyEvents)
-	switch {
-	case media == "":
-		reply := r.failure(http.StatusUnsupportedMediaType, "want Content-Type: "+mediaJSON+" (below /deletions) or a CloudEvent")
+// contradicts reports whether a path parameter is there and is not the value that the path has.
+func (r *httpRequest) contradicts(parameter, value string) bool {
+	given, ok := r.parameters[parameter]
+	return ok && given != value && unescape(given) != value
+}
+
+// routePost finds what a POST asks for. Its body says it, and the query what the body leaves out.
+func (d *Decoder) routePost(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
+	if r.method != http.MethodPost {
+		return ask{}, r.notAllowed(http.MethodPost)
+	}
+	media, err := r.media(onlyEvents)
+	if err != nil {
+		reply := r.failure(http.StatusUnsupportedMediaType, err.Error())
 		reply.header["Accept"] = acceptedInBodies
 		return ask{}, reply
+	}
+	query, err := parseQuery(r.query)
+	if err != nil {
+		return r.refused(err.Error()), nil
+	}
+	a, reply := d.routeBody(r, media)
+	if err := query.addToAll(a.requests, r.body); err != nil {
+		return r.refused(err.Error()), nil
+	}
+	return a, reply
+}
+
+// routeBody finds what the body of a POST asks for.
+func (d *Decoder) routeBody(r *httpRequest, media string) (ask, *httpReply) {
+	switch {
 	case len(r.body) > MaxHTTPBody:
-		return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes, want %d at most", len(r.body), MaxHTTPBody))
+		return ask{}, r.failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes; expected %d at most", len(r.body), MaxHTTPBody))
 	case r.bodyErr != "":
-		return ask{refuse(r.base(), r.bodyErr).requests, answerOne}, nil
+		return r.refused(r.bodyErr), nil
 	case media == mediaEventBatch:
 		return d.routeBatch(r)
 	case media == mediaEvent || r.binary():
@@ -174,24 +232,50 @@ func (d *Decoder) routeBody(r *httpRequest, onlyEvents bool) (ask, *httpReply) {
 	}
 }
 
-// media is the media type of a body that can be read, and empty of another. An event in binary
-// mode may leave out that it is JSON.
-func (r *httpRequest) media(onlyEvents bool) string {
-	given := r.headers["content-type"]
-	if given == "" && r.binary() {
-		return mediaJSON
+// media returns the media type of a body that can be read. An event in binary mode may leave out that
+// it is JSON; another body may not, since a browser sends one without a type across sites without asking.
+func (r *httpRequest) media(onlyEvents bool) (string, error) {
+	header := r.headers["content-type"]
+	if header == "" && r.binary() {
+		return mediaJSON, nil
 	}
-	media, _, err := mime.ParseMediaType(given)
+	want := acceptedInBodies
+	if onlyEvents {
+		want = mediaEvent + ", " + mediaEventBatch
+	}
+	if header == "" {
+		return "", fmt.Errorf("Content-Type: missing; expected one of %s", want)
+	}
+	media, err := contentType(header)
 	switch {
 	case err != nil:
-		return ""
-	case media == mediaJSON && onlyEvents && !r.binary():
-		return ""
-	case media == mediaJSON, media == mediaEvent, media == mediaEventBatch:
-		return media
+		return "", fmt.Errorf("Content-Type: %w; expected one of %s", err, want)
+	case media == mediaJSON && (!onlyEvents || r.binary()), media == mediaEvent, media == mediaEventBatch:
+		return media, nil
 	default:
-		return ""
+		return "", fmt.Errorf("Content-Type: %q; expected one of %s", shorten(media), want)
 	}
+}
+
+// contentType returns the media type that a header names, in lower case. Fronts join a header that was
+// sent twice, so that it may be a list.
+func contentType(header string) (media string, err error) {
+	for part := range strings.SplitSeq(header, ",") {
+		got, parameters, err := mime.ParseMediaType(part)
+		if err != nil {
+			return "", fmt.Errorf("%q cannot be read", shorten(strings.TrimSpace(part)))
+		}
+		if media != "" && got != media {
+			return "", fmt.Errorf("both %q and %q", shorten(media), shorten(got))
+		}
+		switch charset, given := parameters["charset"]; {
+		case !given, strings.EqualFold(charset, "utf-8"), strings.EqualFold(charset, "utf8"), strings.EqualFold(charset, "us-ascii"):
+			media = got
+		default:
+			return "", fmt.Errorf("charset %q is not supported, only utf-8", shorten(charset))
+		}
+	}
+	return media, nil
 }
 
 // routeBatch reads CloudEvents in batch mode.
@@ -253,9 +337,13 @@ func unescape(segment string) string {
 	return segment // it holds a "%", which no id does
 }
 
-// httpBatch returns the batch of one HTTP call, whose replies are written by encode.
-func (d *Decoder) httpBatch(r *httpRequest, encode func(reply *httpReply, body string) any) *Batch {
+// httpBatch returns the batch of one HTTP call, whose replies are written by encode and have no more
+// bytes than maxReply.
+func (d *Decoder) httpBatch(r *httpRequest, maxReply int, encode func(reply *httpReply, body string) any) *Batch {
 	write := func(reply *httpReply) ([]byte, error) {
+		if r.method == http.MethodHead { // whose replies have no body
+			return json.Marshal(encode(reply, ""))
+		}
 		body, err := json.Marshal(reply.body)
 		if err != nil {
 			return nil, err
@@ -263,10 +351,19 @@ func (d *Decoder) httpBatch(r *httpRequest, encode func(reply *httpReply, body s
 		return json.Marshal(encode(reply, string(body)))
 	}
 	a, reply := d.route(r)
+	if most := longestReply(a.requests); most > maxReply {
+		a, reply = ask{}, r.failure(http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("the reply to %d deletions with such ids may have %d bytes, and this front takes %d; expected fewer deletions, or shorter ids", len(a.requests), most, maxReply))
+	}
 	return &Batch{Limit: maxHTTPTime, Requests: a.requests, reply: func(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 		if reply != nil {
 			return write(reply)
 		}
-		return write(a.answer(outcomes))
+		reply := a.answer(outcomes)
+		text, err := write(reply)
+		if err == nil && len(text) > maxReply && reply.short != nil {
+			return write(reply.short())
+		}
+		return text, err
 	}}
 }

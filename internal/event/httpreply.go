@@ -2,11 +2,13 @@ package event
 
 import (
 	"encoding/json"
+	"fmt"
 	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -16,6 +18,12 @@ type httpReply struct {
 	status int
 	header map[string]string
 	body   any
+	short  func() *httpReply // the same with less to read, for a front that takes no long replies; nil where it is short
+}
+
+// health is the reply to a health check.
+type health struct {
+	Status string `json:"status"`
 }
 
 // problem is an error in the form of RFC 9457, with members of ours. The type is left out,
@@ -36,6 +44,13 @@ type problem struct {
 // failure returns the reply to a call that asks for nothing.
 func (r *httpRequest) failure(status int, detail string) *httpReply {
 	return problemReply(problem{Status: status, Detail: detail, RequestID: r.id})
+}
+
+// notAllowed returns the reply to a call by another method than these.
+func (r *httpRequest) notAllowed(allow string) *httpReply {
+	reply := r.failure(http.StatusMethodNotAllowed, fmt.Sprintf("the method %q is not for this path; expected %s", shorten(r.method), allow))
+	reply.header["Allow"] = allow
+	return reply
 }
 
 // problemReply returns the reply that tells a problem.
@@ -80,9 +95,61 @@ func answerError(o *deletion.Outcome, all []deletion.Data) *httpReply {
 	return reply
 }
 
-// answerList answers a list with a result for each of its requests, whatever became of them.
+// answerList answers a list with a result for each of its requests, even where it is an error.
 func answerList(outcomes []deletion.Outcome) *httpReply {
-	return jsonReply(http.StatusMultiStatus, mediaJSON, resultsOf(outcomes))
+	return resultsReply(http.StatusMultiStatus, outcomes)
+}
+
+// resultsReply returns the reply with all results.
+func resultsReply(status int, outcomes []deletion.Outcome) *httpReply {
+	reply := jsonReply(status, mediaJSON, resultsOf(outcomes))
+	reply.short = func() *httpReply { return jsonReply(status, mediaJSON, results{shortResults(outcomes)}) }
+	return reply
+}
+
+// leftOut is the message of a result that is shortened.
+const leftOut = "left out, because the reply would be too long"
+
+// shortResults returns the results without the words of DDS, which can have 512 bytes each. What a
+// program acts on stays: ids, jobs, statuses, classes, codes and waits.
+func shortResults(outcomes []deletion.Outcome) []deletion.Data {
+	all := resultsOf(outcomes).Results
+	for i := range all {
+		if e := all[i].Error; e != nil {
+			e.Message, e.DDSRequestID = leftOut, ""
+			if len(e.Code) > 32 { // no code of DDS is so long, only another program's
+				e.Code = ""
+			}
+		}
+	}
+	return all
+}
+
+// longestReply bounds, in bytes, the reply to a call when it is shortened. Only the ids that callers
+// choose have no bound that is small enough for a thousand of them.
+func longestReply(requests []deletion.Request) int {
+	const frame, most = 10_000, 600 // the problem around the results; a result without its request id
+	total := frame
+	for i := range requests {
+		total += most + quotedTwice(requests[i].ID)
+	}
+	return total
+}
+
+// quotedTwice bounds, in bytes, an id in JSON that is a text in JSON, as the body of a reply is.
+func quotedTwice(id string) int {
+	n := len(id)
+	for _, c := range []byte(id) {
+		switch {
+		case c == '"', c == '\\':
+			n += len(`\\\"`) - 1
+		case c == '<', c == '>', c == '&':
+			n += len(`\\u003c`) - 1
+		case c >= utf8.RuneSelf: // U+2028, for example, has three such bytes and is escaped
+			n += 2
+		}
+	}
+	return n
 }
 
 // answerEvents answers whoever delivered CloudEvents: success takes them all as delivered, so
@@ -91,7 +158,9 @@ func answerList(outcomes []deletion.Outcome) *httpReply {
 // https://github.com/knative/specs/blob/main/specs/eventing/data-plane.md#derived-reply-events
 func (r *httpRequest) answerEvents(outcomes []deletion.Outcome, several bool) *httpReply {
 	if o := longest(outcomes); o != nil && several {
-		return answerError(o, resultsOf(outcomes).Results)
+		reply := answerError(o, resultsOf(outcomes).Results)
+		reply.short = func() *httpReply { return answerError(o, shortResults(outcomes)) }
+		return reply
 	}
 	switch o := outcomes; {
 	case !several && o[0].Status != deletion.Retry && (r.accepts(mediaEvent) || prefersReply(r.headers["prefer"])):
@@ -103,9 +172,11 @@ func (r *httpRequest) answerEvents(outcomes []deletion.Outcome, several bool) *h
 		for i := range o {
 			all[i] = o[i].Event.JSON
 		}
-		return jsonReply(http.StatusOK, mediaEventBatch, all)
+		reply := jsonReply(http.StatusOK, mediaEventBatch, all)
+		reply.short = func() *httpReply { return jsonReply(http.StatusOK, mediaJSON, results{shortResults(o)}) }
+		return reply
 	default:
-		return jsonReply(http.StatusOK, mediaJSON, resultsOf(o))
+		return resultsReply(http.StatusOK, o)
 	}
 }
 
@@ -113,7 +184,10 @@ func (r *httpRequest) answerEvents(outcomes []deletion.Outcome, several bool) *h
 func (r *httpRequest) accepts(media string) bool {
 	for part := range strings.SplitSeq(r.headers["accept"], ",") {
 		got, parameters, err := mime.ParseMediaType(part)
-		if err == nil && got == media && parameters["q"] != "0" {
+		if err != nil || got != media {
+			continue
+		}
+		if quality, err := strconv.ParseFloat(parameters["q"], 64); err != nil || quality > 0 {
 			return true
 		}
 	}

@@ -156,19 +156,20 @@ func TestHTTPThatAsksForNothing(t *testing.T) {
 		status        int
 		header, value string
 	}{
-		"unknown path":       {httpAPI("DELETE", "/instances/a", ""), 404, "", ""},
-		"no path":            {httpAPI("DELETE", "", ""), 405, "Allow", "POST"},
-		"the root":           {httpAPI("OPTIONS", "/", ""), 405, "Allow", "POST"},
-		"a request at root":  {httpAPI("POST", "/", `{"backup_id":"a"}`), 415, "Accept", accept},
-		"no backup":          {httpAPI("DELETE", "/backups/", ""), 404, "", ""},
-		"below a backup":     {httpAPI("DELETE", "/backups/a/b", ""), 404, "", ""},
-		"an escape":          {httpAPI("DELETE", "/backups/../instances/a", ""), 404, "", ""},
-		"reading a backup":   {httpAPI("GET", "/backups/a", ""), 405, "Allow", "DELETE"},
-		"stopping a backup":  {httpAPI("PUT", "/v3/p/backups/a", ""), 405, "Allow", "DELETE"},
-		"listing deletions":  {httpAPI("GET", "/deletions", ""), 405, "Allow", "POST"},
-		"a form":             {form, 415, "Accept", accept},
-		"no type":            {none, 415, "Accept", accept},
-		"a body without end": {httpAPI("POST", "/deletions", strings.Repeat(" ", 1<<20+1)), 413, "", ""},
+		"unknown path":        {httpAPI("DELETE", "/instances/a", ""), 404, "", ""},
+		"no path":             {httpAPI("DELETE", "", ""), 405, "Allow", "POST"},
+		"the root":            {httpAPI("OPTIONS", "/", ""), 405, "Allow", "POST"},
+		"a request at root":   {httpAPI("POST", "/", `{"backup_id":"a"}`), 415, "Accept", accept},
+		"no backup":           {httpAPI("DELETE", "/backups/", ""), 404, "", ""},
+		"below a backup":      {httpAPI("DELETE", "/backups/a/b", ""), 404, "", ""},
+		"an escape":           {httpAPI("DELETE", "/backups/../instances/a", ""), 404, "", ""},
+		"reading a backup":    {httpAPI("GET", "/backups/a", ""), 405, "Allow", "DELETE"},
+		"no project, to read": {httpAPI("GET", "/v3//backups/a", ""), 405, "Allow", "DELETE"},
+		"stopping a backup":   {httpAPI("PUT", "/v3/p/backups/a", ""), 405, "Allow", "DELETE"},
+		"listing deletions":   {httpAPI("GET", "/deletions", ""), 405, "Allow", "POST"},
+		"a form":              {form, 415, "Accept", accept},
+		"no type":             {none, 415, "Accept", accept},
+		"a body without end":  {httpAPI("POST", "/deletions", strings.Repeat(" ", 1<<20+1)), 413, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			batch, err := decode(marshal(t, tc.request))
@@ -197,7 +198,7 @@ func TestHTTPPathIDs(t *testing.T) {
 		"/backups/..":         {BackupID: ".."},
 		"/backups/a%zz":       {BackupID: "a%zz"},
 		"/v3/p%2F/backups/a":  {ProjectID: "p/", BackupID: "a"},
-		"/v3//backups/a":      {BackupID: "a", Err: &deletion.Error{Class: deletion.ClassInvalid, Message: "project_id: empty in the path"}},
+		"/v3//backups/a":      {Err: &deletion.Error{Class: deletion.ClassInvalid, Message: "project_id: empty in the path"}},
 		"/v3/../backups/%00a": {ProjectID: "..", BackupID: "\x00a"},
 	} {
 		t.Run(path, func(t *testing.T) {

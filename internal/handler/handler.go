@@ -56,7 +56,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	if c.Metrics == config.EMF {
 		recorder = metrics.New(out, c.FunctionName)
 	}
-	h := &Handler{log: log, metrics: recorder, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType}}
+	h := &Handler{log: log, metrics: recorder, sink: c.OutcomeSink, decoder: event.Decoder{RequestType: c.RequestType, BasePath: c.HTTPBasePath}}
 	if err := h.newClient(ctx, c, clients); err != nil {
 		return nil, err
 	}

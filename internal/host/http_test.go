@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"dds-backup-delete/internal/contracttest"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/host"
 )
@@ -88,5 +89,38 @@ func TestHTTPBodyIsBounded(t *testing.T) {
 	}, http.MethodPost, "/deletions", strings.Repeat(" ", event.MaxHTTPBody+100))
 	if status != http.StatusRequestEntityTooLarge || header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("status %d, header %v", status, header)
+	}
+}
+
+// Health checks and queries reach the decoder as they do behind an API.
+func TestHTTPQueriesAndHealth(t *testing.T) {
+	dryRun := false
+	handle := func(_ context.Context, in event.Invocation, payload []byte) ([]byte, error) {
+		batch, err := (&event.Decoder{BasePath: "/dds"}).Decode(payload, in)
+		if err != nil {
+			return nil, err
+		}
+		outcomes := make([]deletion.Outcome, len(batch.Requests))
+		for i, r := range batch.Requests {
+			dryRun = r.DryRun
+			outcomes[i] = deletion.Outcome{Request: r, Status: deletion.Simulated}
+		}
+		return batch.Reply(outcomes)
+	}
+	for _, tc := range []struct {
+		method, path string
+		status       int
+		body         string
+	}{
+		{http.MethodGet, "/healthz", 200, `{"status":"ok"}`},
+		{http.MethodHead, "/dds/healthz?x=y", 200, ""},
+		{http.MethodDelete, "/dds/backups/a?dry_run=true&X-Amz-Date=1", 200, `{"request_id"`},
+		{http.MethodDelete, "/backups/%61", 200, `{"request_id"`},
+	} {
+		dryRun = false
+		status, _, body := call(t, handle, tc.method, tc.path, "")
+		if status != tc.status || !strings.HasPrefix(body, tc.body) || dryRun != strings.Contains(tc.path, "dry_run") {
+			t.Errorf("%s %s: status %d, body %s, dry run %t", tc.method, tc.path, status, body, dryRun)
+		}
 	}
 }
