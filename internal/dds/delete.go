@@ -100,7 +100,7 @@ func (c *Client) settle(ctx context.Context, t Target, lost bool, err error) (De
 // credentials or the rate are refused, the list would be refused, too.
 func listHelps(e *Error, lost bool) bool {
 	switch e.Class {
-	case Unavailable, Conflict, Invalid:
+	case Unavailable, Conflict, Invalid, Unknown:
 		return lost || e.Code == codeAmbiguous
 	default:
 		return false
