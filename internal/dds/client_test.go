@@ -254,7 +254,7 @@ func TestRequireManual(t *testing.T) {
 		"building":              {backup: ddstest.Backup{ID: "x", Status: "Building"}, class: dds.Conflict, says: "Building"},
 		"restoring":             {backup: ddstest.Backup{ID: "x", Restoring: true}, class: dds.Conflict, says: "restored"},
 		"automated":             {backup: ddstest.Backup{ID: "x", Type: "Auto"}, class: dds.Invalid, says: `"Auto"`},
-		"incremental":           {backup: ddstest.Backup{ID: "x", Type: "incremental"}, class: dds.Invalid, says: `"incremental"`},
+		"incremental":           {backup: ddstest.Backup{ID: "x", Type: "incremental"}, class: dds.NotFound, says: "an incremental backup is not visible by its id"},
 		"not there":             {backup: ddstest.Backup{ID: "another"}, class: dds.NotFound, says: "no such backup"},
 		"another in other case": {backup: ddstest.Backup{ID: "X"}, class: dds.NotFound, says: "no such backup"},
 		"may not be looked up":  {backup: ddstest.Backup{ID: "x"}, options: ddstest.Options{MayNotList: true}, class: dds.Forbidden, says: "dds:backup:list"},
