@@ -145,7 +145,10 @@ func widen(text string, i int, secret string, start int) (first, last int) {
 func newReplacer(texts []string) *strings.Replacer {
 	var spellings []string
 	for _, text := range texts {
-		quoted, _ := json.Marshal(text) // a string always can be
+		quoted, err := json.Marshal(text)
+		if err != nil { // never, of a string
+			continue
+		}
 		inJSON := string(quoted[1 : len(quoted)-1])
 		spellings = append(spellings, text, url.QueryEscape(text), url.PathEscape(text), inJSON, strings.ReplaceAll(inJSON, "/", `\/`),
 			base64.StdEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text)), hex.EncodeToString([]byte(text)))

@@ -14,7 +14,7 @@ func (s *Server) deleteBackup(r *request) *answer {
 	if refusal != nil {
 		return refusal
 	}
-	a := succeed(http.StatusOK, map[string]string{"job_id": job.ID})
+	a := succeed(map[string]string{"job_id": job.ID})
 	a.jobID = job.ID
 	return a
 }

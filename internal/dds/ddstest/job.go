@@ -97,7 +97,7 @@ func (s *Server) showJob(r *request) *answer {
 	now := s.store.now()
 	for _, j := range s.Jobs() {
 		if j.ID == id {
-			return succeed(http.StatusOK, map[string]shownJob{"job": {
+			return succeed(map[string]shownJob{"job": {
 				ID: j.ID, Name: jobName, Status: j.status(now), Progress: j.progress(now),
 				Created: jobTime(j.Created), Ended: jobTime(j.Ended),
 				Instance: instance{j.InstanceID, j.InstanceName}, FailReason: j.failReason(now),
@@ -156,7 +156,7 @@ func (s *Server) listJobs(r *request) *answer {
 	if refusal != nil {
 		return refusal
 	}
-	return succeed(http.StatusOK, struct {
+	return succeed(struct {
 		Jobs       []listedJob `json:"jobs"`
 		TotalCount int         `json:"total_count"`
 	}{page, len(found)})

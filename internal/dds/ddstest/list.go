@@ -3,6 +3,7 @@ package ddstest
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +82,7 @@ func (s *Server) listBackups(r *request) *answer {
 	if refusal != nil {
 		return refusal
 	}
-	return succeed(http.StatusOK, struct {
+	return succeed(struct {
 		Backups    []listedBackup `json:"backups"`
 		TotalCount int            `json:"total_count"`
 	}{page, len(found)})
@@ -92,20 +93,17 @@ func backupFilter(query url.Values) (shown func(Backup) bool, refusal *answer) {
 	if refusal := only(query, "instance_id", "backup_id", "backup_type", "offset", "limit", "begin_time", "end_time", "mode"); refusal != nil {
 		return nil, refusal
 	}
-	instance, kind, mode := query.Get("instance_id"), query.Get("backup_type"), query.Get("mode")
-	if strings.Trim(instance, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_") != "" || len(instance) > 64 {
+	if !instanceID.MatchString(query.Get("instance_id")) {
 		return nil, refuse(http.StatusBadRequest, "DBS.280404", "Invalid DB instance ID.")
 	}
-	switch strings.ToLower(kind) {
-	case "", "auto", "manual":
-	case "incremental":
-		if instance == "" {
-			return nil, invalid("instance_id is required for backup_type Incremental")
-		}
-	default:
+	kind := strings.ToLower(query.Get("backup_type"))
+	if !slices.Contains([]string{"", "auto", "manual", "incremental"}, kind) {
 		return nil, invalid("backup_type")
 	}
-	if mode != "" && !slices.Contains([]string{"Sharding", "ReplicaSet", "Single"}, mode) {
+	if kind == "incremental" && query.Get("instance_id") == "" {
+		return nil, invalid("instance_id is required for backup_type Incremental")
+	}
+	if !slices.Contains([]string{"", "Sharding", "ReplicaSet", "Single"}, query.Get("mode")) {
 		return nil, invalid("mode")
 	}
 	begin, end, refusal := timesOf(query)
@@ -113,13 +111,21 @@ func backupFilter(query url.Values) (shown func(Backup) bool, refusal *answer) {
 		return nil, refusal
 	}
 	return func(b Backup) bool {
-		if b.incremental() && (instance == "" || kind == "" && query.Get("backup_id") == "") {
-			return false
-		}
-		return (kind == "" || strings.EqualFold(kind, b.Type)) &&
+		return ofKind(query, kind, b) &&
 			matches(query, "instance_id", b.InstanceID) && matches(query, "backup_id", b.ID) && matches(query, "mode", b.Mode) &&
 			(begin.IsZero() || !b.Begin.Before(begin) && !b.Begin.After(end))
 	}, nil
+}
+
+// instanceID is what can be the id of an instance, or none.
+var instanceID = regexp.MustCompile(`^[\w-]{0,64}$`)
+
+// ofKind tells whether a query for a kind of backups, in lower case, may show b.
+func ofKind(query url.Values, kind string, b Backup) bool {
+	if kind != "" {
+		return strings.EqualFold(kind, b.Type)
+	}
+	return !b.incremental() || query.Get("instance_id") != "" && query.Get("backup_id") != ""
 }
 
 // timesOf reads begin_time and end_time, which come together or not at all. Which code goes with which
