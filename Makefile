@@ -1,10 +1,12 @@
 # What `sam deploy` takes: the stripped binary for Lambda's arm64, as template.yaml names it.
 GOARCH ?= arm64
+# What the program calls itself in User-Agent.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 .PHONY: build release test test-aws test-stack chaos bench dashboard lint vulncheck clean
 
 build:
-	GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w' -o dist/bootstrap ./cmd/handler
+	GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w -X dds-backup-delete/internal/version.number=$(VERSION)' -o dist/bootstrap ./cmd/handler
 
 # What a release consists of, in dist/release/. The same commit and Go give the same bytes.
 release:

@@ -107,7 +107,7 @@ func (w *fixedWindow) RoundTrip(r *http.Request) (*http.Response, error) {
 		w.at = append(w.at, w.last)
 		n := w.taken
 		w.mu.Unlock()
-		return answer(r, http.StatusAccepted, `{"job_id":"job-`+strconv.Itoa(n)+`"}`), nil
+		return answer(r, http.StatusOK, `{"job_id":"job-`+strconv.Itoa(n)+`"}`), nil
 	}
 	time.Sleep(refusalTime)
 	message := "The throttling threshold has been reached: too many calls"

@@ -20,7 +20,7 @@ func dds(r *http.Request) (status int, answer []byte) {
 	}
 	switch r.Method {
 	case http.MethodDelete:
-		return http.StatusAccepted, fmt.Appendf(nil, `{"job_id":"00000000-0000-4000-8000-%012x"}`, jobs.Add(1))
+		return http.StatusOK, fmt.Appendf(nil, `{"job_id":"00000000-0000-4000-8000-%012x"}`, jobs.Add(1))
 	case http.MethodGet:
 		id := r.URL.Query().Get("backup_id")
 		return http.StatusOK, fmt.Appendf(nil, `{"total_count":1,"backups":[{"id":%q,"name":"backup","instance_id":"i","instance_name":"i",`+

@@ -90,8 +90,14 @@ func (v *visibilities) of(receipt string) int {
 // in env come last, so that they win.
 func start(t *testing.T, refuse func(sinktest.Entry) string, env ...string) *world {
 	t.Helper()
+	return startWith(t, ddstest.Options{}, refuse, env...)
+}
+
+// startWith is start with a simulated DDS of other options.
+func startWith(t *testing.T, o ddstest.Options, refuse func(sinktest.Entry) string, env ...string) *world {
+	t.Helper()
 	w := &world{
-		dds: ddstest.NewServer(ddstest.Options{}), bus: sinktest.NewEventBridge(refuse), queue: &visibilities{seconds: make(map[string]int)},
+		dds: ddstest.NewServer(o), bus: sinktest.NewEventBridge(refuse), queue: &visibilities{seconds: make(map[string]int)},
 	}
 	queue := httptest.NewServer(w.queue)
 	t.Cleanup(queue.Close)

@@ -316,7 +316,7 @@ func faults(query string, l *logged) (wrong []string) {
 	values := map[string][]string{
 		"message": slices.Collect(maps.Keys(l.keys)),
 		"status":  {"accepted", "unconfirmed", "not_found", "rejected", "simulated", "retry"},
-		"class":   {"invalid", "not_found", "forbidden", "unauthenticated", "conflict", "throttled", "unavailable", "undelivered", "internal"},
+		"class":   {"invalid", "not_found", "forbidden", "unauthenticated", "conflict", "unknown", "throttled", "unavailable", "undelivered", "internal"},
 	}
 	var messages []string
 	for _, m := range told.FindAllStringSubmatch(query, -1) {

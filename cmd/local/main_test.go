@@ -36,7 +36,7 @@ func TestSamples(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"DDS did   DELETE …/8d9586c40b33449a815518d4635a2cd9br02  202 job ",
+		"DDS did   DELETE …/8d9586c40b33449a815518d4635a2cd9br02  200 job ",
 		"went out  dds.backup.deletion.accepted.v1  job ",
 		`got back  {"batchItemFailures":[]}`,
 		"got back  HTTP 404 ",

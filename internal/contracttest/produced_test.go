@@ -38,7 +38,7 @@ var may = map[string]struct{ classes, lack []string }{
 
 var (
 	ddsMembers = []string{"code", "http_status", "dds_request_id"}
-	classes    = []string{"invalid", "not_found", "forbidden", "unauthenticated", "conflict", "throttled", "unavailable", "undelivered", "internal"}
+	classes    = []string{"invalid", "not_found", "forbidden", "unauthenticated", "conflict", "unknown", "throttled", "unavailable", "undelivered", "internal"}
 )
 
 func TestOutcomes(t *testing.T) {
@@ -134,7 +134,7 @@ func TestOutcomeEvents(t *testing.T) {
 // problems are the statuses and the classes that go with them; "" is none.
 var problems = map[int][]string{
 	400: {"", "invalid"}, 403: {"forbidden"}, 404: {"", "not_found"}, 405: {""}, 409: {"conflict"}, 413: {""}, 415: {""},
-	429: {"throttled"}, 500: {"internal"}, 502: {"unauthenticated"}, 503: {"unavailable", "undelivered"}, 504: {}, 200: {},
+	429: {"throttled"}, 500: {"internal"}, 502: {"unauthenticated", "unknown"}, 503: {"unavailable", "undelivered"}, 504: {}, 200: {},
 }
 
 func TestProblems(t *testing.T) {

@@ -72,7 +72,7 @@ func (c *Client) checkManual(ctx context.Context, t Target, maybeSent bool) (Del
 	case errors.As(err, &e):
 		e.AnswerLost = false                           // nothing was deleted
 		if e.Class == Forbidden && e.StatusCode != 0 { // DDS said so, and not the source of the credentials
-			e.Message = "REQUIRE_MANUAL needs the right dds:backup:list, so nothing was deleted: " + e.Message
+			e.Message = "REQUIRE_MANUAL needs the permission dds:backup:list, so nothing was deleted: " + e.Message
 		}
 		return Deletion{}, e
 	case err != nil:
@@ -80,7 +80,7 @@ func (c *Client) checkManual(ctx context.Context, t Target, maybeSent bool) (Del
 	case !found && maybeSent:
 		return Deletion{Unconfirmed: "the deletion may have been started before, and now the backup is gone"}, nil
 	case !found:
-		return Deletion{}, &Error{Class: NotFound, Message: "the backup list has no such backup"}
+		return Deletion{}, &Error{Class: NotFound, Message: "REQUIRE_MANUAL: the backup list has no such backup; an incremental backup is not visible by its id alone"}
 	case b.beingDeleted():
 		return Deletion{Unconfirmed: "the backup is being deleted already, by which job is not known"}, nil
 	case !strings.EqualFold(b.Type, "manual"):

@@ -10,7 +10,7 @@ const (
 	Invalid Class = "invalid"
 	// NotFound means that the backup is not there: deleted before, or never in this project and region.
 	NotFound Class = "not_found"
-	// Forbidden means missing rights, a suspended account or a wrong configuration: a person must mend it.
+	// Forbidden means missing permissions, a suspended account or a wrong configuration: a person must fix it.
 	Forbidden Class = "forbidden"
 	// Unauthenticated means that the credentials were refused. Trying again blindly locks the key.
 	Unauthenticated Class = "unauthenticated"

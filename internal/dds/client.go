@@ -1,8 +1,8 @@
 // Package dds is a client of the calls that deleting a manual backup needs of the Huawei
 // Cloud Document Database Service API.
 //
-// A call passes a chain of small handlers, one concern each: retry, pace, key lock, parse,
-// sign, send; see [New].
+// A call passes a chain of small handlers, one concern each: redact, retry, pace, key lock, clock,
+// parse, sign, send; see [New].
 package dds
 
 import (
@@ -92,12 +92,14 @@ func New(o Options) (*Client, error) {
 		endpoints: endpoints, requireManual: o.RequireManual, sender: newSender(o.Transport, o.Connections),
 	}
 	// From the innermost outwards. Each try waits for its turn, and is signed anew.
+	clock := &clock{machine: o.Now}
 	c.handle = c.sender.send
-	c.handle = signing(c.handle, o.Now)
+	c.handle = signing(c.handle, clock.now)
 	c.handle = parsing(c.handle, o.Now)
 	if o.Observe != nil {
 		c.handle = observing(c.handle, o.Observe)
 	}
+	c.handle = clock.correcting(c.handle) // within the lock: a wrong clock is not a wrong key
 	lock := newKeyLock(o.Credentials, o.Renew, o.Now)
 	c.handle = lock.locking(c.handle)
 	budget := rate.NewLimiter(1, 2*o.Connections)
@@ -107,6 +109,7 @@ func New(o Options) (*Client, error) {
 	if o.Renew != nil {
 		c.handle, c.handleIAM = lock.supplying(c.handle), lock.supplying(c.handleIAM)
 	}
+	c.handle, c.handleIAM = redacting(c.handle), redacting(c.handleIAM)
 	return c, nil
 }
 
@@ -140,7 +143,7 @@ func (c *Client) newCall(ctx context.Context, method string, t Target, query url
 	}
 	r, err := http.NewRequestWithContext(ctx, method, endpoint+path, nil)
 	if err != nil {
-		return nil, &Error{Class: Invalid, Message: "no request could be made", Err: err}
+		return nil, &Error{Class: Invalid, Message: "no request could be made", Err: &foreignError{err}}
 	}
 	r.Header.Set(headerProjectID, t.ProjectID)
 	return &call{Request: r}, nil

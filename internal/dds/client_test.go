@@ -254,7 +254,7 @@ func TestRequireManual(t *testing.T) {
 		"building":              {backup: ddstest.Backup{ID: "x", Status: "Building"}, class: dds.Conflict, says: "Building"},
 		"restoring":             {backup: ddstest.Backup{ID: "x", Restoring: true}, class: dds.Conflict, says: "restored"},
 		"automated":             {backup: ddstest.Backup{ID: "x", Type: "Auto"}, class: dds.Invalid, says: `"Auto"`},
-		"incremental":           {backup: ddstest.Backup{ID: "x", Type: "incremental"}, class: dds.Invalid, says: `"incremental"`},
+		"incremental":           {backup: ddstest.Backup{ID: "x", Type: "incremental"}, class: dds.NotFound, says: "an incremental backup is not visible by its id"},
 		"not there":             {backup: ddstest.Backup{ID: "another"}, class: dds.NotFound, says: "no such backup"},
 		"another in other case": {backup: ddstest.Backup{ID: "X"}, class: dds.NotFound, says: "no such backup"},
 		"may not be looked up":  {backup: ddstest.Backup{ID: "x"}, options: ddstest.Options{MayNotList: true}, class: dds.Forbidden, says: "dds:backup:list"},
@@ -517,7 +517,7 @@ func TestRefusedCredentials(t *testing.T) {
 		server ddstest.Options
 		change func(*dds.Options)
 	}{
-		"clock skew":    {change: func(o *dds.Options) { o.Now = func() time.Time { return time.Now().Add(-16 * time.Minute) } }},
+		"wrong secret":  {change: func(o *dds.Options) { o.Credentials.SecretKey = secret.New("not the one") }},
 		"expired token": {server: ddstest.Options{SecurityToken: "new"}, change: func(o *dds.Options) { o.Credentials.SecurityToken = secret.New("old") }},
 		"IAM token":     {server: ddstest.Options{Token: "new"}, change: func(o *dds.Options) { o.Credentials = dds.Credentials{Token: secret.New("old")} }},
 	} {
@@ -639,8 +639,11 @@ func TestAfterALostAnswerNothingIsFinal(t *testing.T) {
 		class   dds.Class
 	}{
 		"an unknown code, and the list knows":  {faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}},
-		"an unknown code, and no right to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}, class: dds.Unavailable},
-		"a proxy's 503, and then gone":         {faults: []ddstest.Fault{ddstest.AnswerAfter(503, "text/plain", "upstream connect error"), gone}},
+		"an unknown code, and no right to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}, class: dds.Unknown},
+		"a wrong parameter, and no right to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{
+			ddstest.AnswerAfter(504, "", ""), ddstest.Answer(400, "DBS.200001", "wrong").On(http.MethodDelete),
+		}, class: dds.Unavailable},
+		"a proxy's 503, and then gone": {faults: []ddstest.Fault{ddstest.AnswerAfter(503, "text/plain", "upstream connect error"), gone}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, tc.options)

@@ -2,57 +2,76 @@ package dds
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 )
 
-// classOf decides the class of an answer that is not a success: the code, where it is known;
-// else the status. An answer without any code is not DDS's own (a proxy, a wrong host, a
-// WAF), so nothing in it is a verdict on the backup.
+// classOf returns the class of an answer that is not a success. A code in the tables decides. Of any
+// other answer the status decides, and it never gives a final class: a code that no table explains
+// may stand for something that passes by itself, and an answer without a code comes from something
+// in front of DDS (a proxy, a WAF, a wrong host), which knows nothing of backups.
 func classOf(status int, code string) Class {
 	if class, known := classOfCode[code]; known {
 		return class
 	}
-	if prefix, suffix, ok := strings.Cut(code, "."); ok && strings.HasPrefix(prefix, "API") {
+	if suffix, ok := gatewayCode(code); ok {
 		if class, known := classOfGatewayCode[suffix]; known {
 			return class
 		}
-	}
-	switch status {
-	case http.StatusUnauthorized:
-		return Unauthenticated
-	case http.StatusForbidden:
-		return Forbidden
-	case http.StatusRequestTimeout:
-		return Unavailable
-	case http.StatusConflict:
-		return Conflict
-	case http.StatusTooManyRequests:
-		return Throttled
+		if suffix == "0201" && malformed(status) {
+			return Invalid
+		}
 	}
 	switch {
-	case status < 300 || status >= 500:
+	case status == http.StatusUnauthorized:
+		return Unauthenticated
+	case status == http.StatusTooManyRequests:
+		return Throttled
+	case status < 300 || status >= 500 || status == http.StatusRequestTimeout:
 		return Unavailable
-	case !strings.HasPrefix(code, "DBS.") && !malformed(status, code):
-		return Forbidden
-	case status == http.StatusNotFound:
-		return NotFound
+	case code != "" && code != strconv.Itoa(status): // IAM repeats the status as its code
+		return Unknown
+	case status == http.StatusConflict:
+		return Conflict
 	default:
-		return Invalid
+		return Forbidden
 	}
 }
 
-// malformed reports whether the gateway refused the form of the request. What else it says
-// of a 4xx is no verdict on a backup, which it does not know.
-func malformed(status int, code string) bool {
-	return strings.HasPrefix(code, "API") && strings.HasSuffix(code, ".0201") && status != http.StatusNotFound
+// gatewayCode returns the part of a code of the API gateway that says what happened: 0301 of
+// APIGW.0301, APIG.0301 or APIC.0301.
+func gatewayCode(code string) (suffix string, ok bool) {
+	prefix, suffix, ok := strings.Cut(code, ".")
+	return suffix, ok && strings.HasPrefix(prefix, "API")
 }
 
-// classOfCode is the class of each DDS code that a deletion can meet. The published table has
-// 179 codes; those not named here belong to other calls, and their status decides.
+// malformed reports whether the gateway's code 0201 with that status refuses the form of the request.
+// With 5xx the same code says that the backend is down.
+func malformed(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, 494: // header too large
+		return true
+	default:
+		return false
+	}
+}
+
+// refusesKey reports whether an error says that the key itself was refused, which counts towards the
+// lock that Huawei Cloud puts on a key. Only the gateway's 0301 and IAM's own 401 do. DDS looks at a
+// request after its signature was accepted, and a 401 without a code comes from something in front.
+func refusesKey(e *Error) bool {
+	suffix, ok := gatewayCode(e.Code)
+	return ok && suffix == "0301" || e.StatusCode == http.StatusUnauthorized && (e.Code == "401" || strings.HasPrefix(e.Code, "IAM."))
+}
+
+// classOfCode is the class of each DDS code that a deletion can meet. Only a code in this table makes
+// an answer final. The published table has 179 codes; those not named here belong to other calls, so
+// for a deletion they mean as little as a code in no table.
 //
 // Evidence: "table" is the code table of the DDS API reference
 // (https://support.huaweicloud.com/intl/en-us/api-dds/dds_error_code.html), "terraform" is
-// what terraform-provider-huaweicloud does with the code, "inferred" is our reading.
+// what terraform-provider-huaweicloud does with the code, "siblings" is the retry list of the RDS
+// resources in the providers of Huawei Cloud and Open Telekom Cloud, "inferred" is our reading.
 var classOfCode = map[string]Class{
 	// Gone. A wrong project or region looks just the same, so it is never called deleted.
 	"DBS.201214": NotFound, // backup not there, or not of this instance; terraform: already deleted
@@ -68,15 +87,13 @@ var classOfCode = map[string]Class{
 	codeAmbiguous: Conflict,
 
 	// Wrong in itself.
-	"DBS.280124": Invalid, // backup id malformed; table
+	"DBS.280124": Invalid, // "invalid backup": the id does not meet the requirements; table
 	"DBS.200001": Invalid, // parameter wrong; table
 	"DBS.280001": Invalid, // parameter wrong; table
 	"DBS.290000": Invalid, // parameter wrong; table
 	"DBS.201006": Invalid, // parameter wrong; table
 	"DBS.200095": Invalid, // parameter wrong; table
 	"DBS.200004": Invalid, // operation not legal, perhaps an automated backup; inferred
-	"DBS.280343": Invalid, // operation not supported, perhaps an automated backup; inferred
-	"DBS.280042": Invalid, // operation not supported, a 403; inferred
 
 	// Another time.
 	"DBS.201319":   Conflict,    // a restore is using the backup; table: wait
@@ -90,14 +107,27 @@ var classOfCode = map[string]Class{
 	"DBS.200018":   Conflict,    // instance state forbids, a 403; table
 	"DBS.200047":   Conflict,    // instance state forbids; table
 	"DBS.201202":   Conflict,    // instance state forbids; table
+	"DBS.280042":   Conflict,    // "invalid request", a 403, whose remedy is to check the instance's state; table
+	"DBS.280343":   Conflict,    // the instance's state forbids; siblings: wait and repeat
+	"DBS.239037":   Conflict,    // another operation is running; in no table; terraform: wait and repeat
+	"DBS.200054":   Conflict,    // "backup in use" in the RDS sample, where the table speaks of specifications; siblings
+	"DBS.200611":   Conflict,    // siblings: wait and repeat
+	"DBS.200080":   Conflict,    // siblings: wait and repeat
+	"DBS.200463":   Conflict,    // siblings: wait and repeat
+	"DBS.201206":   Conflict,    // siblings: wait and repeat
+	"DBS.212033":   Conflict,    // siblings: wait and repeat
+	"DBS.280011":   Conflict,    // siblings: wait and repeat
+	"DBS.280816":   Conflict,    // siblings: wait and repeat
+	"DBS.01010337": Conflict,    // siblings: wait and repeat
+	"DBS.01280030": Conflict,    // siblings: wait and repeat
 	"DBS.200998":   Unavailable, // busy, try later, a 400; table
-	"DBS.280443":   Throttled,   // too many calls of one tenant; table
+	"DBS.280443":   Throttled,   // "maximum number of connections reached", a 429: call less often; table
 	"DBS.280005":   Unavailable, // server failure; table
 	"DBS.201509":   Unavailable, // OBS out of reach; table
+	"DBS.280064":   Unavailable, // the check of the permissions failed, a 401 (in 2020 a 500), after the signature was accepted; table
 
-	// Not allowed, or set up wrongly: a person must mend it, and the queue must not drain meanwhile.
-	"DBS.280056": Unauthenticated, // token bad; table
-	"DBS.280064": Unauthenticated, // permission check failed, a 401 (in 2020 a 500); table
+	// Not allowed, or set up wrongly: a person must fix it, and the queue must not drain meanwhile.
+	"DBS.280056": Unauthenticated, // token bad, no fault of an access key; table
 	"DBS.280015": Forbidden,       // permission denied, a 400; table
 	"DBS.200010": Forbidden,       // tenant does not match the instance, a 400; table
 	"DBS.280032": Forbidden,       // the user lacks the action; table
@@ -125,7 +155,7 @@ var classOfGatewayCode = map[string]Class{
 	"0301": Unauthenticated, // bad signature, unknown or locked key: never repeat blindly
 	"0302": Forbidden,       // access refused
 	"0306": Forbidden,       // project not usable
-	"0307": Unauthenticated, // token to be renewed, or of another region
+	"0307": Unauthenticated, // token to be renewed, or of another region; no fault of an access key
 	"0308": Throttled,       // with limit and window in its text
 	"0310": Forbidden,       // project not usable
 	"0401": Forbidden,       // address refused

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"dds-backup-delete/internal/secret"
 )
 
 // published is the whole code table of the DDS API reference, by HTTP status.
@@ -28,22 +30,20 @@ var published = map[int]string{
 	500: `201509 280005`,
 }
 
-// notByStatus are the codes whose class is another than their status would give, or that a
-// deletion is known to meet.
-var notByStatus = map[Class]string{
+// named are the published codes that a deletion is known to meet.
+var named = map[Class]string{
 	NotFound:        "201214 201502 201501 280110 200002 201028 280016",
-	Invalid:         "280124 200001 280001 290000 201006 200095 200004 280343 280042",
-	Conflict:        "201204 201319 200019 200076 201000 201014 201015 200011 200018 200047 201202",
-	Unavailable:     "200998 280005 201509",
+	Invalid:         "280124 200001 280001 290000 201006 200095 200004",
+	Conflict:        "201204 201319 200019 200076 201000 201014 201015 200011 200018 200047 201202 280343 280042 200054",
+	Unavailable:     "200998 280005 201509 280064",
 	Throttled:       "280443",
-	Unauthenticated: "280056 280064",
+	Unauthenticated: "280056",
 	Forbidden:       "280015 200010 280032 280063 200604 280019 280408",
 }
 
 func TestEveryPublishedCodeHasItsClass(t *testing.T) {
-	byStatus := map[int]Class{400: Invalid, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 429: Throttled, 500: Unavailable}
 	want := make(map[string]Class)
-	for class, codes := range notByStatus {
+	for class, codes := range named {
 		for _, code := range strings.Fields(codes) {
 			want[code] = class
 		}
@@ -53,8 +53,8 @@ func TestEveryPublishedCodeHasItsClass(t *testing.T) {
 		for _, code := range strings.Fields(codes) {
 			count++
 			class, ok := want[code]
-			if !ok {
-				class = byStatus[status]
+			if !ok { // a code of another call makes nothing final
+				class = Unknown
 			}
 			delete(want, code)
 			if got := classOf(status, "DBS."+code); got != class {
@@ -68,11 +68,17 @@ func TestEveryPublishedCodeHasItsClass(t *testing.T) {
 	if len(want) != 0 {
 		t.Errorf("codes that the page does not have: %v", want)
 	}
-	// In no table, but seen by terraform's users; and one whose status was another in 2020.
-	for code, class := range map[string]Class{"00010009": Conflict, "280064": Unauthenticated} {
-		for _, status := range []int{400, 403, 500} {
-			if got := classOf(status, "DBS."+code); got != class {
-				t.Errorf("HTTP %d DBS.%s is %s, want %s", status, code, got, class)
+	// In no table, but seen by the users of the providers; and two whose status was another in 2020.
+	for class, codes := range map[Class]string{
+		Conflict:    "00010009 239037 200611 200080 200463 201206 212033 280011 280816 01010337 01280030",
+		Unavailable: "280064",
+		Forbidden:   "200604",
+	} {
+		for _, code := range strings.Fields(codes) {
+			for _, status := range []int{400, 403, 500} {
+				if got := classOf(status, "DBS."+code); got != class {
+					t.Errorf("HTTP %d DBS.%s is %s, want %s", status, code, got, class)
+				}
 			}
 		}
 	}
@@ -116,26 +122,33 @@ func TestUnknownCodes(t *testing.T) {
 		code   string
 		want   Class
 	}{
-		{400, "DBS.999999", Invalid},
+		{400, "DBS.999999", Unknown},
 		{401, "DBS.999999", Unauthenticated},
-		{403, "DBS.999999", Forbidden},
-		{404, "DBS.999999", NotFound},
+		{403, "DBS.999999", Unknown},
+		{404, "DBS.999999", Unknown},
 		{408, "DBS.999999", Unavailable},
-		{409, "DBS.999999", Conflict},
-		{422, "DBS.999999", Invalid},
+		{409, "DBS.999999", Unknown},
+		{422, "DBS.999999", Unknown},
 		{429, "DBS.999999", Throttled},
 		{500, "DBS.999999", Unavailable},
 		{503, "APIGW.9999", Unavailable},
-		{400, "APIGW.9999", Forbidden},
-		{404, "APIGW.9999", Forbidden},
-		{405, "APIG.9999", Forbidden},
-		{404, "APIGW.0201", Forbidden},
+		{400, "APIGW.9999", Unknown},
+		{404, "APIGW.9999", Unknown},
+		{405, "APIG.9999", Unknown},
+		{404, "APIGW.0201", Unknown},
 		// Not DDS's own answer, so no verdict on a backup.
 		{400, "", Forbidden},
 		{404, "", Forbidden},
-		{404, "NoSuchKey", Forbidden},
+		{404, "NoSuchKey", Unknown},
+		{400, "RDS.0001", Unknown},
+		{400, "dbs.201214", Unknown},
+		{404, "DBS.", Unknown},
 		{302, "", Forbidden},
 		{401, "401", Unauthenticated},
+		{401, "", Unauthenticated},
+		{403, "403", Forbidden},
+		{404, "404", Forbidden},
+		{409, "", Conflict},
 		{429, "", Throttled},
 		{502, "", Unavailable},
 		{204, "", Unavailable},
@@ -183,8 +196,75 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
+func TestWhatRefusesAKey(t *testing.T) {
+	for _, tc := range []struct {
+		status int
+		body   string
+		want   bool
+	}{
+		{401, `{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}`, true},
+		{401, `{"error_code":"APIG.0301"}`, true},
+		{401, `{"error_code":"APIC.0301"}`, true},
+		{401, `{"error":{"message":"refused","code":401,"title":"Unauthorized"}}`, true},
+		{401, `{"error_code":"IAM.0001","error_msg":"refused"}`, true},
+		{401, `{"error_code":"APIGW.0307"}`, false},
+		{401, `{"error_code":"APIGW.0303"}`, false},
+		{401, `{"error_code":"DBS.280056"}`, false},
+		{401, `{"error_code":"DBS.280064"}`, false},
+		{401, `{"error_code":"DBS.999999"}`, false},
+		{401, `<html>log in</html>`, false},
+		{401, ``, false},
+		{403, `{"error":{"message":"refused","code":403,"title":"Forbidden"}}`, false},
+		{500, `{"error_code":"DBS.0301"}`, false},
+	} {
+		if got := refusesKey(parseError(&response{status: tc.status, body: []byte(tc.body)}, time.Now())); got != tc.want {
+			t.Errorf("HTTP %d %s: %v, want %v", tc.status, tc.body, got, tc.want)
+		}
+	}
+}
+
+// What an echo of the request looks like: with the separators of the known gateways, in JSON, and in
+// other words of the same kind.
+func TestEchoIsCut(t *testing.T) {
+	for _, said := range []string{
+		"verify aksk signature fail, canonicalRequest:DELETE|/v3/p/backups/b/||host:h|x-security-token:unknown-canary||host|e3b0",
+		"verify aksk signature fail, canonical_request: DELETE unknown-canary",
+		"verify aksk signature fail, Canonical Request unknown-canary",
+		"verify aksk signature fail, canonical-headers=unknown-canary",
+		`verify aksk signature fail, {\"canonicalRequest\":\"unknown-canary`,
+		"verify aksk signature fail, stringToSign: unknown-canary",
+		"verify aksk signature fail, string to sign unknown-canary",
+		"verify aksk signature fail: Authorization: Basic unknown-canary",
+		"verify aksk signature fail: SDK-HMAC-SHA256 Access=unknown-canary",
+		"verify aksk signature fail: X-Security-Token=unknown-canary",
+		"verify aksk signature fail, signature: unknown-canary",
+		strings.Repeat("verify aksk signature fail, ", 15) + strings.Repeat("x", 80) + "canonicalRequest:unknown-canary",
+	} {
+		got := printable(said)
+		if strings.Contains(got, "unknown-canary") || !strings.HasPrefix(got, "verify aksk signature fail") || !strings.HasSuffix(got, "…") {
+			t.Errorf("%q became %q", said, got)
+		}
+	}
+	for _, said := range []string{
+		"x-auth-token not found", "the Authorization header is malformed", "the security token is missing or invalid",
+		"calc ak sk signature fail:signature expired", "The backup file does not exist or does not belong to the instance.",
+	} {
+		if got := printable(said); got != said {
+			t.Errorf("%q became %q", said, got)
+		}
+	}
+	if got := printable("proxy http://user:unknown-canary@proxy.example:3128 refused"); got != "proxy http://REDACTED@proxy.example:3128 refused" {
+		t.Errorf("address: %q", got)
+	}
+}
+
 func FuzzParseError(f *testing.F) {
-	for _, body := range []string{`{"error_code":"DBS.201214","error_msg":"gone"}`, `{"error":{"error":{"code":1}}}`, `<html>`, `null`, `[`} {
+	const canary = "fuzz+canary/secret=0123456789"
+	secret.New(canary)
+	for _, body := range []string{
+		`{"error_code":"DBS.201214","error_msg":"gone"}`, `{"error":{"error":{"code":1}}}`, `<html>`, `null`, `[`,
+		`{"error_code":"` + canary + `","error_msg":"` + canary + `"}`, `{"code":"APIGW.0301","message":"canonicalRequest:` + canary + `","request_id":"` + canary + `"}`,
+	} {
 		f.Add(400, "text/html", "5", []byte(body))
 	}
 	f.Fuzz(func(t *testing.T, status int, contentType, wait string, body []byte) {
@@ -199,8 +279,12 @@ func FuzzParseError(f *testing.F) {
 				t.Errorf("a control character %s in %+v", strconv.QuoteRune(r), e)
 			}
 		}
-		if text := fmt.Sprint(e); text == "" {
+		text := fmt.Sprint(e)
+		if text == "" {
 			t.Error("no text")
+		}
+		if strings.Contains(text+e.RequestID, canary) {
+			t.Errorf("the secret is in %q", text)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 )
 
 // Target is a backup: its region, project and id.
@@ -41,7 +42,7 @@ func (c *Client) DeleteBackup(ctx context.Context, t Target, maybeSent bool) (De
 		return c.settle(ctx, t, lost, err)
 	}
 	var body *struct {
-		JobID string `json:"job_id"`
+		JobID jobID  `json:"job_id"`
 		Code  string `json:"error_code"`
 	}
 	if err := json.Unmarshal(resp.body, &body); err != nil || body == nil || body.Code != "" {
@@ -50,7 +51,23 @@ func (c *Client) DeleteBackup(ctx context.Context, t Target, maybeSent bool) (De
 	if body.JobID == "" {
 		return Deletion{Unconfirmed: "DDS took the deletion but named no job"}, nil
 	}
-	return Deletion{JobID: printable(body.JobID)}, nil
+	return Deletion{JobID: string(body.JobID)}, nil
+}
+
+// jobID reads the id of a job: a text, or a whole number by its digits. Anything else, such as blanks
+// or null, reads as empty, so that it cannot hide that the deletion was started.
+type jobID string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (id *jobID) UnmarshalJSON(b []byte) error {
+	var s string
+	switch {
+	case strings.Trim(string(b), "0123456789") == "":
+		*id = jobID(printable(string(b)))
+	case json.Unmarshal(b, &s) == nil:
+		*id = jobID(strings.TrimSpace(printable(s)))
+	}
+	return nil
 }
 
 // CheckBackup does everything of [Client.DeleteBackup] that comes before the DELETE, and returns its
@@ -106,7 +123,7 @@ func (c *Client) settle(ctx context.Context, t Target, lost bool, err error) (De
 // credentials or the rate are refused, the list would be refused, too.
 func listHelps(e *Error, lost bool) bool {
 	switch e.Class {
-	case Unavailable, Conflict, Invalid:
+	case Unavailable, Conflict, Invalid, Unknown:
 		return lost || e.Code == codeAmbiguous
 	default:
 		return false

@@ -29,7 +29,8 @@ type Error struct {
 	// Err is the cause below, such as a network error; nil for an answer of the service.
 	Err error
 
-	stale bool // a kept-alive connection turned out to be dead
+	stale bool      // a kept-alive connection turned out to be dead
+	date  time.Time // of the answer, by the clock of who sent it; zero where it told none
 }
 
 // Error implements error. It holds no secret and no request body.

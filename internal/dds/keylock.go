@@ -22,7 +22,9 @@ const renewEvery = 30 * time.Second
 // keyLock hands each call its credentials and keeps a bad key from being locked for everyone:
 //   - until a key has had an answer that is no authentication failure, one call goes alone and
 //     the others wait for it;
-//   - a refused key is left alone for five minutes, unless the credentials change.
+//   - a key that was refused (see [refusesKey]) is left alone for five minutes, unless the credentials
+//     change. Other authentication failures concern the token or something in front of DDS, and hold
+//     no other call back.
 type keyLock struct {
 	renew    func(context.Context) (Credentials, error) // nil where credentials cannot change
 	now      func() time.Time
@@ -45,20 +47,20 @@ func newKeyLock(c Credentials, renew func(context.Context) (Credentials, error),
 	}
 }
 
-// locking returns a handler that lets calls pass as l allows. A refused key is looked up anew
-// once, and where that brings another, the call goes out again with it.
+// locking returns a handler that lets calls pass as l allows. Refused credentials are looked up anew
+// once, and where that brings others, the call goes out again with them.
 func (l *keyLock) locking(next handler) handler {
 	return func(c *call) (*response, error) {
-		resp, refused, err := l.through(c, next)
-		if refused && l.renewed(c.Context(), c.credentials) {
+		resp, unauthenticated, err := l.through(c, next)
+		if unauthenticated && l.renewed(c.Context(), c.credentials) {
 			resp, _, err = l.through(c, next)
 		}
 		return resp, err
 	}
 }
 
-// through sends c through next when it may go, and reports whether its key was refused.
-func (l *keyLock) through(c *call, next handler) (resp *response, refused bool, err error) {
+// through sends c through next when it may go, and reports whether its credentials were refused.
+func (l *keyLock) through(c *call, next handler) (resp *response, unauthenticated bool, err error) {
 	leave, err := l.enter(c)
 	if err != nil {
 		return nil, false, err
@@ -130,26 +132,29 @@ func (l *keyLock) current() Credentials {
 	return l.credentials
 }
 
-// settle notes what the answer to a call says of its key and reports whether it was refused.
-func (l *keyLock) settle(used Credentials, err error) (refused bool) {
+// settle notes what the answer to a call says of its key and reports whether its credentials, key or
+// token, were refused.
+func (l *keyLock) settle(used Credentials, err error) (unauthenticated bool) {
 	var e *Error
 	failed := errors.As(err, &e)
+	unauthenticated = failed && e.Class == Unauthenticated
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if used != l.credentials { // replaced meanwhile
-		return failed && e.Class == Unauthenticated
+		return unauthenticated
 	}
 	switch {
-	case failed && e.Class == Unauthenticated:
+	case unauthenticated && refusesKey(e):
 		kept := *e // the call goes on with its own
 		l.refused, l.refusedAt, l.provenUntil = &kept, l.now(), time.Time{}
-		return true
+	case unauthenticated && e.Code != "":
+		// The token's fault, which says nothing of the other calls.
 	case !failed || provesKey(e):
 		l.provenUntil = l.now().Add(provenTime)
-	default:
+	default: // a bare 401, too: it may be a refusal whose text was lost
 		l.unanswered++
 	}
-	return false
+	return unauthenticated
 }
 
 // provesKey reports whether an error says that the key was looked at: a code of DDS, or a

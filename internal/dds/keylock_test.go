@@ -336,3 +336,25 @@ func TestAPanicLeavesTheWayFree(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A 401 without a code may be a refusal of the key whose text was lost. It closes no lock, but those
+// that waited for its answer do not all repeat it.
+func TestABare401CostsOneCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
+		h := l.locking(func(*call) (*response, error) {
+			calls.Add(1)
+			time.Sleep(20 * time.Millisecond)
+			return nil, &Error{Class: Unauthenticated, StatusCode: http.StatusUnauthorized}
+		})
+		batch(t, h, 10)
+		if calls.Load() != 1 || l.refused != nil {
+			t.Errorf("%d calls, refused: %v", calls.Load(), l.refused)
+		}
+		batch(t, h, 1)
+		if calls.Load() != 2 {
+			t.Errorf("%d calls, want the next to go out", calls.Load())
+		}
+	})
+}

@@ -8,14 +8,9 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 )
-
-// maxMessage bounds, in bytes, how much of an answer's text an [Error] keeps.
-const maxMessage = 512
 
 // parsing returns a handler that turns every answer but a success into an [Error].
 // 200 and 202 are successes: which of them a deletion gives differs between the pages.
@@ -46,6 +41,7 @@ func parseError(resp *response, now time.Time) *Error {
 		// an odd success may be one.
 		AnswerLost: resp.status < 300 || (resp.status >= 500 && (resp.status != http.StatusServiceUnavailable || code == "")),
 	}
+	e.date, _ = http.ParseTime(resp.header.Get("Date")) // zero where there is none
 	if e.Class == Throttled {
 		if limit, ok := parseRateLimit(message); ok {
 			e.Limit = limit
@@ -137,7 +133,7 @@ func describe(resp *response) string {
 	if err != nil {
 		media = "an unknown type"
 	}
-	return fmt.Sprintf("%d bytes of %s", len(resp.body), media)
+	return fmt.Sprintf("%d bytes of %s", len(resp.body), printable(media))
 }
 
 // retryAfter reads a Retry-After header: seconds, or a date.
@@ -180,17 +176,4 @@ func parseRateLimit(message string) (RateLimit, bool) {
 		return RateLimit{}, false
 	}
 	return RateLimit{Calls: calls, Window: min(time.Duration(units)*unit, 24*time.Hour)}, true
-}
-
-// printable makes foreign text safe for a log line: bounded, no control characters.
-func printable(s string) string {
-	if len(s) > maxMessage {
-		s = s[:maxMessage]
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, strings.ToValidUTF8(s, ""))
 }

@@ -16,7 +16,7 @@ import (
 func (c *Client) FindProject(ctx context.Context, iam, name string) (id string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, iam+"/v3/projects?"+url.Values{"name": {name}}.Encode(), nil)
 	if err != nil {
-		return "", &Error{Class: Invalid, Message: "no request could be made", Err: err}
+		return "", &Error{Class: Invalid, Message: "no request could be made", Err: &foreignError{err}}
 	}
 	resp, err := c.handleIAM(&call{Request: r})
 	if err != nil {

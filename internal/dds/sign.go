@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"dds-backup-delete/internal/version"
 )
 
 // Names and forms of the signing protocol.
@@ -33,6 +35,7 @@ var signedHeaders = []string{"Host", headerProjectID, headerDate, headerSecurity
 // pair or, where there is none, with the IAM token.
 func signing(next handler, now func() time.Time) handler {
 	return func(c *call) (*response, error) {
+		c.Header.Set("User-Agent", version.UserAgent())
 		// Of credentials that were replaced meanwhile, nothing may stay.
 		for _, name := range []string{headerAuthToken, headerAuthorization, headerDate, headerSecurityToken} {
 			c.Header.Del(name)

@@ -118,6 +118,7 @@ func TestVerdictFollowsTheClass(t *testing.T) {
 		{name: "forbidden", err: &dds.Error{Class: dds.Forbidden}, status: deletion.Retry, class: deletion.ClassForbidden, wait: time.Hour},
 		{name: "bad key", err: &dds.Error{Class: dds.Unauthenticated}, status: deletion.Retry, class: deletion.ClassUnauthenticated, wait: 5 * time.Minute},
 		{name: "busy instance", err: &dds.Error{Class: dds.Conflict}, status: deletion.Retry, class: deletion.ClassConflict, wait: 5 * time.Minute},
+		{name: "a code in no table", err: &dds.Error{Class: dds.Unknown}, status: deletion.Retry, class: deletion.ClassUnknown, wait: 5 * time.Minute},
 		{name: "throttled", err: &dds.Error{Class: dds.Throttled, RetryAfter: 7 * time.Second}, status: deletion.Retry, class: deletion.ClassThrottled, wait: 7 * time.Second},
 		{name: "a code in no table", err: &dds.Error{Class: dds.Unknown, Code: "DBS.999999"}, status: deletion.Retry, class: deletion.ClassUnknown, wait: 5 * time.Minute},
 		{name: "unavailable", err: &dds.Error{Class: dds.Unavailable}, status: deletion.Retry, class: deletion.ClassUnavailable, wait: 15 * time.Second},

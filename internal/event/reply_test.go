@@ -60,6 +60,7 @@ func TestReplyToACaller(t *testing.T) {
 		deletion.ClassForbidden:       {403, "DDS.Forbidden", "2"},
 		deletion.ClassUnauthenticated: {502, "DDS.Unauthenticated", "2"},
 		deletion.ClassConflict:        {409, "DDS.Conflict", "2"},
+		deletion.ClassUnknown:         {502, "DDS.Unknown", "2"},
 		deletion.ClassThrottled:       {429, "DDS.Throttled", "2"},
 		deletion.ClassUnavailable:     {503, "DDS.Unavailable", "2"},
 		deletion.ClassUndelivered:     {503, "DDS.Undelivered", "2"},

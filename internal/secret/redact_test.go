@@ -1,6 +1,8 @@
 package secret_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -22,6 +24,8 @@ func TestRedact(t *testing.T) {
 		"in a path":    url.PathEscape(text),
 		"in JSON":      string(quoted),
 		"twice":        text + " and " + text,
+		"in base64":    base64.StdEncoding.EncodeToString([]byte(text)),
+		"in hex":       hex.EncodeToString([]byte(text)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := secret.Redact("before " + spelled + " after")
@@ -47,5 +51,28 @@ func TestRedactTheLongest(t *testing.T) {
 	secret.New("canary-prefix-and-more")
 	if got := secret.Redact("x canary-prefix-and-more y"); got != "x "+secret.Redacted+" y" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Others shorten, wrap and fold what they repeat.
+func TestRedactParts(t *testing.T) {
+	const text = "MIIFuQYJKoZIhvcNAQcCoIIFqjCCBaYCAQExDTALBglghkgBZQMEAgEwggPHBgkq"
+	secret.New(text)
+	for name, spelled := range map[string]string{
+		"cut off at the end":       text[:30],
+		"cut off at the beginning": text[17:],
+		"from the middle":          text[13:40],
+		"in lower case":            strings.ToLower(text),
+		"in lines":                 text[:20] + "\r\n" + text[20:41] + "\n " + text[41:],
+		"escaped":                  text[:20] + `\` + text[20:],
+	} {
+		if got, want := secret.Redact("before "+spelled+" after"), "before "+secret.Redacted+" after"; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	for _, ordinary := range []string{"MIIFuQYJKoZ", "verify aksk signature fail", "é, ü and 一"} {
+		if got := secret.Redact(ordinary); got != ordinary {
+			t.Errorf("%q became %q", ordinary, got)
+		}
 	}
 }

@@ -169,7 +169,7 @@ func checkMetric(t *testing.T, s *stack, namespace, name string, dimensions ...s
 		t.Errorf("%s: of function %s, want %s", name, dimensions[1], s.Function.FunctionName)
 	}
 	if len(names) > 1 && names[1] == "class" &&
-		!slices.Contains([]string{"invalid", "not_found", "forbidden", "unauthenticated", "conflict", "throttled", "unavailable"}, dimensions[3]) {
+		!slices.Contains([]string{"invalid", "not_found", "forbidden", "unauthenticated", "conflict", "unknown", "throttled", "unavailable"}, dimensions[3]) {
 		t.Errorf("%s: no class %s", name, dimensions[3])
 	}
 }

@@ -24,8 +24,8 @@ type answer struct {
 	fault string // what was injected
 }
 
-// succeed answers with v as JSON.
-func succeed(status int, v any) *answer { return &answer{status: status, value: v} }
+// succeed answers 200 with v as JSON.
+func succeed(v any) *answer { return &answer{status: http.StatusOK, value: v} }
 
 // refuse answers with an error.
 func refuse(status int, code, message string) *answer {

@@ -13,6 +13,7 @@ type Backup struct {
 	ID, Name, Description    string
 	InstanceID, InstanceName string
 	Version                  string    // of the database
+	Mode                     string    // of the instance: "ReplicaSet" (by default), "Sharding" or "Single"
 	Type                     string    // "Manual" (by default), "Auto" or "Incremental"
 	Status                   string    // "COMPLETED" (by default), "BUILDING", "FAILED" or "DISABLED"
 	Begin, End               time.Time // an hour ago and five minutes later, by default
@@ -25,6 +26,7 @@ func (b Backup) withDefaults(now time.Time) Backup {
 	b.InstanceID = cmp.Or(b.InstanceID, "9136fd2a9fcd405ea4674276ce4d2a4fin02")
 	b.InstanceName = cmp.Or(b.InstanceName, "dds-orders")
 	b.Version = cmp.Or(b.Version, "4.0")
+	b.Mode = cmp.Or(b.Mode, "ReplicaSet")
 	b.Type = cmp.Or(b.Type, "Manual")
 	b.Status = cmp.Or(b.Status, "COMPLETED")
 	b.SizeKB = cmp.Or(b.SizeKB, 1<<20)
@@ -39,6 +41,8 @@ func (b Backup) withDefaults(now time.Time) Backup {
 
 func (b Backup) manual() bool { return strings.EqualFold(b.Type, "Manual") }
 
+func (b Backup) incremental() bool { return strings.EqualFold(b.Type, "Incremental") }
+
 // beingDeleted knows both words for it.
 func (b Backup) beingDeleted() bool {
 	return strings.EqualFold(b.Status, "DISABLED") || strings.EqualFold(b.Status, "DELETING")
@@ -47,10 +51,10 @@ func (b Backup) beingDeleted() bool {
 // Add adds backups; one of a known id replaces the other.
 func (s *Server) Add(backups ...Backup) { s.store.add(backups) }
 
-// Backup returns a backup as DDS would list it now, if it would.
+// Backup returns a backup as DDS has it now, if it has it.
 func (s *Server) Backup(id string) (Backup, bool) { return s.store.backup(id) }
 
-// Backups returns every backup that DDS would list now, in the order in which they were added.
+// Backups returns every backup that DDS has now, in the order in which they were added.
 func (s *Server) Backups() []Backup { return s.store.list() }
 
 // store is what DDS keeps: backups and jobs.
@@ -59,16 +63,18 @@ type store struct {
 	deleteTakes    time.Duration
 	deletionStatus string
 
-	mu      sync.Mutex
-	records []record
-	jobs    []Job
+	mu         sync.Mutex
+	failReason string // of the jobs that are started
+	records    []record
+	jobs       []Job
 }
 
-// record is a backup and when it was deleted, if it was.
+// record is a backup, when its deletion was started, if it was, and whether that fails.
 type record struct {
 	Backup
 
 	deleted time.Time
+	fails   bool
 }
 
 // seen returns the backup as it is listed, if it is.
@@ -76,8 +82,11 @@ func (s *store) seen(r record, now time.Time) (Backup, bool) {
 	if r.deleted.IsZero() {
 		return r.Backup, true
 	}
-	r.Status = s.deletionStatus
-	return r.Backup, now.Before(r.deleted.Add(s.deleteTakes))
+	running := now.Before(r.deleted.Add(s.deleteTakes))
+	if running {
+		r.Status = s.deletionStatus
+	}
+	return r.Backup, running || r.fails
 }
 
 func (s *store) add(backups []Backup) {

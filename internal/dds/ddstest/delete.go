@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// deleteBackup starts the deletion of a manual backup. Its page says 200, the general page on
-// states 202 for what goes on after the answer.
+// deleteBackup starts the deletion of a manual backup. Its page says 200; 202 belongs to the call of
+// GeminiDB on the same path.
 //
 // https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0028.html
 func (s *Server) deleteBackup(r *request) *answer {
@@ -14,7 +14,7 @@ func (s *Server) deleteBackup(r *request) *answer {
 	if refusal != nil {
 		return refusal
 	}
-	a := succeed(http.StatusAccepted, map[string]string{"job_id": job.ID})
+	a := succeed(map[string]string{"job_id": job.ID})
 	a.jobID = job.ID
 	return a
 }
@@ -37,9 +37,9 @@ func (s *store) remove(id string) (Job, *answer) {
 	}
 	job := Job{
 		ID: newJobID(), BackupID: id, InstanceID: b.InstanceID, InstanceName: b.InstanceName,
-		Created: now, Ended: now.Add(s.deleteTakes),
+		Created: now, Ended: now.Add(s.deleteTakes), FailReason: s.failReason,
 	}
-	s.records[i].deleted = now
+	s.records[i].deleted, s.records[i].fails = now, s.failReason != ""
 	s.jobs = append(s.jobs, job)
 	return job, nil
 }

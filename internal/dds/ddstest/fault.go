@@ -71,9 +71,9 @@ func AnswerAfter(status int, contentType, body string) Fault {
 	return f
 }
 
-// NoJobID deletes the backup and answers 202, but tells no job.
+// NoJobID deletes the backup and answers 200, but tells no job.
 func NoJobID() Fault {
-	return AnswerAfter(http.StatusAccepted, jsonType, "{}").On(http.MethodDelete)
+	return AnswerAfter(http.StatusOK, jsonType, "{}").On(http.MethodDelete)
 }
 
 // For returns the fault for requests for one backup only.

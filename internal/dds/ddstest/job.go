@@ -19,13 +19,26 @@ type Job struct {
 	BackupID                 string
 	InstanceID, InstanceName string
 	Created, Ended           time.Time // Ended may still be to come
+	FailReason               string    // why the job fails at its end; empty where it does not
 }
 
 func (j Job) status(now time.Time) string {
-	if now.Before(j.Ended) {
+	switch {
+	case now.Before(j.Ended):
 		return "Running"
+	case j.FailReason != "":
+		return "Failed"
+	default:
+		return "Completed"
 	}
-	return "Completed"
+}
+
+// failReason is null as long as the job has not failed.
+func (j Job) failReason(now time.Time) *string {
+	if j.status(now) != "Failed" {
+		return nil
+	}
+	return &j.FailReason
 }
 
 // progress is empty once the job is done, as the page has it.
@@ -38,6 +51,14 @@ func (j Job) progress(now time.Time) string {
 
 // Jobs returns every job, in the order in which they were started.
 func (s *Server) Jobs() []Job { return s.store.allJobs() }
+
+// FailJobs has the deletions that are started from now on fail at their end: the job says why, and the
+// backup stays. An empty reason ends that.
+func (s *Server) FailJobs(reason string) {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	s.store.failReason = reason
+}
 
 func (s *store) allJobs() []Job {
 	s.mu.Lock()
@@ -64,7 +85,7 @@ type instance struct {
 
 // showJob shows one job. The real one knows a job only some seconds after its id was told.
 //
-// https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0118.html
+// https://support.huaweicloud.com/api-dds/dds_api_0118.html
 func (s *Server) showJob(r *request) *answer {
 	if refusal := only(r.query, "id"); refusal != nil {
 		return refusal
@@ -76,10 +97,10 @@ func (s *Server) showJob(r *request) *answer {
 	now := s.store.now()
 	for _, j := range s.Jobs() {
 		if j.ID == id {
-			return succeed(http.StatusOK, map[string]shownJob{"job": {
+			return succeed(map[string]shownJob{"job": {
 				ID: j.ID, Name: jobName, Status: j.status(now), Progress: j.progress(now),
 				Created: jobTime(j.Created), Ended: jobTime(j.Ended),
-				Instance: instance{j.InstanceID, j.InstanceName},
+				Instance: instance{j.InstanceID, j.InstanceName}, FailReason: j.failReason(now),
 			}})
 		}
 	}
@@ -102,21 +123,21 @@ type listedJob struct {
 
 // listJobs lists the jobs that were created in a span of time, newest first (inferred).
 //
-// https://support.huaweicloud.com/api-dds/dds_api_0118.html
+// https://support.huaweicloud.com/api-dds/dds_api_0301.html
 func (s *Server) listJobs(r *request) *answer {
 	if refusal := only(r.query, "start_time", "end_time", "status", "id", "name", "offset", "limit"); refusal != nil {
 		return refusal
 	}
 	start, err := parseJobTime(r.query.Get("start_time"))
 	if err != nil {
-		return invalid("start_time")
+		return refuse(http.StatusBadRequest, "DBS.280067", "Invalid start time.")
 	}
 	end, err := parseJobTime(r.query.Get("end_time"))
 	if err != nil {
-		return invalid("end_time")
+		return refuse(http.StatusBadRequest, "DBS.280068", "Invalid end time.")
 	}
 	if span := end.Sub(start); span < 0 || span > 30*24*time.Hour {
-		return invalid("start_time and end_time must span 0 to 30 days")
+		return refuse(http.StatusBadRequest, "DBS.280068", "Invalid end time: it must be 0 to 30 days after the start time.")
 	}
 	now := s.store.now()
 	var found []listedJob
@@ -127,7 +148,7 @@ func (s *Server) listJobs(r *request) *answer {
 			found = append(found, listedJob{
 				ID: j.ID, Name: jobName, InstanceID: j.InstanceID, InstanceName: j.InstanceName,
 				Status: j.status(now), Progress: j.progress(now),
-				CreatedAt: jobTime(j.Created), EndedAt: jobTime(j.Ended),
+				FailReason: j.failReason(now), CreatedAt: jobTime(j.Created), EndedAt: jobTime(j.Ended),
 			})
 		}
 	}
@@ -135,7 +156,7 @@ func (s *Server) listJobs(r *request) *answer {
 	if refusal != nil {
 		return refusal
 	}
-	return succeed(http.StatusOK, struct {
+	return succeed(struct {
 		Jobs       []listedJob `json:"jobs"`
 		TotalCount int         `json:"total_count"`
 	}{page, len(found)})

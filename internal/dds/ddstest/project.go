@@ -2,7 +2,6 @@ package ddstest
 
 import (
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 )
@@ -55,7 +54,7 @@ func (s *Server) listProjects(r *request) *answer {
 			})
 		}
 	}
-	return succeed(http.StatusOK, struct {
+	return succeed(struct {
 		Projects []listedProject `json:"projects"`
 		Links    links           `json:"links"`
 	}{list, links{self}})

@@ -73,6 +73,7 @@ func SampleBackups() []Backup {
 			InstanceID:   "9136fd2a9fcd405ea4674276ce4d2a4fin02",
 			InstanceName: "dds-orders",
 			Version:      "4.0",
+			Mode:         "ReplicaSet",
 			Type:         "Manual",
 			Status:       "COMPLETED",
 			Begin:        begin,

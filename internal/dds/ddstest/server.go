@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,13 +37,19 @@ type Options struct {
 	Limit  int           // calls let through in a Window; 0 is no limit
 	Window time.Duration // by Now; a minute by default
 
-	MayNotList bool // the caller lacks the right dds:backup:list
+	MayNotList bool // the caller lacks the permission dds:backup:list
+
+	// EchoRequest has the refusal of a signature repeat the canonical request and the access key, with
+	// every signed header, as some gateways do.
+	EchoRequest bool
 }
 
 // Server is a simulated DDS. Make it with [NewServer].
 type Server struct {
 	project    string
 	mayNotList bool
+	now        func() time.Time
+	skew       atomic.Int64 // nanoseconds that the server's clock is ahead of now
 
 	http    *httptest.Server
 	closing chan struct{}
@@ -59,22 +66,23 @@ type Server struct {
 // NewServer starts a server on 127.0.0.1, without any backup. It panics where no port is to be
 // had, as [httptest.NewServer] does.
 func NewServer(o Options) *Server {
-	now := o.Now
-	if now == nil {
-		now = time.Now
-	}
 	s := &Server{
 		project:    cmp.Or(o.ProjectID, ProjectID),
 		mayNotList: o.MayNotList,
+		now:        o.Now,
 		closing:    make(chan struct{}),
-		guard: guard{
-			now:   now,
-			token: o.Token,
-			keys:  keys{cmp.Or(o.AccessKey, AccessKey), cmp.Or(o.SecretKey, SecretKey), o.SecurityToken},
-		},
-		quota: quota{now: now, limit: o.Limit, window: cmp.Or(o.Window, time.Minute)},
-		store: store{now: now, deleteTakes: o.DeleteTakes, deletionStatus: cmp.Or(o.DeletionStatus, "DISABLED")},
 	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.guard = guard{
+		now:   s.clock,
+		token: o.Token,
+		keys:  keys{cmp.Or(o.AccessKey, AccessKey), cmp.Or(o.SecretKey, SecretKey), o.SecurityToken},
+		echo:  o.EchoRequest,
+	}
+	s.quota = quota{now: s.clock, limit: o.Limit, window: cmp.Or(o.Window, time.Minute)}
+	s.store = store{now: s.clock, deleteTakes: o.DeleteTakes, deletionStatus: cmp.Or(o.DeletionStatus, "DISABLED")}
 	s.SetProjects(map[string]string{s.project: cmp.Or(o.Region, Region)})
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
 	s.close = sync.OnceFunc(func() {
@@ -98,6 +106,13 @@ func (s *Server) CloseConnections() { s.http.CloseClientConnections() }
 // A lock on an access key stays.
 func (s *Server) SetKeys(ak, sk, token string) { s.guard.setKeys(keys{ak, sk, token}) }
 
+// SetSkew puts the server's clock, which its answers tell in Date, ahead of that of [Options] from now
+// on, or behind it if d is negative. A signature that is more than 15 minutes off is refused.
+func (s *Server) SetSkew(d time.Duration) { s.skew.Store(int64(d)) }
+
+// clock is the time by the server's clock.
+func (s *Server) clock() time.Time { return s.now().Add(time.Duration(s.skew.Load())) }
+
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	in := &request{Request: r, id: newRequestID()}
 	out := s.answer(r.Context(), in)
@@ -109,6 +124,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		drop(w)
 		return
 	}
+	w.Header().Set("Date", s.clock().UTC().Format(http.TimeFormat))
 	out.write(w, in.id)
 }
 

@@ -18,8 +18,8 @@ func TestDelete(t *testing.T) {
 		status int
 		code   string
 	}{
-		"manual":       {Backup{ID: "b"}, 202, ""},
-		"failed":       {Backup{ID: "b", Status: "FAILED"}, 202, ""},
+		"manual":       {Backup{ID: "b"}, 200, ""},
+		"failed":       {Backup{ID: "b", Status: "FAILED"}, 200, ""},
 		"not there":    {Backup{ID: "another"}, 400, "DBS.201214"},
 		"disabled":     {Backup{ID: "b", Status: "DISABLED"}, 400, "DBS.201204"},
 		"deleting":     {Backup{ID: "b", Status: "deleting"}, 400, "DBS.201204"},
@@ -27,7 +27,7 @@ func TestDelete(t *testing.T) {
 		"building":     {Backup{ID: "b", Status: "BUILDING"}, 403, "DBS.200019"},
 		"automated":    {Backup{ID: "b", Type: "Auto"}, 400, "DBS.200004"},
 		"incremental":  {Backup{ID: "b", Type: "incremental"}, 400, "DBS.200004"},
-		"manual, case": {Backup{ID: "b", Type: "manual"}, 202, ""},
+		"manual, case": {Backup{ID: "b", Type: "manual"}, 200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, c := newServer(t, Options{})
@@ -67,7 +67,7 @@ func TestDeleteTakes(t *testing.T) {
 		clock := newClock()
 		s, c := newServer(t, Options{Now: clock.Now, DeleteTakes: time.Minute, DeletionStatus: word})
 		s.Add(Backup{ID: "b"})
-		c.delete("b").want(t, 202, "")
+		c.delete("b").want(t, 200, "")
 		if word == "" {
 			word = "DISABLED"
 		}
@@ -84,7 +84,7 @@ func TestDeleteTakes(t *testing.T) {
 		}
 		c.delete("b").want(t, 400, "DBS.201214")
 		s.Add(Backup{ID: "b"})
-		c.delete("b").want(t, 202, "")
+		c.delete("b").want(t, 200, "")
 	}
 }
 
@@ -97,7 +97,7 @@ func TestListBackups(t *testing.T) {
 	s, c := newServer(t, Options{Now: newClock().Now})
 	s.Add(
 		Backup{ID: "old", InstanceID: "i1", Begin: start.Add(-3 * time.Hour)},
-		Backup{ID: "new", InstanceID: "i2", Type: "Auto", Restoring: true},
+		Backup{ID: "new", InstanceID: "i2", Type: "Auto", Restoring: true, Mode: "Sharding"},
 		Backup{ID: "newest", InstanceID: "i1", Type: "manual"},
 		Backup{ID: "inc", InstanceID: "i1", Type: "Incremental", Begin: start.Add(-2 * time.Hour)},
 	)
@@ -105,15 +105,23 @@ func TestListBackups(t *testing.T) {
 		ids   string
 		total int
 	}{
-		"":                    {"newest new inc old", 4},
-		"?instance_id=i1":     {"newest inc old", 3},
+		"":                    {"newest new old", 3},
+		"?instance_id=i1":     {"newest old", 2},
 		"?backup_type=MANUAL": {"newest old", 2},
 		"?backup_type=auto":   {"new", 1},
 		"?backup_type=Incremental&instance_id=i1": {"inc", 1},
-		"?backup_id=old":      {"old", 1},
-		"?backup_id=none":     {"", 0},
-		"?limit=2&offset=1":   {"new inc", 4},
-		"?limit=100&offset=9": {"", 4},
+		"?backup_type=Incremental&instance_id=i2": {"", 0},
+		"?backup_id=inc":                {"", 0},
+		"?backup_id=inc&instance_id=i1": {"inc", 1},
+		"?backup_id=old":                {"old", 1},
+		"?backup_id=none":               {"", 0},
+		"?limit=2&offset=1":             {"new old", 3},
+		"?limit=100&offset=9":           {"", 3},
+		"?mode=Sharding":                {"new", 1},
+		"?mode=ReplicaSet":              {"newest old", 2},
+		"?mode=Single":                  {"", 0},
+		"?begin_time=2026-11-01%2009%3A00%3A00&end_time=2026-11-01%2010%3A59%3A59": {"old", 1},
+		"?begin_time=2026-11-01%2011%3A00%3A00&end_time=2026-11-01%2011%3A00%3A00": {"newest new", 2},
 	} {
 		got := decode[backupList](t, c.list(canonical(query)))
 		var ids []string
@@ -124,13 +132,23 @@ func TestListBackups(t *testing.T) {
 			t.Errorf("%s: %v, total %d", query, ids, got.TotalCount)
 		}
 	}
-	for _, query := range []string{"?limit=0", "?limit=101", "?limit=x", "?offset=-1", "?backup_type=odd", "?backup_type=incremental", "?mode=Single"} {
-		c.list(query).want(t, 400, "DBS.280001")
+	for code, queries := range map[string][]string{
+		"DBS.280001": {"?backup_type=odd", "?backup_type=incremental", "?mode=single", "?status=x"},
+		"DBS.280067": {"?end_time=2026-11-01%2000%3A00%3A00", "?begin_time=2026-11-01T00%3A00%3A00Z&end_time=2026-11-01%2000%3A00%3A00"},
+		"DBS.280068": {"?begin_time=2026-11-01%2000%3A00%3A00", "?begin_time=2026-11-01%2000%3A00%3A00&end_time=2026-10-01%2000%3A00%3A00"},
+		"DBS.280404": {"?instance_id=i%2A"},
+		"DBS.280439": {"?limit=0", "?limit=101", "?limit=x"},
+		"DBS.280440": {"?offset=-1", "?offset=x"},
+	} {
+		for _, query := range queries {
+			c.list(query).want(t, 400, code)
+		}
 	}
 	got := decode[backupList](t, c.list("?backup_id=new")).Backups[0]
 	want := listedBackup{
 		ID: "new", Name: "backup-new", InstanceID: "i2", InstanceName: "dds-orders", Datastore: datastore{"DDS-Community", "4.0"},
-		Type: "Auto", BeginTime: "2026-11-01T11:00:00Z", EndTime: "2026-11-01T11:05:00Z", Status: "COMPLETED", Size: 1 << 20, Restoring: true,
+		Type: "Auto", BeginTime: "2026-11-01 11:00:00", EndTime: "2026-11-01 11:05:00", Status: "COMPLETED", Size: 1 << 20,
+		InstanceStatus: "normal", InstanceMode: "Sharding", Restoring: true, BackupMethod: "Physical",
 	}
 	if got != want {
 		t.Errorf("backup %+v, want %+v", got, want)
@@ -154,7 +172,7 @@ func TestMayNotList(t *testing.T) {
 	s, c := newServer(t, Options{MayNotList: true})
 	s.Add(Backup{ID: "b"})
 	c.list("").want(t, 403, "DBS.280063")
-	c.delete("b").want(t, 202, "")
+	c.delete("b").want(t, 200, "")
 }
 
 func TestShowJob(t *testing.T) {
@@ -223,12 +241,71 @@ func TestListJobs(t *testing.T) {
 	if got := decode[jobList](t, list("?"+day+"&id="+first+"&start_time=2026-11-01T00%3A00%3A00Z")).Jobs[0]; got != want {
 		t.Errorf("job %+v, want %+v", got, want)
 	}
-	for _, query := range []string{
-		"", "?start_time=2026-11-01T00%3A00%3A00Z", "?" + day, "?" + day + "&start_time=yesterday",
-		"?" + day + "&start_time=2026-10-01T00%3A00%3A00Z", "?" + day + "&start_time=2026-11-03T00%3A00%3A00Z",
-		"?" + day + "&limit=0&start_time=2026-11-01T00%3A00%3A00Z", "?" + day + "&start_time=2026-11-01T00%3A00%3A00Z&x=y",
+	for code, queries := range map[string][]string{
+		"DBS.280001": {"?" + day + "&start_time=2026-11-01T00%3A00%3A00Z&x=y"},
+		"DBS.280067": {"", "?" + day, "?" + day + "&start_time=yesterday"},
+		"DBS.280068": {"?start_time=2026-11-01T00%3A00%3A00Z", "?" + day + "&start_time=2026-10-01T00%3A00%3A00Z", "?" + day + "&start_time=2026-11-03T00%3A00%3A00Z"},
+		"DBS.280439": {"?" + day + "&limit=0&start_time=2026-11-01T00%3A00%3A00Z"},
 	} {
-		list(query).want(t, 400, "DBS.280001")
+		for _, query := range queries {
+			list(query).want(t, 400, code)
+		}
+	}
+}
+
+// A deletion that fails leaves the backup, and the job says why.
+func TestFailJobs(t *testing.T) {
+	clock := newClock()
+	s, c := newServer(t, Options{Now: clock.Now, DeleteTakes: time.Minute})
+	s.Add(Backup{ID: "b"})
+	s.FailJobs("storage is out of reach")
+	c.delete("b").want(t, 200, "")
+	show := func() shownJob {
+		return decode[map[string]shownJob](t, c.do("GET", "/v3/"+ProjectID+"/jobs?id="+s.Jobs()[0].ID))["job"]
+	}
+	if job := show(); job.Status != "Running" || job.FailReason != nil {
+		t.Errorf("job %+v", job)
+	}
+	clock.pass(time.Minute)
+	if job := show(); job.Status != "Failed" || job.FailReason == nil || *job.FailReason != "storage is out of reach" {
+		t.Errorf("job %+v", job)
+	}
+	if b, ok := s.Backup("b"); !ok || b.Status != "COMPLETED" {
+		t.Errorf("backup %+v, there: %v", b, ok)
+	}
+	s.FailJobs("")
+	c.delete("b").want(t, 200, "")
+	clock.pass(time.Minute)
+	if _, ok := s.Backup("b"); ok {
+		t.Error("the backup is still there")
+	}
+}
+
+// The answers tell the server's clock, and its gateway judges signatures by it.
+func TestSkew(t *testing.T) {
+	s, c := newServer(t, Options{})
+	for skew, code := range map[time.Duration]string{0: "", 14 * time.Minute: "", -16 * time.Minute: "APIGW.0301", 16 * time.Minute: "APIGW.0301"} {
+		s.SetSkew(skew)
+		got := c.list("")
+		if got.code != code {
+			t.Errorf("%v: %d %s", skew, got.status, got.text)
+		}
+		date, err := http.ParseTime(got.header.Get("Date"))
+		if off := time.Until(date) - skew; err != nil || off.Abs() > time.Minute {
+			t.Errorf("%v: Date %q", skew, got.header.Get("Date"))
+		}
+	}
+}
+
+func TestEchoRequest(t *testing.T) {
+	_, c := newServer(t, Options{EchoRequest: true})
+	c.secret = "wrong"
+	got := c.list("")
+	got.want(t, 401, "APIGW.0301")
+	for _, want := range []string{"canonicalRequest:GET|/v3/" + ProjectID + "/backups/||", "|x-sdk-date:", "ak:" + AccessKey} {
+		if !strings.Contains(got.msg, want) {
+			t.Errorf("%q is not in %q", want, got.msg)
+		}
 	}
 }
 
@@ -289,7 +366,7 @@ func TestAnotherProject(t *testing.T) {
 	s, c := newServer(t, Options{ProjectID: "p"})
 	s.Add(Backup{ID: "b"})
 	c.delete("b").want(t, 400, "DBS.200010")
-	c.do("DELETE", "/v3/p/backups/b").want(t, 202, "")
+	c.do("DELETE", "/v3/p/backups/b").want(t, 200, "")
 }
 
 func TestMalformedRequests(t *testing.T) {
@@ -310,7 +387,7 @@ func TestEncodedSlash(t *testing.T) {
 		r.Header.Del("Authorization")
 		r.Header.Set("X-Auth-Token", "token")
 	}
-	c.delete("a%2Fb").want(t, 202, "")
+	c.delete("a%2Fb").want(t, 200, "")
 	if call := s.Calls()[0]; call.BackupID != "a/b" || !strings.HasSuffix(call.Path, "a%2Fb") {
 		t.Errorf("call %+v", call)
 	}
@@ -356,7 +433,7 @@ func TestSampleBackups(t *testing.T) {
 		if !regexp.MustCompile(`^[0-9a-f]{32}br02$`).MatchString(b.ID) || !regexp.MustCompile(`^[0-9a-f]{32}in02$`).MatchString(b.InstanceID) {
 			t.Errorf("ids %s, %s", b.ID, b.InstanceID)
 		}
-		if got := c.delete(b.ID); (got.status == 202) == (i == 10 || i == 11) {
+		if got := c.delete(b.ID); (got.status == 200) == (i == 10 || i == 11) {
 			t.Errorf("%s: %d %s", b.ID, got.status, got.text)
 		}
 	}
@@ -370,7 +447,7 @@ func TestConcurrency(t *testing.T) {
 		wg.Go(func() {
 			s.Add(Backup{ID: id})
 			s.Inject(Answer(500, "DBS.280005", "injected").For(id))
-			for _, want := range []int{500, 202, 400} {
+			for _, want := range []int{500, 200, 400} {
 				got, err := c.try(c.request("DELETE", "/v3/"+ProjectID+"/backups/"+id, ""))
 				if err != nil || got.status != want {
 					t.Errorf("%d %s, error %v, want %d", got.status, got.text, err, want)

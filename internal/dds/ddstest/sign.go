@@ -22,7 +22,16 @@ const (
 //
 // https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm-001.html
 func sign(r *request, bodyHash string, headers []string, secret string) string {
-	canonical := strings.Join([]string{
+	canonical := canonicalRequest(r, bodyHash, headers)
+	toSign := algorithm + "\n" + r.Header.Get(headerDate) + "\n" + hexSHA256([]byte(canonical))
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(toSign))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// canonicalRequest is what is signed of a request.
+func canonicalRequest(r *request, bodyHash string, headers []string) string {
+	return strings.Join([]string{
 		r.Method,
 		canonicalPath(r.URL.Path),
 		canonicalQuery(r.query),
@@ -30,10 +39,6 @@ func sign(r *request, bodyHash string, headers []string, secret string) string {
 		strings.Join(headers, ";"),
 		bodyHash,
 	}, "\n")
-	toSign := algorithm + "\n" + r.Header.Get(headerDate) + "\n" + hexSHA256([]byte(canonical))
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(toSign))
-	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // canonicalPath ends in a slash whether the path on the wire does or not. The published clients
