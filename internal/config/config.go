@@ -3,6 +3,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -84,7 +85,7 @@ type Config struct {
 	LambdaRuntimeAPI          string        `envconfig:"AWS_LAMBDA_RUNTIME_API"`
 	InitializationType        string        `envconfig:"AWS_LAMBDA_INITIALIZATION_TYPE"`
 	AWSRegion                 string        `envconfig:"AWS_REGION"`
-	AWSAccessKeyID            string        `envconfig:"AWS_ACCESS_KEY_ID"`
+	AWSAccessKeyID            secret.String `envconfig:"AWS_ACCESS_KEY_ID"`
 	AWSSecretAccessKey        secret.String `envconfig:"AWS_SECRET_ACCESS_KEY"`
 	AWSSessionToken           secret.String `envconfig:"AWS_SESSION_TOKEN"`
 	AWSEndpointURL            string        `envconfig:"AWS_ENDPOINT_URL"`
@@ -93,6 +94,13 @@ type Config struct {
 	AWSEndpointDynamoDB       string        `envconfig:"AWS_ENDPOINT_URL_DYNAMODB"`
 	AWSEndpointSNS            string        `envconfig:"AWS_ENDPOINT_URL_SNS"`
 	AWSEndpointSQS            string        `envconfig:"AWS_ENDPOINT_URL_SQS"`
+
+	// What changes how others are reached; see checkNetwork.
+	AWSCABundle string         `envconfig:"AWS_CA_BUNDLE"`
+	SSLCertFile string         `envconfig:"SSL_CERT_FILE"`
+	HTTPSProxy  secret.String  `envconfig:"HTTPS_PROXY"`
+	HTTPProxy   secret.String  `envconfig:"HTTP_PROXY"`
+	AWSRoots    *x509.CertPool `ignored:"true"` // what AWSCABundle holds; nil for the system's
 }
 
 // Load reads the environment and checks it. The error names every variable at fault, and
@@ -108,6 +116,7 @@ func Load() (*Config, error) {
 	faults = append(faults, c.checkMetrics()...)
 	faults = append(faults, c.checkSink()...)
 	faults = append(faults, c.checkLedger()...)
+	faults = append(faults, c.checkNetwork()...)
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
