@@ -3,10 +3,11 @@ package config
 import (
 	"crypto/x509"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 
 	"dds-backup-delete/internal/secret"
 )
@@ -48,7 +49,7 @@ func (c *Config) checkNetwork() []error {
 func readRoots(path string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names it
 	if err != nil {
-		return nil, fmt.Errorf("%q cannot be read (%w); expected a file of certificates in PEM, for example /var/task/ca.pem", path, causeOf(err))
+		return nil, fmt.Errorf("%w; expected a file of certificates in PEM, for example /var/task/ca.pem", err) // err names the path
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(text) {
@@ -57,24 +58,19 @@ func readRoots(path string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// causeOf returns an error without the path that it repeats.
-func causeOf(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
+// proxySchemes are the ways to talk to a proxy that net/http knows.
+var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
 
-// checkProxy holds the address of a proxy to what net/http understands: a scheme that it knows,
-// http where there is none, and a host. It may hold a password, so no message repeats it, and the
+// checkProxy holds the address of a proxy to what net/http understands: a known scheme, http where
+// there is none, and a host. It may hold a password, so no message repeats it, and the
 // password is redacted from now on, also in the form in which a request carries it.
 func checkProxy(address string) error {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme == "" || u.Host == "" {
-		u, err = url.Parse("http://" + address)
+	full := address
+	if !strings.Contains(address, "://") {
+		full = "http://" + address
 	}
-	if err != nil || u.Hostname() == "" || !isPort(u.Port()) || !knownScheme(u.Scheme) {
+	u, err := url.Parse(full)
+	if err != nil || u.Hostname() == "" || !isPort(u.Port()) || !slices.Contains(proxySchemes, u.Scheme) {
 		return fmt.Errorf("%d characters that are not the address of a proxy; expected http://<host>:<port>, for example http://proxy.example.com:3128",
 			len(address))
 	}
@@ -88,13 +84,4 @@ func checkProxy(address string) error {
 	secret.New(password)
 	secret.New(base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password)))
 	return nil
-}
-
-func knownScheme(scheme string) bool {
-	switch scheme {
-	case "http", "https", "socks5", "socks5h":
-		return true
-	default:
-		return false
-	}
 }
