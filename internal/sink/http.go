@@ -79,7 +79,8 @@ func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
 		}
 		return err
 	}
-	transport.Discard(response)
+	transport.Drain(response) // the status has said it all
+	_ = response.Body.Close()
 	return statusError(request.URL.Host, response)
 }
 

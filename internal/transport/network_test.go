@@ -51,7 +51,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *network {
 	t.Helper()
 	n := &network{accept: make(chan net.Conn), closed: make(chan struct{})}
 	var running sync.WaitGroup
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // its clients are this test's
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		running.Add(1)
 		defer running.Done()
 		handler(w, r)

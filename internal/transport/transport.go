@@ -206,13 +206,12 @@ func (b *body) Close() error {
 	return err
 }
 
-// Discard closes an answer whose status says everything. It reads a short body, so that the
-// connection can be used again; another may never end.
-func Discard(res *http.Response) {
+// Drain reads a short body that nobody needs, before it is closed, so that the connection can be
+// used again. A longer one is left: it may never end.
+func Drain(res *http.Response) {
 	if length := res.ContentLength; length >= 0 && length <= maxDrain {
 		_, _ = io.CopyN(io.Discard, res.Body, maxDrain)
 	}
-	_ = res.Body.Close()
 }
 
 // Open opens a connection to an address, with a request that asks for nothing and is not signed,
@@ -223,6 +222,7 @@ func Open(ctx context.Context, do func(*http.Request) (*http.Response, error), a
 		return
 	}
 	if res, err := do(r); err == nil {
-		Discard(res)
+		Drain(res)
+		_ = res.Body.Close()
 	}
 }

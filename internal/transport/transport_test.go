@@ -202,7 +202,7 @@ func TestMaybeSent(t *testing.T) {
 func TestNothingIsSentTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
-		n := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		n := serve(t, func(http.ResponseWriter, *http.Request) {
 			if calls.Add(1) > 1 {
 				panic(http.ErrAbortHandler) // the connection ends without an answer
 			}
