@@ -3,6 +3,7 @@ package transport_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -54,6 +55,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *network {
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		running.Add(1)
 		defer running.Done()
+		_, _ = io.Copy(io.Discard, r.Body) // as a service does, before it answers
 		handler(w, r)
 	})}
 	running.Go(func() { _ = server.Serve(n) })

@@ -7,6 +7,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -105,8 +106,23 @@ func (e *Error) Timeout() bool {
 	return errors.As(e.Err, &t) && t.Timeout()
 }
 
-// Do is RoundTrip, under the name that AWS clients know.
-func (t *Transport) Do(r *http.Request) (*http.Response, error) { return t.RoundTrip(r) }
+// Do is RoundTrip for AWS clients. They wrap their bodies, so net/http cannot see that they are in
+// memory: it would send header and body apart, and would lose the connection where an answer comes
+// before it has looked for the end of the body. Do passes the bytes themselves.
+func (t *Transport) Do(r *http.Request) (*http.Response, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return t.RoundTrip(r)
+	}
+	text, err := io.ReadAll(r.Body)
+	_ = r.Body.Close()
+	if err != nil {
+		return nil, &Error{Err: err}
+	}
+	r = r.WithContext(r.Context()) // a copy
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
+	return t.RoundTrip(r)
+}
 
 // RoundTrip implements [http.RoundTripper]. The body of the response must be closed.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -159,8 +159,7 @@ func TestMaybeSent(t *testing.T) {
 		return l.Addr().String()
 	}
 	gone := listen(func(net.Conn) {})
-	refused := httptest.NewServer(http.NotFoundHandler())
-	refused.Close()
+	const refused = "http://127.0.0.1:1"
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(untrusted.Close)
 	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -172,10 +171,10 @@ func TestMaybeSent(t *testing.T) {
 		address, proxy string
 		want           bool
 	}{
-		"no server":            {address: refused.URL},
+		"no server":            {address: refused},
 		"an unknown authority": {address: untrusted.URL},
 		"no TLS":               {address: "https://" + gone},
-		"no proxy":             {address: "https://cloud.example", proxy: refused.URL},
+		"no proxy":             {address: "https://cloud.example", proxy: refused},
 		"a proxy that refuses": {address: "https://cloud.example", proxy: broken.URL},
 		"closed at once":       {address: "http://" + gone, want: true},
 		"an answer in part":    {address: broken.URL, want: true},
