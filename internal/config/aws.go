@@ -8,7 +8,9 @@ func (c *Config) NeedsAWS() bool {
 }
 
 // HasAWSKeys reports whether the environment has the keys that AWS calls are signed with.
-func (c *Config) HasAWSKeys() bool { return c.AWSAccessKeyID != "" && !c.AWSSecretAccessKey.IsZero() }
+func (c *Config) HasAWSKeys() bool {
+	return !c.AWSAccessKeyID.IsZero() && !c.AWSSecretAccessKey.IsZero()
+}
 
 // checkAWSKeys says that the named variable needs the keys that Lambda sets. Elsewhere they may
 // come from a profile or from single sign-on, which the environment does not show.

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -88,7 +89,7 @@ type Config struct {
 	LambdaRuntimeAPI          string        `envconfig:"AWS_LAMBDA_RUNTIME_API"`
 	InitializationType        string        `envconfig:"AWS_LAMBDA_INITIALIZATION_TYPE"`
 	AWSRegion                 string        `envconfig:"AWS_REGION"`
-	AWSAccessKeyID            string        `envconfig:"AWS_ACCESS_KEY_ID"`
+	AWSAccessKeyID            secret.String `envconfig:"AWS_ACCESS_KEY_ID"`
 	AWSSecretAccessKey        secret.String `envconfig:"AWS_SECRET_ACCESS_KEY"`
 	AWSSessionToken           secret.String `envconfig:"AWS_SESSION_TOKEN"`
 	AWSEndpointURL            string        `envconfig:"AWS_ENDPOINT_URL"`
@@ -97,6 +98,13 @@ type Config struct {
 	AWSEndpointDynamoDB       string        `envconfig:"AWS_ENDPOINT_URL_DYNAMODB"`
 	AWSEndpointSNS            string        `envconfig:"AWS_ENDPOINT_URL_SNS"`
 	AWSEndpointSQS            string        `envconfig:"AWS_ENDPOINT_URL_SQS"`
+
+	// What changes how others are reached; see checkNetwork.
+	AWSCABundle string         `envconfig:"AWS_CA_BUNDLE"`
+	SSLCertFile string         `envconfig:"SSL_CERT_FILE"`
+	HTTPSProxy  secret.String  `envconfig:"HTTPS_PROXY"`
+	HTTPProxy   secret.String  `envconfig:"HTTP_PROXY"`
+	AWSRoots    *x509.CertPool `ignored:"true"` // what AWSCABundle holds; nil for the system's
 }
 
 // Load reads the environment and checks it. The error names every variable at fault, and
@@ -104,7 +112,6 @@ type Config struct {
 func Load() (*Config, error) {
 	var c Config
 	faults := c.read()
-	secret.New(c.AWSAccessKeyID) // it is no secret, but what AWS answers may repeat it
 	faults = append(faults, c.checkSecrets()...)
 	faults = append(faults, c.checkCredentials()...)
 	faults = append(faults, c.checkAddress()...)
@@ -115,6 +122,7 @@ func Load() (*Config, error) {
 	faults = append(faults, c.checkMetrics()...)
 	faults = append(faults, c.checkSink()...)
 	faults = append(faults, c.checkLedger()...)
+	faults = append(faults, c.checkNetwork()...)
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}

@@ -2,52 +2,26 @@ package dds
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
-	"sync"
-	"sync/atomic"
-	"time"
+
+	"dds-backup-delete/internal/transport"
 )
 
-const (
-	// maxBody bounds, in bytes, what is read of an answer. A success is a hundred bytes.
-	maxBody = 1 << 20
-	// answerTime is how long DDS may take for its answer; a deletion is only started by it.
-	answerTime = 10 * time.Second
-	// idleTime is how long a connection is kept for the next call. Servers close theirs after
-	// a minute or more, and what they closed while the function was frozen is no use.
-	idleTime = 30 * time.Second
-)
+// maxBody bounds, in bytes, what is read of an answer. A success is a hundred bytes.
+const maxBody = 1 << 20
 
-// sender is the innermost handler: it puts a call on the wire and reads the answer.
-type sender struct {
-	transport http.RoundTripper
-
-	mu      sync.Mutex
-	lastUse time.Time // by the wall clock, which goes on while the function is frozen
-}
+// sender is the innermost handler: it sends a call and reads the answer.
+type sender struct{ transport http.RoundTripper }
 
 // newSender returns a sender over a transport; nil for one of its own.
-func newSender(transport http.RoundTripper, connections int) *sender {
-	if transport != nil {
-		return &sender{transport: transport}
+func newSender(over http.RoundTripper, connections int) *sender {
+	if over == nil {
+		over = transport.New(transport.Options{Connections: connections})
 	}
-	return &sender{transport: &http.Transport{
-		Proxy:       http.ProxyFromEnvironment,
-		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		// The connections of a batch after the first one need no certificates checked.
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(0)},
-		TLSHandshakeTimeout:   5 * time.Second,
-		ResponseHeaderTimeout: answerTime,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   connections,
-		IdleConnTimeout:       idleTime,
-	}}
+	return &sender{transport: over}
 }
 
 // send is a [handler]. No redirect is followed: a signed request is for the host it was
@@ -57,19 +31,9 @@ func (s *sender) send(c *call) (*response, error) {
 		// The context cannot know: its timer stands still while the function is frozen.
 		return nil, &Error{Class: Unavailable, Message: "the deadline passed while the function was frozen"}
 	}
-	s.dropStale()
-	var reused, wrote atomic.Bool
-	trace := &httptrace.ClientTrace{
-		GotConn:      func(info httptrace.GotConnInfo) { reused.Store(info.Reused) },
-		WroteHeaders: func() { wrote.Store(true) },
-	}
-	res, err := s.transport.RoundTrip(c.WithContext(httptrace.WithClientTrace(c.Context(), trace)))
+	res, err := s.transport.RoundTrip(c.Request)
 	if err != nil {
-		return nil, &Error{
-			Class: Unavailable, Message: "no answer", Err: err,
-			AnswerLost: wrote.Load(),
-			stale:      reused.Load() && !isTimeout(err),
-		}
+		return nil, noAnswer(err)
 	}
 	defer res.Body.Close() //nolint:errcheck // the body was read
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
@@ -87,35 +51,20 @@ func (s *sender) send(c *call) (*response, error) {
 	return &response{status: res.StatusCode, header: res.Header, body: body}, nil
 }
 
-// connect opens a connection, with a request that asks for nothing and is not signed.
+// noAnswer returns the error of a call that got no answer. The answer counts as lost unless the
+// request certainly was not sent.
+func noAnswer(err error) *Error {
+	e := &Error{Class: Unavailable, Message: "no answer", AnswerLost: true, Err: err}
+	var failed *transport.Error
+	if errors.As(err, &failed) {
+		e.AnswerLost, e.stale = failed.MaybeSent, failed.Kept
+	}
+	return e
+}
+
+// connect opens a connection.
 func (s *sender) connect(ctx context.Context, endpoint string) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodHead, endpoint, nil)
-	if err != nil {
-		return
-	}
-	s.dropStale()
-	if res, err := s.transport.RoundTrip(r); err == nil {
-		_ = res.Body.Close() // of HEAD, it is empty
-	}
-}
-
-// isTimeout tells a slow answer from a dead connection.
-func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
-}
-
-// dropStale closes the kept connections after a pause that the timer of the transport, which
-// stops while the function is frozen, may not have noticed.
-func (s *sender) dropStale() {
-	now := wallClock()
-	s.mu.Lock()
-	stale := !s.lastUse.IsZero() && now.Sub(s.lastUse) > idleTime
-	s.lastUse = now
-	s.mu.Unlock()
-	if stale {
-		s.closeIdle()
-	}
+	transport.Open(ctx, s.transport.RoundTrip, endpoint)
 }
 
 // closeIdle closes the kept connections, of a transport that keeps any.

@@ -3,16 +3,15 @@ package handler
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/secret"
+	"dds-backup-delete/internal/transport"
 )
 
 // Option changes how a handler is wired.
@@ -36,6 +35,7 @@ func newClients(c *config.Config, options []Option) (*clients, error) {
 		option(clients)
 	}
 	if clients.keys != nil {
+		clients.keys = remembered(clients.keys)
 		return clients, nil
 	}
 	if c.NeedsAWS() && !c.HasAWSKeys() {
@@ -50,10 +50,21 @@ func newClients(c *config.Config, options []Option) (*clients, error) {
 func environmentKeys(c *config.Config) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{
-			AccessKeyID:     c.AWSAccessKeyID,
+			AccessKeyID:     c.AWSAccessKeyID.Reveal(),
 			SecretAccessKey: c.AWSSecretAccessKey.Reveal(),
 			SessionToken:    c.AWSSessionToken.Reveal(),
 		}, nil
+	})
+}
+
+// remembered returns keys that are redacted from the first time they are used.
+func remembered(keys aws.CredentialsProvider) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		found, err := keys.Retrieve(ctx)
+		for _, text := range []string{found.AccessKeyID, found.SecretAccessKey, found.SessionToken} {
+			secret.New(text)
+		}
+		return found, err
 	})
 }
 
@@ -66,16 +77,11 @@ func retrySoon() aws.Retryer {
 	})
 }
 
-// http keeps as many connections as backups are worked at once, not the SDK's ten, and gives
-// up a try after that time: one that hangs, as after a freeze, must leave time for the next.
-func (c *clients) http(try time.Duration) *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().WithTimeout(try).WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConnsPerHost = c.c.Concurrency
-		// The connections of a batch after the first one need no certificates checked.
-		t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
-		// Of HTTP/2, a request that timed out does not close a dead connection; a ping does.
-		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: time.Second, PingTimeout: time.Second}
-	})
+// http returns what carries the calls of a client. It keeps as many connections as backups are
+// worked at once, and gives up a try after that time: one that hangs, as after a freeze, must
+// leave time for the next.
+func (c *clients) http(try time.Duration) *transport.Transport {
+	return transport.New(transport.Options{Connections: c.c.Concurrency, Try: try, Roots: c.c.AWSRoots})
 }
 
 // endpoint is the address that the environment sets for a service, nil where it sets none.

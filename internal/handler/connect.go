@@ -2,12 +2,13 @@ package handler
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	smithyendpoints "github.com/aws/smithy-go/endpoints"
+
+	"dds-backup-delete/internal/transport"
 )
 
 // connectTime is how long a start waits for its connections. With another continent a
@@ -35,20 +36,13 @@ type resolver[P any] interface {
 	ResolveEndpoint(context.Context, P) (smithyendpoints.Endpoint, error)
 }
 
-// open has the connection of a client opened by connect, with a request that asks for nothing
-// and is not signed.
+// open has connect open the connection of a client.
 func open[P any](c *clients, client aws.HTTPClient, addresses resolver[P], of P) {
 	c.opens = append(c.opens, func(ctx context.Context) {
 		endpoint, err := addresses.ResolveEndpoint(ctx, of)
 		if err != nil {
 			return
 		}
-		r, err := http.NewRequestWithContext(ctx, http.MethodHead, endpoint.URI.String(), nil)
-		if err != nil {
-			return
-		}
-		if res, err := client.Do(r); err == nil {
-			_ = res.Body.Close() // of HEAD, it is empty
-		}
+		transport.Open(ctx, client.Do, endpoint.URI.String())
 	})
 }

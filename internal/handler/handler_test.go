@@ -155,7 +155,7 @@ func TestARotatedSecretNeedsNoRedeploy(t *testing.T) {
 	t.Cleanup(manager.Close)
 	c.Credentials = dds.Credentials{}
 	c.SecretARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:huaweicloud-AbCdEf"
-	c.AWSAccessKeyID, c.AWSSecretAccessKey, c.AWSEndpointSecretsManager = "AKIA", secret.New("aws"), manager.URL
+	c.AWSAccessKeyID, c.AWSSecretAccessKey, c.AWSEndpointSecretsManager = secret.New("AKIA"), secret.New("aws"), manager.URL
 
 	vault.set(`{"HUAWEICLOUD_SDK_AK":"` + ddstest.AccessKey + `","HUAWEICLOUD_SDK_SK":"` + ddstest.SecretKey + `"}`)
 	h, err := New(t.Context(), c, discard, new(bytes.Buffer))
@@ -220,7 +220,7 @@ func TestTheLimitOfASourceHolds(t *testing.T) {
 func TestWiring(t *testing.T) {
 	_, c := serve(t)
 	c.Concurrency = 7
-	c.AWSAccessKeyID, c.AWSSecretAccessKey, c.AWSSessionToken = "AKIA", secret.New("s"), secret.New("t")
+	c.AWSAccessKeyID, c.AWSSecretAccessKey, c.AWSSessionToken = secret.New("AKIA"), secret.New("s"), secret.New("t")
 	h, err := New(t.Context(), c, discard, nil)
 	if err != nil || h.service.Concurrency != 7 {
 		t.Errorf("concurrency %d, error %v", h.service.Concurrency, err)

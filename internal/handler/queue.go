@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/sink"
 )
 
@@ -115,7 +116,7 @@ func postponeSome(ctx context.Context, client *sqs.Client, url string, messages 
 	}
 	out, err := client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(url), Entries: entries})
 	if err != nil {
-		return err
+		return secret.RedactError(err)
 	}
 	if len(out.Failed) == 0 {
 		return nil
@@ -124,5 +125,5 @@ func postponeSome(ctx context.Context, client *sqs.Client, url string, messages 
 	for i, f := range out.Failed {
 		failed[i] = aws.ToString(f.Code)
 	}
-	return fmt.Errorf("ChangeMessageVisibilityBatch: %d of %d failed: %s", len(failed), len(messages), strings.Join(failed, ", "))
+	return fmt.Errorf("ChangeMessageVisibilityBatch: %d of %d failed: %s", len(failed), len(messages), secret.Redact(strings.Join(failed, ", ")))
 }

@@ -63,7 +63,7 @@ func postponed(t *testing.T, ctx context.Context, arn string, messages int, answ
 	t.Cleanup(server.Close)
 	var text bytes.Buffer
 	clients, err := newClients(&config.Config{
-		AWSAccessKeyID: "AKIA", AWSSecretAccessKey: secret.New("s"), AWSEndpointSQS: server.URL, Concurrency: 4,
+		AWSAccessKeyID: secret.New("AKIA"), AWSSecretAccessKey: secret.New("s"), AWSEndpointSQS: server.URL, Concurrency: 4,
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

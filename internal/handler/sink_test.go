@@ -49,7 +49,7 @@ func TestEachKindOfSink(t *testing.T) {
 		_, c := serve(t)
 		c.OutcomeSink, c.OutcomeSource = sink, "our.source"
 		c.HTTPMode, c.HTTPToken, c.HTTPSecret = config.BinaryMode, secret.New("token"), secret.New("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
-		c.AWSAccessKeyID, c.AWSSecretAccessKey = "AKIA", secret.New("s")
+		c.AWSAccessKeyID, c.AWSSecretAccessKey = secret.New("AKIA"), secret.New("s")
 		c.AWSEndpointEventBridge, c.AWSEndpointSNS, c.AWSEndpointURL = bus.URL, sns.URL, sqs.URL
 		h, err := New(t.Context(), c, discard, &out)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/secret"
 )
 
 // DynamoDB is a ledger in an Amazon DynamoDB table, shared by all processes. The straight path
@@ -102,7 +103,7 @@ func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Du
 	}
 	var failed *types.ConditionalCheckFailedException
 	if !errors.As(err, &failed) {
-		return deletion.Begun{}, nil, fmt.Errorf("ledger: %w", err)
+		return deletion.Begun{}, nil, wrap(err)
 	}
 	item = failed.Item
 	if integer(item["expires_at"]) <= now.Unix() {
@@ -308,9 +309,10 @@ func integer(v types.AttributeValue) int64 {
 	return 0
 }
 
+// wrap returns the error of a call to DynamoDB, which may repeat in its text what it was sent.
 func wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("ledger: %w", err)
+	return fmt.Errorf("ledger: %w", secret.RedactError(err))
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/secret"
 )
 
 const (
@@ -93,6 +94,9 @@ func (b *batches[entry]) publish(ctx context.Context, events []deletion.Event) [
 		}
 		open = append(b.round(ctx, entries, due, errs), later...)
 		slices.SortFunc(open, func(x, y pending) int { return x.place - y.place })
+	}
+	for i, err := range errs {
+		errs[i] = secret.RedactError(err) // what a service says may repeat what it was sent
 	}
 	return errs
 }

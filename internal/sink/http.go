@@ -6,21 +6,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/secret"
+	"dds-backup-delete/internal/transport"
 )
 
-const (
-	// tryTime bounds one request, so that one that hangs, as after a freeze, leaves time for another.
-	tryTime = 5 * time.Second
-	// maxDrain is how much of an answer is read, so that its connection can be used again.
-	maxDrain = 4096
-)
+// tryTime bounds one request, so that one that hangs, as after a freeze, leaves time for another.
+const tryTime = 5 * time.Second
 
 // HTTPOptions says where and how events are sent over HTTP.
 type HTTPOptions struct {
@@ -43,12 +39,12 @@ type HTTP struct {
 	batches   batches[*deletion.Event]
 }
 
-// NewHTTP returns a sink for an address. A nil transport is one like [http.DefaultTransport].
-func NewHTTP(o HTTPOptions, transport http.RoundTripper) *HTTP {
-	if transport == nil {
-		transport = newTransport()
+// NewHTTP returns a sink for an address, over a transport; nil for one of its own.
+func NewHTTP(o HTTPOptions, over http.RoundTripper) *HTTP {
+	if over == nil {
+		over = transport.New(transport.Options{Connections: maxCalls, Try: tryTime})
 	}
-	s := &HTTP{o: o, transport: transport}
+	s := &HTTP{o: o, transport: over}
 	s.batches = batches[*deletion.Event]{
 		most:  1,
 		entry: func(e *deletion.Event) *deletion.Event { return e },
@@ -58,20 +54,6 @@ func NewHTTP(o HTTPOptions, transport http.RoundTripper) *HTTP {
 		},
 	}
 	return s
-}
-
-// newTransport keeps a connection for each request that is on its way.
-func newTransport() http.RoundTripper {
-	base, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return http.DefaultTransport
-	}
-	t := base.Clone()
-	t.MaxIdleConnsPerHost = maxCalls
-	// A connection that died while the function was frozen must be found out: of HTTP/2, a request
-	// that timed out does not close it, and all others would go the same way.
-	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: time.Second, PingTimeout: time.Second}
-	return t
 }
 
 // Publish implements [deletion.Sink].
@@ -84,8 +66,6 @@ func (s *HTTP) Publish(ctx context.Context, events []deletion.Event) []error {
 // It uses the transport itself, so that no redirect is followed, nor even read: somebody else's
 // address was not configured, and would get the token.
 func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
-	defer cancel()
 	request, err := s.request(ctx, e)
 	if err != nil {
 		return &refusal{error: fmt.Errorf("the event cannot be sent over HTTP: %w", err)}
@@ -99,11 +79,7 @@ func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
 		}
 		return err
 	}
-	// The status has said it all. A short body is read, so that the connection can be used again;
-	// another may never end.
-	if length := response.ContentLength; length >= 0 && length <= maxDrain {
-		_, _ = io.CopyN(io.Discard, response.Body, maxDrain)
-	}
+	transport.Drain(response) // the status has said it all
 	_ = response.Body.Close()
 	return statusError(request.URL.Host, response)
 }
