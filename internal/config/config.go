@@ -102,8 +102,6 @@ type Config struct {
 	// What changes how others are reached; see checkNetwork.
 	AWSCABundle string         `envconfig:"AWS_CA_BUNDLE"`
 	SSLCertFile string         `envconfig:"SSL_CERT_FILE"`
-	HTTPSProxy  secret.String  `envconfig:"HTTPS_PROXY"`
-	HTTPProxy   secret.String  `envconfig:"HTTP_PROXY"`
 	AWSRoots    *x509.CertPool `ignored:"true"` // what AWSCABundle holds; nil for the system's
 }
 

@@ -28,17 +28,14 @@ func (c *Config) checkNetwork() []error {
 			faults = append(faults, fmt.Errorf("AWS_CA_BUNDLE: %w", err))
 		}
 	}
-	for _, proxy := range []variable{
-		{"HTTPS_PROXY", c.HTTPSProxy.Reveal()},
-		{"https_proxy", secret.New(os.Getenv("https_proxy")).Reveal()},
-		{"HTTP_PROXY", c.HTTPProxy.Reveal()},
-		{"http_proxy", secret.New(os.Getenv("http_proxy")).Reveal()},
-	} {
-		if proxy.value == "" {
+	// Read here, and not kept: an address may hold a password.
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
+		address := os.Getenv(name)
+		if address == "" {
 			continue
 		}
-		if err := checkProxy(proxy.value); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", proxy.name, err))
+		if err := checkProxy(address); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	return faults

@@ -27,7 +27,7 @@ var known struct {
 	mu       sync.Mutex
 	texts    []string          // oldest first
 	replacer *strings.Replacer // of texts; nil until it is needed
-	folded   []string          // the long ones of texts, for [redactParts]; as old as replacer
+	parts    map[string]part   // of texts, for redactParts; as old as replacer
 }
 
 // remember has text redacted from now on.
@@ -57,17 +57,11 @@ func Redact(text string) string {
 	}
 	known.mu.Lock()
 	if known.replacer == nil {
-		known.replacer = newReplacer(known.texts)
-		known.folded = nil
-		for _, secret := range known.texts {
-			if folded, _ := fold(secret); len(folded) >= piece {
-				known.folded = append(known.folded, folded)
-			}
-		}
+		known.replacer, known.parts = newReplacer(known.texts), partsOf(known.texts)
 	}
-	replacer, folded := known.replacer, known.folded
+	replacer, parts := known.replacer, known.parts
 	known.mu.Unlock()
-	return redactParts(replacer.Replace(text), folded)
+	return redactParts(replacer.Replace(text), parts)
 }
 
 // fold returns text in lower case without white space and backslashes, and where in text each byte
@@ -87,31 +81,45 @@ func fold(text string) (folded string, at []int) {
 	return string(b), at
 }
 
-// redactParts replaces the parts of secrets in text. The secrets are folded.
-func redactParts(text string, secrets []string) string {
-	if len(text) < piece {
+// part is a piece of a folded secret, and where it starts there.
+type part struct {
+	secret string
+	start  int
+}
+
+// partsOf returns the pieces of the long ones of some secrets, by their text.
+func partsOf(secrets []string) map[string]part {
+	parts := make(map[string]part)
+	for _, s := range secrets {
+		secret, _ := fold(s)
+		for start := 0; start < len(secret) && len(secret) >= piece; start += piece {
+			start := min(start, len(secret)-piece)
+			parts[secret[start:start+piece]] = part{secret, start}
+		}
+	}
+	return parts
+}
+
+// redactParts replaces the parts of secrets in text.
+func redactParts(text string, parts map[string]part) string {
+	if len(text) < piece || len(parts) == 0 {
 		return text
 	}
 	folded, at := fold(text)
 	var hidden []bool // by byte of text; nil while there is nothing to hide
-	for _, secret := range secrets {
-		for start := 0; start < len(secret); start += piece {
-			start := min(start, len(secret)-piece)
-			for from := 0; ; {
-				i := strings.Index(folded[from:], secret[start:start+piece])
-				if i < 0 {
-					break
-				}
-				first, last := widen(folded, from+i, secret, start)
-				if hidden == nil {
-					hidden = make([]bool, len(text))
-				}
-				for k := at[first]; k <= at[last]; k++ {
-					hidden[k] = true
-				}
-				from += i + piece
-			}
+	for i := 0; i+piece <= len(folded); i++ {
+		found, ok := parts[folded[i:i+piece]]
+		if !ok {
+			continue
 		}
+		first, last := widen(folded, i, found.secret, found.start)
+		if hidden == nil {
+			hidden = make([]bool, len(text))
+		}
+		for k := at[first]; k <= at[last]; k++ {
+			hidden[k] = true
+		}
+		i = last
 	}
 	if hidden == nil {
 		return text
