@@ -2,6 +2,7 @@ package secret
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
@@ -14,9 +15,9 @@ const (
 	// minRedacted is the length, in bytes, from which a secret is looked for in text. Shorter
 	// values occur in ordinary words.
 	minRedacted = 4
-	// piece is the length, in bytes, of the parts of a long secret that are looked for. A part of a
-	// secret that is twice as long always holds one of them.
-	piece = 12
+	// pieceSize is the length, in bytes, of the parts of a long secret that are looked for. A part of
+	// a secret that is twice as long always holds one of them.
+	pieceSize = 12
 	// maxKnown bounds how many secrets are looked for: the latest. A process that renews its
 	// credentials would otherwise keep every one that it ever had.
 	maxKnown = 256
@@ -24,10 +25,9 @@ const (
 
 // known are the secrets of this process.
 var known struct {
-	mu       sync.Mutex
-	texts    []string          // oldest first
-	replacer *strings.Replacer // of texts; nil until it is needed
-	parts    map[string]part   // of texts, for redactParts; as old as replacer
+	mu     sync.Mutex
+	texts  []string // oldest first
+	search *search  // for texts; nil until it is needed
 }
 
 // remember has text redacted from now on.
@@ -43,7 +43,7 @@ func remember(text string) {
 	if len(known.texts) == maxKnown {
 		known.texts = known.texts[1:]
 	}
-	known.texts, known.replacer = append(known.texts, text), nil
+	known.texts, known.search = append(known.texts, text), nil
 }
 
 // Redact returns text with every secret of this process replaced by [Redacted], as it stands
@@ -56,12 +56,145 @@ func Redact(text string) string {
 		return ""
 	}
 	known.mu.Lock()
-	if known.replacer == nil {
-		known.replacer, known.parts = newReplacer(known.texts), partsOf(known.texts)
+	if known.search == nil {
+		known.search = newSearch(known.texts)
 	}
-	replacer, parts := known.replacer, known.parts
+	s := known.search
 	known.mu.Unlock()
-	return redactParts(replacer.Replace(text), parts)
+	if s.short != nil {
+		text = s.short.Replace(text)
+	}
+	if s.mayHold(text) {
+		text = s.redactParts(text)
+	}
+	return text
+}
+
+// search finds secrets in text.
+type search struct {
+	short *strings.Replacer // of spellings shorter than a piece; nil where there are none
+	parts map[string]part   // the pieces of the others, by their text
+	// filter has a bit for each piece, by its hash, so that most texts need no look at parts.
+	filter [1024]uint64
+}
+
+// part is a piece of a folded spelling, and where it starts there.
+type part struct {
+	spelling string
+	start    int
+}
+
+func newSearch(secrets []string) *search {
+	s := &search{parts: make(map[string]part)}
+	var short []string
+	for _, secret := range secrets {
+		for _, spelling := range spellings(secret) {
+			if folded, _ := fold(spelling); len(folded) < pieceSize {
+				short = append(short, spelling)
+			} else {
+				s.add(folded)
+			}
+		}
+	}
+	if len(short) > 0 {
+		slices.SortFunc(short, func(a, b string) int { return len(b) - len(a) }) // the longest first
+		var pairs []string
+		for _, spelling := range slices.Compact(short) {
+			pairs = append(pairs, spelling, Redacted)
+		}
+		s.short = strings.NewReplacer(pairs...)
+	}
+	return s
+}
+
+// maxEncoded is the length, in bytes, up to which a secret is looked for in base64 and hex: keys and
+// passwords, and not security tokens, whose many pieces would cost the first invocation time.
+const maxEncoded = 128
+
+// spellings returns the ways in which others repeat a secret.
+func spellings(secret string) []string {
+	all := []string{secret, url.QueryEscape(secret), url.PathEscape(secret)}
+	if quoted, err := json.Marshal(secret); err == nil { // always, of a string
+		all = append(all, string(quoted[1:len(quoted)-1]))
+	}
+	if len(secret) <= maxEncoded {
+		all = append(all, base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
+			hex.EncodeToString([]byte(secret)))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// add adds the pieces of a folded spelling; the last one may overlap the one before.
+func (s *search) add(folded string) {
+	for start := 0; start < len(folded); start += pieceSize {
+		start := min(start, len(folded)-pieceSize)
+		piece := folded[start : start+pieceSize]
+		s.parts[piece] = part{folded, start}
+		var w window
+		for i := range len(piece) {
+			w.push(piece[i])
+		}
+		h := w.hash()
+		s.filter[h>>6] |= 1 << (h & 63)
+	}
+}
+
+// window holds the last bytes of a text, as many as a piece has.
+type window struct {
+	last  uint64 // the last eight bytes
+	older uint32 // the four before them
+}
+
+func (w *window) push(c byte) {
+	w.older = w.older<<8 | uint32(w.last>>56)
+	w.last = w.last<<8 | uint64(c)
+}
+
+// hash is a number below 65536.
+func (w *window) hash() uint64 {
+	return (w.last*0x9E3779B97F4A7C15 ^ uint64(w.older)*0xC2B2AE3D27D4EB4F) >> 48
+}
+
+// mayHold reports whether a text may hold a piece. It allocates nothing.
+func (s *search) mayHold(text string) bool {
+	if len(text) < pieceSize || len(s.parts) == 0 {
+		return false
+	}
+	var w window
+	n := 0
+	for i := range len(text) {
+		c, kept := foldByte(text[i])
+		if !kept {
+			continue
+		}
+		w.push(c)
+		if n++; n < pieceSize {
+			continue
+		}
+		if h := w.hash(); s.filter[h>>6]&(1<<(h&63)) == 0 {
+			continue
+		}
+		var piece [pieceSize]byte
+		binary.BigEndian.PutUint32(piece[:4], w.older)
+		binary.BigEndian.PutUint64(piece[4:], w.last)
+		if _, found := s.parts[string(piece[:])]; found {
+			return true
+		}
+	}
+	return false
+}
+
+// foldByte returns a byte in lower case, and false for white space and backslashes.
+func foldByte(c byte) (folded byte, kept bool) {
+	switch {
+	case c <= ' ' || c == '\\':
+		return 0, false
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A', true
+	default:
+		return c, true
+	}
 }
 
 // fold returns text in lower case without white space and backslashes, and where in text each byte
@@ -69,60 +202,27 @@ func Redact(text string) string {
 func fold(text string) (folded string, at []int) {
 	b := make([]byte, 0, len(text))
 	for i := range len(text) {
-		c := text[i]
-		if c <= ' ' || c == '\\' {
-			continue
+		if c, kept := foldByte(text[i]); kept {
+			b, at = append(b, c), append(at, i)
 		}
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		b, at = append(b, c), append(at, i)
 	}
 	return string(b), at
 }
 
-// part is a piece of a folded secret, and where it starts there.
-type part struct {
-	secret string
-	start  int
-}
-
-// partsOf returns the pieces of the long ones of some secrets, by their text.
-func partsOf(secrets []string) map[string]part {
-	parts := make(map[string]part)
-	for _, s := range secrets {
-		secret, _ := fold(s)
-		for start := 0; start < len(secret) && len(secret) >= piece; start += piece {
-			start := min(start, len(secret)-piece)
-			parts[secret[start:start+piece]] = part{secret, start}
-		}
-	}
-	return parts
-}
-
 // redactParts replaces the parts of secrets in text.
-func redactParts(text string, parts map[string]part) string {
-	if len(text) < piece || len(parts) == 0 {
-		return text
-	}
+func (s *search) redactParts(text string) string {
 	folded, at := fold(text)
-	var hidden []bool // by byte of text; nil while there is nothing to hide
-	for i := 0; i+piece <= len(folded); i++ {
-		found, ok := parts[folded[i:i+piece]]
+	hidden := make([]bool, len(text))
+	for i := 0; i+pieceSize <= len(folded); i++ {
+		found, ok := s.parts[folded[i:i+pieceSize]]
 		if !ok {
 			continue
 		}
-		first, last := widen(folded, i, found.secret, found.start)
-		if hidden == nil {
-			hidden = make([]bool, len(text))
-		}
+		first, last := widen(folded, i, found)
 		for k := at[first]; k <= at[last]; k++ {
 			hidden[k] = true
 		}
 		i = last
-	}
-	if hidden == nil {
-		return text
 	}
 	var b strings.Builder
 	for i := range len(text) {
@@ -137,34 +237,14 @@ func redactParts(text string, parts map[string]part) string {
 }
 
 // widen returns the first and the last byte of the part of a secret that text holds around a piece of
-// it, which begins at i in text and at start in the secret.
-func widen(text string, i int, secret string, start int) (first, last int) {
-	first, last = i, i+piece-1
-	for k := start - 1; k >= 0 && first > 0 && text[first-1] == secret[k]; k-- {
+// it, which begins at i.
+func widen(text string, i int, p part) (first, last int) {
+	first, last = i, i+pieceSize-1
+	for k := p.start - 1; k >= 0 && first > 0 && text[first-1] == p.spelling[k]; k-- {
 		first--
 	}
-	for k := start + piece; k < len(secret) && last+1 < len(text) && text[last+1] == secret[k]; k++ {
+	for k := p.start + pieceSize; k < len(p.spelling) && last+1 < len(text) && text[last+1] == p.spelling[k]; k++ {
 		last++
 	}
 	return first, last
-}
-
-// newReplacer returns a replacer of all spellings of texts, the longest first.
-func newReplacer(texts []string) *strings.Replacer {
-	var spellings []string
-	for _, text := range texts {
-		quoted, err := json.Marshal(text)
-		if err != nil { // never, of a string
-			continue
-		}
-		inJSON := string(quoted[1 : len(quoted)-1])
-		spellings = append(spellings, text, url.QueryEscape(text), url.PathEscape(text), inJSON, strings.ReplaceAll(inJSON, "/", `\/`),
-			base64.StdEncoding.EncodeToString([]byte(text)), base64.RawURLEncoding.EncodeToString([]byte(text)), hex.EncodeToString([]byte(text)))
-	}
-	slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
-	pairs := make([]string, 0, 2*len(spellings))
-	for _, s := range slices.Compact(spellings) {
-		pairs = append(pairs, s, Redacted)
-	}
-	return strings.NewReplacer(pairs...)
 }
