@@ -107,19 +107,14 @@ func newSearch(secrets []string) *search {
 	return s
 }
 
-// maxEncoded is the length, in bytes, up to which a secret is looked for in base64 and hex: keys and
-// passwords, and not security tokens, whose many pieces would cost the first invocation time.
-const maxEncoded = 128
-
 // spellings returns the ways in which others repeat a secret.
 func spellings(secret string) []string {
-	all := []string{secret, url.QueryEscape(secret), url.PathEscape(secret)}
+	all := []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
+		base64.RawURLEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret)),
+	}
 	if quoted, err := json.Marshal(secret); err == nil { // always, of a string
 		all = append(all, string(quoted[1:len(quoted)-1]))
-	}
-	if len(secret) <= maxEncoded {
-		all = append(all, base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
-			hex.EncodeToString([]byte(secret)))
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
