@@ -1,12 +1,14 @@
-# What `sam deploy` takes: the stripped binary for Lambda's arm64, as template.yaml names it.
-GOARCH ?= arm64
+# Each architecture has a folder of its own. template.yaml ships dist/arm64, so that one is always built; GOARCH names another one to build beside it.
+ARCHITECTURES = $(sort arm64 $(GOARCH))
 # What the program calls itself in User-Agent.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 .PHONY: build release test test-aws test-stack chaos bench dashboard lint vulncheck clean
 
-build:
-	GOOS=linux GOARCH=$(GOARCH) CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w -X dds-backup-delete/internal/version.number=$(VERSION)' -o dist/bootstrap ./cmd/handler
+build: $(ARCHITECTURES:%=build-%)
+
+build-%:
+	GOOS=linux GOARCH=$* CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w -X dds-backup-delete/internal/version.number=$(VERSION)' -o dist/$*/bootstrap ./cmd/handler
 
 # What a release consists of, in dist/release/. The same commit and Go give the same bytes.
 release:

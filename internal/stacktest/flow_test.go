@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"dds-backup-delete/internal/dds/ddstest"
@@ -122,26 +123,37 @@ func TestTopicAndBusToQueue(t *testing.T) {
 	w.must(err)
 	_, err = w.bus.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("requests")})
 	w.must(err)
-	w.start("sources", "RequestTopicArn="+*topic.TopicArn, "RequestBusName=requests", "RequireManual=false")
+	w.start("sources", "RequestTopicArn="+*topic.TopicArn, `RequestTopicFilterPolicy={"purpose":["delete-backup"]}`,
+		"RequestBusName=requests", "RequestBusSource=cleanup", "RequireManual=false")
 
-	_, err = w.sns.Publish(t.Context(), &sns.PublishInput{TopicArn: topic.TopicArn, Message: aws.String(ask(backup(1)))})
-	w.must(err)
-	put := func(detailType, id string) {
+	for purpose, id := range map[string]string{"delete-backup": backup(1), "report": backup(13)} {
+		_, err = w.sns.Publish(t.Context(), &sns.PublishInput{
+			TopicArn: topic.TopicArn, Message: aws.String(ask(id)),
+			MessageAttributes: map[string]snstypes.MessageAttributeValue{"purpose": {DataType: aws.String("String"), StringValue: aws.String(purpose)}},
+		})
+		w.must(err)
+	}
+	put := func(source, detailType, id string) {
 		out, err := w.bus.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
-			EventBusName: aws.String("requests"), Source: aws.String("cleanup"), DetailType: aws.String(detailType), Detail: aws.String(ask(id)),
+			EventBusName: aws.String("requests"), Source: aws.String(source), DetailType: aws.String(detailType), Detail: aws.String(ask(id)),
 		}}})
 		w.must(err)
 		if out.FailedEntryCount != 0 {
 			t.Fatalf("PutEvents: %v", out.Entries)
 		}
 	}
-	put("dds.backup.deletion.requested.v1", backup(2))
-	put("Backup Created", backup(3))
+	put("cleanup", "dds.backup.deletion.requested.v1", backup(2))
+	put("cleanup", "Backup Created", backup(3))
+	put("another", "dds.backup.deletion.requested.v1", backup(14))
 
 	w.want("given back", nil, w.poll(time.Minute))
 	w.want("events", []string{"accepted " + backup(1), "accepted " + backup(2)}, w.events())
 	if left := w.receive(w.stack.Outputs["RequestQueueUrl"], time.Second); len(left) != 0 {
 		t.Errorf("the rule lets through what is no request: %s", *left[0].Body)
+	}
+	pattern, _ := json.Marshal(w.stack.Template.Resources["RequestRule"].Properties["EventPattern"])
+	if !strings.Contains(string(pattern), `"account":[{"Ref":"AWS::AccountId"}]`) {
+		t.Errorf("the rule takes events of other accounts: %s", pattern)
 	}
 
 	rule := "arn:aws:events:" + region + ":" + account + ":rule/requests/" + w.stack.Resources["RequestRule"]
@@ -181,7 +193,7 @@ func TestFIFO(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.bus.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("fifo-requests")})
 	w.must(err)
-	w.start("fifo", "QueueType=fifo", "RequestBusName=fifo-requests")
+	w.start("fifo", "QueueType=fifo", "RequestBusName=fifo-requests", "RequestBusSource=cleanup")
 	w.send("one", backup(restoring), backup(4))
 	w.send("two", backup(5))
 	_, err = w.bus.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
@@ -251,7 +263,7 @@ func TestLeast(t *testing.T) {
 	w.start("least", "HttpApi=none", "Monitoring=false", "Tracing=false", "OutcomeArchiveDays=0")
 	w.want("resources", []string{
 		"DeadLetterQueue", "DeadLetterQueuePolicy", "Function", "FunctionEventInvokeConfig", "FunctionLog", "FunctionRequests", "FunctionRole",
-		"Ledger", "OutcomeBus", "RequestQueue", "RequestQueuePolicy", "Secret", "UndeliveredQueue", "UndeliveredQueuePolicy",
+		"Ledger", "OutcomeBus", "RequestQueue", "RequestQueuePolicy", "UndeliveredQueue", "UndeliveredQueuePolicy",
 	}, slices.Sorted(func(yield func(string) bool) {
 		for name := range w.stack.Resources {
 			if !yield(name) {
@@ -264,19 +276,17 @@ func TestLeast(t *testing.T) {
 	w.want("events", []string{"accepted " + backup(7)}, w.events())
 }
 
-// With a secret of the customer none is made, and the function reads that one.
-func TestOwnSecret(t *testing.T) {
-	w := newWorld(t)
-	other, err := deploy(t, "secret")
-	w.must(err)
-	arn := other.Outputs["SecretArn"]
-	w.start("own", "HuaweiCloudSecretArn="+arn, "HuaweiCloudAccessKey=", "HuaweiCloudSecretKey=")
-	if w.stack.Resources["Secret"] != "" || w.stack.Function.Environment.Variables["HUAWEICLOUD_SECRET_ARN"] != arn {
-		t.Errorf("resources %v", w.stack.Resources)
+// A JWT without a scope is let in only where somebody chose that.
+func TestRoutesWithJWTWithoutScope(t *testing.T) {
+	s, err := deploy(t, "jwt-none", "HttpApi=jwt", "JwtIssuer=https://issuer.example.com", "JwtAudience=backups", "JwtScope=none")
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.send("", backup(12))
-	w.want("given back", nil, w.poll(time.Minute))
-	w.want("events", []string{"accepted " + backup(12)}, w.events())
+	for _, route := range s.Routes {
+		if route.Auth != "JWT" || len(route.Scopes) > 0 {
+			t.Errorf("route %+v", route)
+		}
+	}
 }
 
 // What CloudFormation would refuse before it makes anything.
@@ -285,11 +295,15 @@ func TestRefusedParameters(t *testing.T) {
 		parameters []string
 		want       string
 	}{
-		{[]string{"HuaweiCloudSecretKey="}, "HuaweiCloudSecretArn, must be set"},
-		{[]string{"HttpApi=jwt", "JwtIssuer=https://issuer.example.com"}, "needs JwtIssuer and JwtAudience"},
+		{[]string{"HuaweiCloudSecretArn="}, "not of the form"},
+		{[]string{"HttpApi=jwt", "JwtIssuer=https://issuer.example.com", "JwtScope=none"}, "needs JwtIssuer, JwtAudience and JwtScope"},
+		{[]string{"HttpApi=jwt", "JwtIssuer=https://issuer.example.com", "JwtAudience=backups"}, "needs JwtIssuer, JwtAudience and JwtScope"},
+		{[]string{"RequestBusName=requests"}, "needs RequestBusSource"},
+		{[]string{"RequestTopicFilterPolicy=purpose"}, "not of the form"},
+		{[]string{"RequestsEnabled=true"}, "no such parameter"},
+		{[]string{"HuaweiCloudAccessKey=key"}, "no such parameter"},
 		{[]string{"QueueType=fifo", "RequestTopicArn=arn:aws:sns:eu-central-1:123456789012:requests"}, "cannot deliver to a FIFO queue"},
 		{[]string{"LogLevel=WARN"}, "want one of"},
-		{[]string{`HuaweiCloudSecretKey=a"b`}, "not of the form"},
 		{[]string{"MaximumConcurrency=1"}, "out of bounds"},
 		{[]string{"HuaweiCloudSecretArn=arn:aws:secretsmanager:eu-central-1:123456789012:secret:key"}, "not of the form"},
 	} {

@@ -134,6 +134,8 @@ var awsMetrics = map[string]string{
 	"AWS/SQS ApproximateNumberOfMessagesNotVisible": "QueueName",
 	"AWS/SQS ApproximateAgeOfOldestMessage":         "QueueName",
 	"AWS/Lambda Invocations":                        "FunctionName",
+	"AWS/Lambda AsyncEventsDropped":                 "FunctionName",
+	"AWS/Lambda DestinationDeliveryFailures":        "FunctionName",
 	"AWS/Lambda Errors":                             "FunctionName",
 	"AWS/Lambda Throttles":                          "FunctionName",
 	"AWS/Lambda Duration":                           "FunctionName",
@@ -226,7 +228,16 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s: actions %v and %v, want %s", name, alarm.AlarmActions, alarm.OKActions, topic)
 		}
 	}
-	if len(s.Alarms) != 10 || s.Resources["AlarmMail"] == "" {
+	for _, metric := range []string{"AsyncEventsDropped", "DestinationDeliveryFailures"} {
+		watched := false
+		for _, alarm := range s.Alarms {
+			watched = watched || alarm.MetricName == metric
+		}
+		if !watched {
+			t.Errorf("no alarm watches %s", metric)
+		}
+	}
+	if len(s.Alarms) != 12 || s.Resources["AlarmMail"] == "" {
 		t.Errorf("%d alarms, mail %q", len(s.Alarms), s.Resources["AlarmMail"])
 	}
 	const existing = "arn:aws:sns:eu-central-1:123456789012:on-call"

@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -76,12 +77,15 @@ type stack struct {
 		Timeout                   int
 		Environment               struct{ Variables map[string]string }
 	}
-	Mappings []struct {
-		State, EventSourceArn string
-		FunctionResponseTypes []string
-		ScalingConfig         struct{ MaximumConcurrency int }
+	Concurrency *int // reserved for the function
+	Mappings    []struct {
+		UUID, State, EventSourceArn string
+		BatchSize                   int
+		FunctionResponseTypes       []string
+		ScalingConfig               struct{ MaximumConcurrency int }
 	}
 	Role   []statement
+	Trust  []statement
 	Queues map[string]map[string]string // attributes
 	Routes []struct {
 		Key, Auth, Function string
@@ -95,16 +99,31 @@ type stack struct {
 	Dashboards []string
 }
 
-// required are the parameters without a default, and the mapping switched off: moto runs no function.
-var required = []string{
-	"HuaweiCloudProjectId=" + ddstest.ProjectID, "DdsRegion=" + ddstest.Region,
-	"HuaweiCloudAccessKey=" + ddstest.AccessKey, "HuaweiCloudSecretKey=" + ddstest.SecretKey, "RequestsEnabled=false",
-}
+// secretARN returns the ARN of the secret that an operator makes before the first deployment.
+var secretARN = sync.OnceValues(func() (string, error) {
+	client := secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(endpoint), Credentials: keys})
+	made, err := client.CreateSecret(context.Background(), &secretsmanager.CreateSecretInput{
+		Name:         aws.String("dds-backup-delete"),
+		SecretString: aws.String(`{"HUAWEICLOUD_SDK_AK":"` + ddstest.AccessKey + `","HUAWEICLOUD_SDK_SK":"` + ddstest.SecretKey + "\"}\n"),
+	})
+	if err != nil {
+		return "", err
+	}
+	return *made.ARN, nil
+})
 
-// deploy deploys the template. Parameters that are given again win.
+// deploy deploys the template as a new stack, or as an update of the stack of that name. It then stops a new stack as the
+// runbook does, since moto runs no function. Parameters that are given again win.
 func deploy(t *testing.T, name string, parameters ...string) (*stack, error) {
 	t.Helper()
-	arguments := slices.Concat([]string{"../../tools/stack/deploy.py", name}, required, parameters)
+	secret, err := secretARN()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arguments := slices.Concat([]string{
+		"../../tools/stack/deploy.py", name,
+		"HuaweiCloudProjectId=" + ddstest.ProjectID, "DdsRegion=" + ddstest.Region, "HuaweiCloudSecretArn=" + secret,
+	}, parameters)
 	cmd := exec.CommandContext(t.Context(), os.Getenv("MOTO_PYTHON"), arguments...)
 	var out, diagnosis bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &diagnosis
@@ -115,7 +134,7 @@ func deploy(t *testing.T, name string, parameters ...string) (*stack, error) {
 	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
 		return nil, err
 	}
-	if s.Stack != "CREATE_COMPLETE" {
+	if s.Stack != "CREATE_COMPLETE" && s.Stack != "UPDATE_COMPLETE" {
 		return nil, fmt.Errorf("the stack is %s", s.Stack)
 	}
 	return &s, nil

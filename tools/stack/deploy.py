@@ -2,6 +2,8 @@
 
     deploy.py NAME Parameter=value ...
 
+A stack that exists is updated, as by `sam deploy`: with new code, and with the previous value of each parameter that is not given.
+
 CloudFormation's checks of parameters, which moto leaves out, are made here: patterns, values and the template's Rules.
 """
 
@@ -67,22 +69,49 @@ def check(template, given):
                 sys.exit(assertion["AssertDescription"])
 
 
+def existing(name):
+    """Returns the parameters of the stack, or None if there is none of that name."""
+    cloudformation = client("cloudformation")
+    for stack in cloudformation.describe_stacks()["Stacks"]:
+        if stack["StackName"] == name:
+            return {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
+    return None
+
+
+def stop(name):
+    """Stops a new stack by the two calls of the runbook. moto would try to run the function otherwise."""
+    (stack,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    outputs = {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
+    client("lambda").update_event_source_mapping(UUID=outputs["RequestMappingId"], Enabled=False)
+    client("lambda").put_function_concurrency(FunctionName=outputs["FunctionName"], ReservedConcurrentExecutions=0)
+
+
 def deploy(name, given):
-    """Makes the stack, with a bucket for the code, which nobody runs."""
-    template = expand(os.path.join(ROOT, "template.yaml"), bucket=name)
+    """Makes or updates the stack, with a bucket for the code, which nobody runs."""
+    previous = existing(name)
+    key = "key" if previous is None else "new-key"
+    template = expand(os.path.join(ROOT, "template.yaml"), bucket=name, key=key)
+    given = {**(previous or {}), **given}
     check(template, given)
+    # Defaults are given, too: to an update moto would take each that is not for a change.
+    values = {k: str(p["Default"]) for k, p in template["Parameters"].items() if "Default" in p} | given
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("bootstrap", "")
     s3 = client("s3")
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    s3.put_object(Bucket=name, Key="key", Body=code.getvalue())
-    client("cloudformation").create_stack(
+    if previous is None:
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    s3.put_object(Bucket=name, Key=key, Body=code.getvalue())
+    cloudformation = client("cloudformation")
+    make = cloudformation.create_stack if previous is None else cloudformation.update_stack
+    make(
         StackName=name,
         TemplateBody=json.dumps(template),
         Capabilities=["CAPABILITY_IAM"],
-        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
     )
+    if previous is None:
+        stop(name)
     return template
 
 
@@ -104,6 +133,7 @@ def describe(name, template):
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
         statements += ast.literal_eval(document)["Statement"]  # moto keeps it as the text of a Python object
+    trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
     mappings = client("lambda").list_event_source_mappings(FunctionName=resources["Function"])["EventSourceMappings"]
     return {
         "stack": stack["StackStatus"],
@@ -111,8 +141,10 @@ def describe(name, template):
         "resources": resources,
         "template": template,
         "function": client("lambda").get_function_configuration(FunctionName=resources["Function"]),
-        "mappings": [{k: v for k, v in m.items() if k in ("State", "EventSourceArn", "FunctionResponseTypes", "ScalingConfig")} for m in mappings],
+        "concurrency": client("lambda").get_function_concurrency(FunctionName=resources["Function"]).get("ReservedConcurrentExecutions"),
+        "mappings": [{k: v for k, v in m.items() if k in ("UUID", "State", "BatchSize", "EventSourceArn", "FunctionResponseTypes", "ScalingConfig")} for m in mappings],
         "role": statements,
+        "trust": (ast.literal_eval(trust) if isinstance(trust, str) else trust)["Statement"],
         "queues": {
             logical: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for logical, url in of("AWS::SQS::Queue").items()
         },

@@ -18,7 +18,7 @@ class NoManagedPolicies:
 
 
 def expand(path, bucket="bucket", key="key"):
-    """Returns the template at path, expanded; bucket and key are where `sam deploy` puts dist/."""
+    """Returns the template at path, expanded; bucket and key are where `sam deploy` puts the binary."""
     with open(path, encoding="utf-8") as source:
         template = yaml_parse(source.read())
     for resource in template["Resources"].values():

@@ -23,13 +23,10 @@ def client(service, region):
     )
 
 
-def secret(c, name, p):
-    made = c.create_secret(Name=name, **p)
-    return made["ARN"], {}
-
-
 def subscription(c, name, p):
-    attributes = {"RedrivePolicy": json.dumps(p.pop("RedrivePolicy"))} if "RedrivePolicy" in p else {}
+    attributes = {n: p.pop(n) for n in ("RedrivePolicy", "FilterPolicy", "FilterPolicyScope") if p.get(n)}
+    # CloudFormation takes a policy as an object or as its text.
+    attributes = {n: v if isinstance(v, str) else json.dumps(v) for n, v in attributes.items()}
     made = c.subscribe(Attributes=attributes, ReturnSubscriptionArn=True, **p)
     return made["SubscriptionArn"], {}
 
@@ -69,7 +66,6 @@ def part_of_api(operation, id_field):
 
 
 TYPES = {
-    "AWS::SecretsManager::Secret": ("secretsmanager", secret),
     "AWS::SNS::Subscription": ("sns", subscription),
     "AWS::SNS::TopicPolicy": ("sns", topic_policy),
     "AWS::SQS::QueuePolicy": ("sqs", queue_policy),

@@ -1,0 +1,160 @@
+// Package tools_test holds what builds, signs and installs to what is promised of it.
+package tools_test
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// What `sam deploy` ships is arm64, whatever architecture is built as well.
+func TestBuildHasAFolderForEachArchitecture(t *testing.T) {
+	template := read(t, "template.yaml")
+	for _, setting := range []string{"CodeUri: dist/arm64/", "Architectures: [arm64]"} {
+		if !strings.Contains(template, "\n      "+setting) {
+			t.Errorf("template.yaml has no %s", setting)
+		}
+	}
+
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("make is not installed")
+	}
+	into := regexp.MustCompile(`GOARCH=(\S+) .* -o dist/(\S+)/bootstrap `)
+	for goarch, want := range map[string][]string{"": {"arm64"}, "arm64": {"arm64"}, "amd64": {"amd64", "arm64"}} {
+		cmd := exec.CommandContext(t.Context(), "make", "--dry-run", "--directory", "..", "build")
+		cmd.Env = append(os.Environ(), "GOARCH="+goarch, "MAKEFLAGS=")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		var built []string
+		for _, m := range into.FindAllStringSubmatch(string(out), -1) {
+			if built = append(built, m[2]); m[1] != m[2] {
+				t.Errorf("GOARCH=%s make build: a binary for %s goes to dist/%s", goarch, m[1], m[2])
+			}
+		}
+		if !slices.Equal(built, want) {
+			t.Errorf("GOARCH=%s make build: %v, want %v", goarch, built, want)
+		}
+	}
+}
+
+// The job that builds a release cannot sign one, and the job that signs runs nothing of the repository.
+func TestReleaseIsBuiltAndSignedInTwoJobs(t *testing.T) {
+	type job struct {
+		Needs       string            `yaml:"needs"`
+		Permissions map[string]string `yaml:"permissions"`
+		Steps       []struct {
+			Uses string `yaml:"uses"`
+			Run  string `yaml:"run"`
+		} `yaml:"steps"`
+	}
+	var workflow struct {
+		Permissions map[string]string `yaml:"permissions"`
+		Jobs        map[string]job    `yaml:"jobs"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, ".github/workflows/release.yml")), &workflow); err != nil {
+		t.Fatal(err)
+	}
+	if len(workflow.Permissions) != 1 || workflow.Permissions["contents"] != "read" {
+		t.Errorf("permissions of the workflow: %v", workflow.Permissions)
+	}
+	var signing int
+	for name, job := range workflow.Jobs {
+		var builds, signs, checksOut, publishesBundle bool
+		for _, step := range job.Steps {
+			builds = builds || strings.Contains(step.Run, "make ")
+			signs = signs || strings.HasPrefix(step.Uses, "actions/attest")
+			checksOut = checksOut || strings.HasPrefix(step.Uses, "actions/checkout")
+			publishesBundle = publishesBundle || strings.Contains(step.Run, `cp "$BUNDLE" "release/`) && strings.Contains(step.Run, "gh release create") && strings.Contains(step.Run, "release/*")
+		}
+		if builds && len(job.Permissions) > 0 {
+			t.Errorf("job %s builds, and has the permissions %v", name, job.Permissions)
+		}
+		if signs {
+			signing++
+			if builds || checksOut || job.Needs == "" || job.Permissions["id-token"] != "write" || !publishesBundle {
+				t.Errorf("job %s: %+v", name, job)
+			}
+		}
+	}
+	if signing != 1 {
+		t.Errorf("%d jobs sign", signing)
+	}
+}
+
+// An action is named by its commit, so that nobody can change it under the same name.
+func TestActionsArePinned(t *testing.T) {
+	files, err := filepath.Glob("../.github/workflows/*.yml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, error %v", files, err)
+	}
+	pinned := regexp.MustCompile(`^uses: \S+@[0-9a-f]{40} # v[0-9.]+$`)
+	for _, file := range files {
+		for line := range strings.Lines(read(t, strings.TrimPrefix(file, "../"))) {
+			if line = strings.TrimPrefix(strings.TrimSpace(line), "- "); strings.HasPrefix(line, "uses: ") && !pinned.MatchString(line) {
+				t.Errorf("%s: %s", file, line)
+			}
+		}
+	}
+}
+
+// A Python package is installed only if its file is one of those that the requirements name by hash.
+func TestPythonRequirementsHaveHashes(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "git", "-C", "..", "ls-files").Output()
+	if err != nil {
+		t.Skip("this is not a git repository")
+	}
+	requirement := regexp.MustCompile(`^[a-z0-9-]+==[^ ]+ \\$`)
+	checked := 0
+	for file := range strings.FieldsSeq(string(out)) {
+		if strings.HasSuffix(file, ".txt") && strings.Contains(read(t, file), "==") {
+			checked++
+			lines := bufio.NewScanner(strings.NewReader(read(t, file)))
+			hashed := true
+			for lines.Scan() {
+				switch line := lines.Text(); {
+				case strings.HasPrefix(line, "#"):
+				case strings.HasPrefix(line, "    --hash=sha256:"):
+					hashed = true
+				case requirement.MatchString(line) && hashed:
+					hashed = false
+				default:
+					t.Errorf("%s: %s", file, line)
+				}
+			}
+			if !hashed {
+				t.Errorf("%s: the last requirement has no hash", file)
+			}
+		}
+		if filepath.Ext(file) == "" || filepath.Ext(file) == ".yml" {
+			for line := range bytes.Lines([]byte(read(t, file))) {
+				if bytes.Contains(line, []byte("pip\" install")) || bytes.Contains(line, []byte("pip install")) {
+					if !bytes.Contains(line, []byte("--require-hashes")) {
+						t.Errorf("%s: %s", file, line)
+					}
+				}
+			}
+		}
+	}
+	if checked < 5 {
+		t.Errorf("%d files with requirements", checked)
+	}
+}
