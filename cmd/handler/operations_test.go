@@ -148,6 +148,8 @@ func observe(t *testing.T) *logged {
 		t.Fatal(err)
 	}
 	w.brief(t, own)
+	w.brief(t, []byte(`{"eventSource":"aws:kafka","records":{"t-0":[{"offset":1,"value":null}]}}`)) // a tombstone
+	w.brief(t, []byte(`{"backup_id":"`+none+`","metadata":{"ticket":"OPS-1"}}`))
 	w.brief(t, []byte(`{"hello":"world"}`))
 	if _, err := w.function.Terminate(t.Context()); err != nil {
 		t.Fatal(err)

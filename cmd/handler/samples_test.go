@@ -125,7 +125,7 @@ var samples = map[string]struct {
 	"eventbridge-foreign.json": {
 		events: []string{"rejected "},
 		reply: fmt.Sprintf(`{"request_id":"e0ac0352-95a2-4162-afc9-571f3e7e8eed","project_id":%q,"status":"rejected","error":{"class":"invalid",`+
-			`"message":"it is an event of detail-type \"Backup Created\", want \"dds.backup.deletion.requested.v1\""}}`, ddstest.ProjectID),
+			`"message":"it is an event of detail-type \"Backup Created\"; expected \"dds.backup.deletion.requested.v1\""}}`, ddstest.ProjectID),
 	},
 	"eventbridge-scheduler.json": {
 		deleted: []string{sample(27)},
@@ -135,6 +135,16 @@ var samples = map[string]struct {
 	"kafka-msk.json": {
 		deleted: []string{sample(28), sample(29), sample(30), sample(31)},
 		events:  []string{"accepted " + sample(28), "accepted " + sample(29), "accepted " + sample(30), "accepted " + sample(31), "rejected "},
+		reply:   allDone,
+	},
+	"pipes-sqs.json": {
+		deleted: []string{"5d0f3b8e27c94a61b1f2c7d9e8a06b54br02"},
+		events:  []string{"accepted 5d0f3b8e27c94a61b1f2c7d9e8a06b54br02"},
+		reply:   allDone,
+	},
+	"pipes-kafka.json": {
+		deleted: []string{"e7a94c1d60b2438f9d35f0c8a1b7e655br02"},
+		events:  []string{"accepted e7a94c1d60b2438f9d35f0c8a1b7e655br02"},
 		reply:   allDone,
 	},
 	"kafka-self-managed.json": {

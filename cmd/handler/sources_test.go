@@ -39,6 +39,8 @@ var sources = map[string]answers{
 	"eventbridge-scheduler":            {`"status":"accepted"`, "DDS.Invalid", "DDS.Conflict"},
 	"kafka-msk":                        {allDone, allDone, `"batchItemFailures":[{"itemIdentifier":{"partition":"dds-backup-delete-requests-0","offset":1041}}]`},
 	"kafka-self-managed":               {allDone, allDone, `"itemIdentifier":{"partition":`},
+	"pipes-sqs":                        {allDone, allDone, `[{"itemIdentifier":"0c7e3f6a-51d8-4b0e-9f4d-2a1b6c8d9e70"}]`},
+	"pipes-kafka":                      {allDone, allDone, "DDS.Conflict"},
 	"rabbitmq":                         {"{}", "{}", "DDS.Conflict"},
 	"activemq":                         {"{}", "{}", "DDS.Conflict"},
 	"apigateway-rest-delete":           {`"statusCode":202`, `"statusCode":400`, `"statusCode":409,"headers":{"Content-Type":"application/problem+json","Retry-After":"300"}`},

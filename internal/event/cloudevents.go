@@ -16,7 +16,7 @@ const SourceCloudEvents deletion.Source = "cloudevents"
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 var cloudEventShape = shape{
 	source: SourceCloudEvents,
-	fits:   func(members object) bool { return members.has("specversion") && members.has("type") },
+	fits:   func(members object) bool { return members.has("specversion") },
 	decode: decodeEvent,
 }
 
@@ -39,13 +39,13 @@ func structured(members object) cloudEvent {
 	encoded, hasBase64 := members.get("data_base64")
 	switch {
 	case hasData && hasBase64:
-		e.fault = "data and data_base64: both given, want one"
+		e.fault = "data and data_base64: both given; expected one of them"
 	case hasData:
 		e.data = data
 	case !hasBase64:
-		e.fault = "data: missing, want a JSON object"
+		e.fault = "data: missing; expected a JSON object"
 	case kind(encoded) != "string":
-		e.fault = "data_base64: a JSON " + kind(encoded) + ", want a string"
+		e.fault = "data_base64: a JSON " + kind(encoded) + "; expected a string"
 	default:
 		text := unquote(encoded)
 		decoded, err := base64.StdEncoding.DecodeString(string(text))
@@ -94,13 +94,13 @@ func (d *Decoder) openCloudEvent(e cloudEvent, base deletion.Request) content {
 	}
 	switch {
 	case e.eventType != d.requestType():
-		return refuse(base, fmt.Sprintf("it is a CloudEvent of type %q, want %q", shorten(e.eventType), d.requestType()))
+		return refuse(base, fmt.Sprintf("it is a CloudEvent of type %q; expected %q", shorten(e.eventType), d.requestType()))
 	case e.specVersion != "1.0":
-		return refuse(base, fmt.Sprintf("specversion: %q, want \"1.0\"", shorten(e.specVersion)))
+		return refuse(base, fmt.Sprintf("specversion: %q; expected \"1.0\"", shorten(e.specVersion)))
 	case !isID(e.id):
-		return refuse(base, fmt.Sprintf("id: %d characters, want 1 to %d, and no control characters", utf8.RuneCountInString(e.id), maxID))
+		return refuse(base, fmt.Sprintf("id: %d characters; expected 1 to %d, and no control characters", utf8.RuneCountInString(e.id), maxID))
 	case !isID(e.source):
-		return refuse(base, fmt.Sprintf("source: %d characters, want 1 to %d, and no control characters", utf8.RuneCountInString(e.source), maxID))
+		return refuse(base, fmt.Sprintf("source: %d characters; expected 1 to %d, and no control characters", utf8.RuneCountInString(e.source), maxID))
 	case e.fault != "":
 		return refuse(base, e.fault)
 	}

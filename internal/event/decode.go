@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"dds-backup-delete/internal/deletion"
@@ -53,8 +54,10 @@ type Batch struct {
 	Limit time.Duration
 	// Requests are in the order of the payload. There may be none.
 	Requests []deletion.Request
-	// Echoes are the ids of messages that hold outcome events of ours. They are taken as read.
+	// Echoes are the ids of messages that hold own outcome events. They are acknowledged.
 	Echoes []string
+	// Tombstones counts the Kafka records without a value, which ask for nothing. They are acknowledged.
+	Tombstones int
 
 	whole    bool // the source takes it back as a whole, or not at all
 	messages []message
@@ -168,6 +171,7 @@ var shapes = []shape{
 // A part of a payload that is no request becomes one that carries its error; an error of
 // Decode itself, always a [*FunctionError], means that nothing at all could be read.
 func (d *Decoder) Decode(payload []byte, in Invocation) (*Batch, error) {
+	payload, in.ID = trimMark(payload), cleanID(in.ID)
 	s, members, err := shapeOf(payload)
 	if err != nil {
 		return nil, unknown("the payload is " + err.Error())
@@ -188,24 +192,84 @@ func (d *Decoder) Decode(payload []byte, in Invocation) (*Batch, error) {
 // shapeOf recognises a payload.
 func shapeOf(payload []byte) (shape, object, error) {
 	if len(payload) > maxPayload {
-		return shape{}, nil, fmt.Errorf("%d bytes long, want %d at most", len(payload), maxPayload)
+		return shape{}, nil, fmt.Errorf("%d bytes long; expected %d at most", len(payload), maxPayload)
 	}
 	if err := parse(payload); err != nil {
 		return shape{}, nil, err
 	}
 	if kind(payload) == "array" {
-		return directShape, nil, nil
+		s, err := arrayShape(payload)
+		return s, nil, err
 	}
 	members, err := objectOf(payload)
 	if err != nil {
 		return shape{}, nil, err
+	}
+	if other := otherService(members); other != "" {
+		return shape{}, nil, errors.New(other + ", which asks for no deletion; " + expectedPayload)
 	}
 	for _, s := range shapes {
 		if s.fits(members) {
 			return s, members, nil
 		}
 	}
-	return shape{}, nil, errors.New(strange(members))
+	return shape{}, nil, errors.New(unknownPayload(members))
+}
+
+// arrayShape recognises a payload that is an array: the records of a queue or of Kafka, as
+// EventBridge Pipes sends them, or a list of requests. An array that is neither is an error, so
+// that it is reported once and not once for each element.
+func arrayShape(payload []byte) (shape, error) {
+	elements, err := arrayOf(payload)
+	if err != nil {
+		return shape{}, err
+	}
+	if len(elements) == 0 {
+		return shape{}, errors.New("an empty array; " + expectedPayload)
+	}
+	var service string
+	records, requests := 0, 0
+	for _, element := range elements {
+		if looksLikeRequest(element) {
+			requests++
+			continue
+		}
+		members, _ := objectOf(element) // another value has no members
+		named, ok := recordService(members)
+		switch {
+		case !ok:
+			continue
+		case records > 0 && named != service:
+			return shape{}, fmt.Errorf("an array of records of %q and %q; expected records of one source", shorten(service), shorten(named))
+		}
+		service = named
+		records++
+	}
+	switch {
+	case records == 0 && requests > 0:
+		return directShape, nil
+	case records == 0:
+		return shape{}, errors.New("an array in which no element is a request; " + describe(elements[0]))
+	case records < len(elements):
+		return shape{}, fmt.Errorf("an array of %d elements of which %d are records of %q; expected records or requests alone", len(elements), records, shorten(service))
+	case service == sqsEventSource:
+		return sqsPipeShape, nil
+	case isKafka(service):
+		return kafkaPipeShape, nil
+	default:
+		return shape{}, errors.New(nameService("an array of records of", service) + ", which asks for no deletion; " + expectedPayload)
+	}
+}
+
+// emptyBatch returns the error about a batch without a record that has more than these members:
+// whatever they ask for would be acknowledged and not done.
+func emptyBatch(members object, envelope ...string) error {
+	for _, m := range members {
+		if !slices.Contains(envelope, string(m.name)) {
+			return fmt.Errorf("the batch is empty beside the member %q; expected records, or no other member", shorten(string(m.name)))
+		}
+	}
+	return nil
 }
 
 func unknown(message string) *FunctionError {

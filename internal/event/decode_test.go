@@ -89,10 +89,13 @@ func TestDecode(t *testing.T) {
 		payload []byte
 		want    deletion.Request
 	}{
-		"direct":                  {[]byte(`{"backup_id":"` + backup + `"}`), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup}},
-		"direct, DDS's spelling":  {[]byte(`{"backups_id":"` + backup + `"}`), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup, Field: "backups_id"}},
-		"direct with a project":   {[]byte(" {\n\"project_id\":\"" + project + `","backup_id":"` + backup + "\"}\n"), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup, ProjectID: project}},
-		"direct, more members":    {[]byte(`{"x":[1,{"backup_id":"no"}],"backup_id":"` + backup + `","y":-1.5e3}`), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup}},
+		"direct":                 {[]byte(`{"backup_id":"` + backup + `"}`), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup}},
+		"direct, DDS's spelling": {[]byte(`{"backups_id":"` + backup + `"}`), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup, Field: "backups_id"}},
+		"direct with a project":  {[]byte(" {\n\"project_id\":\"" + project + `","backup_id":"` + backup + "\"}\n"), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup, ProjectID: project}},
+		"direct, all members": {
+			[]byte(`{"metadata": {"x": [1, {"backup_id": "no"}]},"backup_id":"` + backup + `","dry_run":true,"region":"cn-north-4","traceparent":"` + trace + `"}`),
+			deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup, DryRun: true, Metadata: []byte(`{"x":[1,{"backup_id":"no"}]}`), Region: "cn-north-4", TraceParent: trace},
+		},
 		"direct, escaped":         {[]byte(`{"backup\u005fid":"\u0038d9586c40b33449a815518d4635a2cd9br02"}`), deletion.Request{ID: "invocation", MessageID: "invocation", Source: "direct", BackupID: backup}},
 		"sqs":                     {marshal(t, sqs(`{"backup_id":"`+backup+`"}`)), deletion.Request{ID: "message-0", MessageID: "message-0", Source: "sqs", BackupID: backup}},
 		"sqs with a trace":        {marshal(t, withTrace), deletion.Request{ID: "message-0", MessageID: "message-0", Source: "sqs", BackupID: backup, TraceParent: trace}},
@@ -126,25 +129,26 @@ const outcomeData = `{"request_id":"message-1","project_id":"` + project + `","b
 // badBodies are bodies that were addressed to us and are no request, and what is said of them.
 var badBodies = map[string]struct{ body, says string }{
 	"malformed":            {`{"backup_id": "`, "malformed JSON at byte 15 of 15"},
-	"nothing":              {``, "malformed JSON"},
+	"nothing":              {``, "the body is empty; expected a JSON object"},
+	"white space":          {" \n", "the body is empty"},
 	"two values":           {`{"backup_id":"a"} {"backup_id":"b"}`, "malformed JSON"},
 	"base64":               {`eyJiYWNrdXBfaWQiOiJhIn0=`, "malformed JSON"},
-	"an array":             {`["a"]`, "a JSON "},
+	"an array":             {`["a"]`, "no element is a request; the first is a JSON string"},
 	"a string":             {`"a"`, "a JSON string"},
 	"no id":                {`{"id":"a"}`, "backup_id: missing"},
-	"another case":         {`{"Backup_ID":"a"}`, "backup_id: missing"},
-	"id a number":          {`{"backup_id":5}`, "backup_id: a JSON number, want a string"},
-	"id null":              {`{"backups_id":null}`, "backups_id: a JSON null, want a string"},
-	"id a list":            {`{"backup_id":["a","b"]}`, "backup_id: a JSON array, want a string"},
+	"another case":         {`{"Backup_ID":"a"}`, `"Backup_ID": unknown member; did you mean "backup_id"?`},
+	"id a number":          {`{"backup_id":5}`, "backup_id: a JSON number; expected a string"},
+	"id null":              {`{"backups_id":null}`, "backups_id: a JSON null; expected a string"},
+	"id a list":            {`{"backup_id":["a","b"]}`, "backup_id: a JSON array; expected a string"},
 	"both spellings":       {`{"backup_id":"a","backups_id":"b"}`, "both given"},
-	"an id twice":          {`{"backup_id":"a","backup_id":"b"}`, `"backup_id" comes twice`},
+	"an id twice":          {`{"backup_id":"a","backup_id":"b"}`, `"backup_id" is given twice`},
 	"project a number":     {`{"backup_id":"a","project_id":5}`, "project_id: a JSON number"},
-	"project empty":        {`{"backup_id":"a","project_id":""}`, "project_id: a JSON string, want a string that is not empty"},
+	"project empty":        {`{"backup_id":"a","project_id":""}`, `project_id: the string ""; expected a string that is not empty`},
 	"a foreign status":     {`{"backup_id":"a","status":"done"}`, "the data of an outcome"},
 	"an SNS notification":  {`{"Type":"Notification","TopicArn":"arn","Message":"{}","backup_id":"a"}`, "backup_id: missing"},
-	"an EventBridge event": {`{"detail-type":"x","detail":{"backup_id":"a"},"backup_id":"a"}`, "an event of detail-type \"x\", want \"dds.backup.deletion.requested.v1\""},
+	"an EventBridge event": {`{"detail-type":"x","detail":{"backup_id":"a"},"backup_id":"a"}`, "an event of detail-type \"x\"; expected \"dds.backup.deletion.requested.v1\""},
 	"an event of a kind":   {`{"type":"com.example.backup.created","source":"x","backup_id":"a"}`, "an event of type"},
-	"a foreign CloudEvent": {`{"specversion":"1.0","type":"com.example","data":{},"backup_id":"a"}`, "a CloudEvent of type \"com.example\", want \"dds.backup.deletion.requested.v1\""},
+	"a foreign CloudEvent": {`{"specversion":"1.0","type":"com.example","data":{},"backup_id":"a"}`, "a CloudEvent of type \"com.example\"; expected \"dds.backup.deletion.requested.v1\""},
 }
 
 func TestBadBodies(t *testing.T) {
@@ -220,8 +224,8 @@ func TestEchoes(t *testing.T) {
 			t.Errorf("%s was taken", body)
 		}
 	}
-	// A request may speak of one.
-	if _, r := decodeOne(t, []byte(`{"backup_id":"a","because":"dds.backup.deletion.not_found.v1"}`)); r.Err != nil {
+	// A request may speak of one in its metadata.
+	if _, r := decodeOne(t, []byte(`{"backup_id":"a","metadata":{"because":{"type":"dds.backup.deletion.not_found.v1"}}}`)); r.Err != nil {
 		t.Errorf("error %v", r.Err)
 	}
 }
@@ -290,18 +294,18 @@ func TestUnknownPayloads(t *testing.T) {
 		says    []string
 	}{
 		"not JSON":      {`backup_id=a`, []string{"malformed JSON at byte 1 of 11"}},
-		"nothing":       {``, []string{"malformed JSON"}},
+		"nothing":       {``, []string{"the payload is empty; expected a JSON object"}},
 		"not UTF-8":     {"{\"backup_id\":\"\xff\"}", []string{"not UTF-8"}},
-		"a text":        {`"a"`, []string{"a JSON string, want a JSON object"}},
+		"a text":        {`"a"`, []string{"a JSON string; expected a JSON object"}},
 		"nothing in it": {`{}`, []string{"an empty JSON object", "docs/sources.md"}},
 		"anything":      {`{"hello":"world","a":1}`, []string{`a JSON object with "hello", "a"`, "of no known source"}},
-		"S3":            {`{"Records":[{"eventSource":"aws:s3","s3":{"object":{"key":"k"}}}]}`, []string{`a batch of "aws:s3" records`}},
+		"S3":            {`{"Records":[{"eventSource":"aws:s3","s3":{"object":{"key":"k"}}}]}`, []string{`a batch of records of Amazon S3 ("aws:s3")`}},
 		"a DynamoDB stream": {
-			`{"Records":[{"eventSource":"aws:dynamodb","dynamodb":{"NewImage":{"backup_id":{"S":"a"}}}}]}`, []string{`a batch of "aws:dynamodb" records`},
+			`{"Records":[{"eventSource":"aws:dynamodb","dynamodb":{"NewImage":{"backup_id":{"S":"a"}}}}]}`, []string{`a batch of records of Amazon DynamoDB Streams ("aws:dynamodb")`},
 		},
-		"Kinesis":            {`{"Records":[{"eventSource":"aws:kinesis","kinesis":{"data":"e30="}}]}`, []string{`a batch of "aws:kinesis" records`}},
+		"Kinesis":            {`{"Records":[{"eventSource":"aws:kinesis","kinesis":{"data":"e30="}}]}`, []string{`a batch of records of Amazon Kinesis Data Streams ("aws:kinesis")`}},
 		"CloudFront":         {`{"Records":[{"cf":{}}]}`, []string{"a CloudFront event"}},
-		"DocumentDB":         {`{"eventSource":"aws:docdb","events":[]}`, []string{`an event of "aws:docdb"`}},
+		"DocumentDB":         {`{"eventSource":"aws:docdb","events":[]}`, []string{`an event of Amazon DocumentDB ("aws:docdb")`}},
 		"Cognito":            {`{"version":"1","triggerSource":"PreSignUp_SignUp","userPoolId":"p","request":{"backup_id":"a"}}`, []string{"a Cognito user pool trigger"}},
 		"CodePipeline":       {`{"CodePipeline.job":{"id":"j"}}`, []string{"a CodePipeline job"}},
 		"CloudWatch Logs":    {`{"awslogs":{"data":"H4sI"}}`, []string{"a CloudWatch Logs subscription event"}},

@@ -15,7 +15,7 @@ const SourceDirect deletion.Source = "direct"
 var directShape = shape{
 	source: SourceDirect,
 	fits: func(members object) bool {
-		return isDestinationRecord(members) || isNotification(members) || (namesBackup(members) && foreign(members) == "")
+		return isDestinationRecord(members) || isNotification(members) || (namesBackup(members) && notARequest(members) == "")
 	},
 	decode: func(d *Decoder, payload []byte, _ object, in Invocation) (*Batch, error) {
 		c := d.readList(payload, deletion.Request{ID: in.ID})

@@ -13,7 +13,7 @@ var published = []deletion.Status{
 	deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated,
 }
 
-// isEcho reports whether a text that is no request is an outcome event of ours, or its data, in
+// isEcho reports whether a text that is no request is an own outcome event, or its data, in
 // whatever wrapping. To reject it would publish another event, which would come back the same
 // way: a loop without end. So it is left alone.
 //

@@ -1,7 +1,10 @@
 package event
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"dds-backup-delete/internal/deletion"
@@ -10,16 +13,28 @@ import (
 // maxEnvelopes is how many envelopes are opened, one inside the other.
 const maxEnvelopes = 5
 
-// openText reads the requests of a text; what names it in a message.
-func (d *Decoder) openText(what string, text []byte, base deletion.Request, envelopes int) content {
+// openText reads the requests of a text, whose value open reads; what names the text in a message.
+func openText(what string, text []byte, base deletion.Request, envelopes int, open opener) content {
+	text = trimMark(text)
 	if err := parse(text); err != nil {
 		return judge(refuse(base, what+" is "+err.Error()), text)
 	}
-	return d.open(what, text, base, envelopes)
+	return open(what, text, base, envelopes)
 }
 
-// open reads the requests of a value that is valid JSON, out of whatever envelopes it is in. An
-// envelope's own id is what whoever asked was told, so the innermost one names the request.
+// opener reads the requests of a value that is valid JSON.
+type opener func(what string, value []byte, base deletion.Request, envelopes int) content
+
+// openAny reads the requests of a value that is an object or an array of objects.
+func (d *Decoder) openAny(what string, value []byte, base deletion.Request, envelopes int) content {
+	if kind(value) == "array" {
+		return d.openList(what, value, base, envelopes)
+	}
+	return d.open(what, value, base, envelopes)
+}
+
+// open reads the requests of a value that is valid JSON, out of whatever envelopes it is in. The
+// innermost envelope's id becomes the request id, because that is the id its sender received.
 func (d *Decoder) open(what string, value []byte, base deletion.Request, envelopes int) content {
 	members, err := objectOf(value)
 	switch {
@@ -27,10 +42,15 @@ func (d *Decoder) open(what string, value []byte, base deletion.Request, envelop
 		return judge(refuse(base, what+" is "+err.Error()), value)
 	case envelopes < 0:
 		return judge(refuse(base, fmt.Sprintf("it is in more than %d envelopes", maxEnvelopes)), value)
+	}
+	if other := otherService(members); other != "" {
+		return judge(refuse(base, "it is "+other+", which asks for no deletion"), value)
+	}
+	switch {
 	case isNotification(members):
 		return d.openNotification(members, base, envelopes)
 	case isTopicEvent(members):
-		record, _ := firstRecord(members, "")
+		record, _ := firstOf(members, "Records")
 		return d.openNotification(record.object("Sns"), base, envelopes)
 	case isDestinationRecord(members):
 		return d.openDestinationRecord(members, base, envelopes)
@@ -43,12 +63,27 @@ func (d *Decoder) open(what string, value []byte, base deletion.Request, envelop
 	}
 }
 
-// openList reads the requests of an array, one or more from each element. An outcome event of
-// ours among them is left alone.
+// looksLikeRequest reports whether an element of an array may be a request: it names a backup,
+// or is an envelope that may hold one.
+func looksLikeRequest(element []byte) bool {
+	members, err := objectOf(element)
+	if err != nil || otherService(members) != "" {
+		return false
+	}
+	return namesBackup(members) || isNotification(members) || isTopicEvent(members) || isDestinationRecord(members) ||
+		members.has("specversion") || members.has("detail-type")
+}
+
+// openList reads the requests of an array, one or more from each element. Own outcome events
+// among them are left alone. An array without any request is refused as a whole.
 func (d *Decoder) openList(what string, list []byte, base deletion.Request, envelopes int) content {
 	elements, err := arrayOf(list)
-	if err == nil && (len(elements) == 0 || len(elements) > maxList) {
-		err = fmt.Errorf("an array of %d elements, want 1 to %d", len(elements), maxList)
+	switch {
+	case err != nil:
+	case len(elements) == 0 || len(elements) > maxList:
+		err = fmt.Errorf("an array of %d elements; expected 1 to %d", len(elements), maxList)
+	case !slices.ContainsFunc(elements, func(e json.RawMessage) bool { return looksLikeRequest(e) }):
+		err = errors.New("an array in which no element is a request; " + describe(elements[0]))
 	}
 	if err != nil {
 		return judge(refuse(base, what+" is "+err.Error()), list)
@@ -56,7 +91,7 @@ func (d *Decoder) openList(what string, list []byte, base deletion.Request, enve
 	c := content{list: true}
 	for i, element := range elements {
 		r := base
-		r.Field = "[" + strconv.Itoa(i) + "]"
+		r.Field = base.Field + "[" + strconv.Itoa(i) + "]"
 		part := d.open("it", element, r, envelopes)
 		if c.echo == "" {
 			c.echo = part.echo
@@ -68,6 +103,18 @@ func (d *Decoder) openList(what string, list []byte, base deletion.Request, enve
 	return c
 }
 
+// describe says what the first element of an array is in which no element is a request.
+func describe(element []byte) string {
+	members, err := objectOf(element)
+	if err != nil {
+		return "the first is " + err.Error()
+	}
+	if other := otherService(members); other != "" {
+		return "the first is " + other + ", which asks for no deletion"
+	}
+	return "the first is " + unknownPayload(members)
+}
+
 func isNotification(members object) bool {
 	kind, _ := members.text("Type")
 	return kind == "Notification" && members.has("TopicArn")
@@ -76,8 +123,8 @@ func isNotification(members object) bool {
 // isTopicEvent tells the event of a topic that invoked a function, as it is kept when that
 // failed. It has one record.
 func isTopicEvent(members object) bool {
-	record, service := firstRecord(members, "EventSource")
-	if service != snsEventSource || !record.has("Sns") {
+	record, _ := firstOf(members, "Records")
+	if service, _ := record.text("EventSource"); service != snsEventSource || !record.has("Sns") {
 		return false
 	}
 	records, err := recordsOf(members)
@@ -95,9 +142,9 @@ func (d *Decoder) openNotification(members object, base deletion.Request, envelo
 	}
 	text, ok := members.text("Message")
 	if !ok {
-		return refuse(base, "Message: missing or no string")
+		return refuse(base, "Message: missing or no string; expected a text")
 	}
-	return d.openText("Message", []byte(text), base, envelopes-1)
+	return openText("Message", []byte(text), base, envelopes-1, d.openAny)
 }
 
 // attribute returns the text of a message attribute of a queue or a topic.
@@ -114,11 +161,11 @@ func (d *Decoder) openBusEvent(members object, base deletion.Request) content {
 		base.ID = id
 	}
 	if detailType, _ := members.text("detail-type"); detailType != d.requestType() {
-		return refuse(base, fmt.Sprintf("it is an event of detail-type %q, want %q", shorten(detailType), d.requestType()))
+		return refuse(base, fmt.Sprintf("it is an event of detail-type %q; expected %q", shorten(detailType), d.requestType()))
 	}
 	detail, ok := members.get("detail")
 	if !ok {
-		return refuse(base, "detail: missing, want a JSON object")
+		return refuse(base, "detail: missing; expected a JSON object")
 	}
 	inner, err := objectOf(detail)
 	if err != nil {
@@ -147,10 +194,7 @@ func (d *Decoder) openDestinationRecord(members object, base deletion.Request, e
 	}
 	payload, ok := members.get(name)
 	if !ok {
-		return refuse(base, name+": missing, want a request")
+		return refuse(base, name+": missing; expected a request")
 	}
-	if kind(payload) == "array" {
-		return d.openList(name, payload, base, envelopes-1)
-	}
-	return d.open(name, payload, base, envelopes-1)
+	return d.openAny(name, payload, base, envelopes-1)
 }

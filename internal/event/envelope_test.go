@@ -117,13 +117,13 @@ func TestForeignEvents(t *testing.T) {
 		"event of another type":   {cloudEvent("com.example.backup.created.v1", plain), `a CloudEvent of type "com.example.backup.created.v1"`},
 		"bus event of another":    {busEvent("Backup Created", plain), `an event of detail-type "Backup Created"`},
 		"event of another on bus": {busEvent(event.RequestType, cloudEvent("com.example", plain)), `a CloudEvent of type "com.example"`},
-		"an older specversion":    {strings.Replace(cloudEvent(event.RequestType, plain), `"1.0"`, `"0.3"`, 1), `specversion: "0.3", want "1.0"`},
-		"no event id":             {strings.Replace(cloudEvent(event.RequestType, plain), `"event-7"`, `""`, 1), "id: 0 characters, want 1 to 1024"},
+		"an older specversion":    {strings.Replace(cloudEvent(event.RequestType, plain), `"1.0"`, `"0.3"`, 1), `specversion: "0.3"; expected "1.0"`},
+		"no event id":             {strings.Replace(cloudEvent(event.RequestType, plain), `"event-7"`, `""`, 1), "id: 0 characters; expected 1 to 1024"},
 		"no event source":         {strings.Replace(cloudEvent(event.RequestType, plain), `"/teams/dba"`, `5`, 1), "source: 0 characters"},
 		"a long event id":         {strings.Replace(cloudEvent(event.RequestType, plain), `event-7`, strings.Repeat("i", 1025), 1), "id: 1025 characters"},
 		"an event id of nothing":  {strings.Replace(cloudEvent(event.RequestType, plain), `event-7`, `a\uffffb`, 1), "no control characters"},
 		"an event id of controls": {strings.Replace(cloudEvent(event.RequestType, plain), `event-7`, `a\u0000b`, 1), "no control characters"},
-		"data that is a text":     {cloudEvent(event.RequestType, `"`+backup+`"`), "data: a JSON string, want a JSON object"},
+		"data that is a text":     {cloudEvent(event.RequestType, `"`+backup+`"`), "data: a JSON string; expected a JSON object"},
 		"data that is an event":   {cloudEvent(event.RequestType, cloudEvent(event.RequestType, plain)), "it is an event of type"},
 		"no data":                 {`{"specversion":"1.0","id":"i","source":"s","type":"` + event.RequestType + `"}`, "data: missing"},
 		"data twice":              {`{"specversion":"1.0","id":"i","source":"s","type":"` + event.RequestType + `","data":{},"data_base64":"e30="}`, "both given"},
@@ -138,7 +138,7 @@ func TestForeignEvents(t *testing.T) {
 			notification(t, notification(t, notification(t, notification(t, notification(t, notification(t, plain)))))), "more than 5 envelopes",
 		},
 		"what an invocation returned":             {destination("Success", plain, `{"ok":true}`), "backup_id: missing"},
-		"a mistake of who was told of an outcome": {destination("Success", outcomeEvent, `{"backup_id":"a","region":""}`), "region: a JSON string"},
+		"a mistake of who was told of an outcome": {destination("Success", outcomeEvent, `{"backup_id":"a","region":""}`), `region: the string ""`},
 		"a list of nothing that failed":           {destination("RetriesExhausted", `[]`, `null`), "requestPayload is an array of 0 elements"},
 		"six envelopes deep in lists": {
 			destination("Success", `0`, `[`+destination("Success", `0`, `[`+destination("Success", `0`, `[`+destination("Success", `0`, `[`+destination("Success", `0`, `[`+destination("Success", `0`, plain)+`]`)+`]`)+`]`)+`]`)+`]`), "more than 5 envelopes",
@@ -244,7 +244,7 @@ func TestLists(t *testing.T) {
 	}
 	wrong := of("", "")
 	wrong.ProjectID = ""
-	wrong.Err = &deletion.Error{Class: deletion.ClassInvalid, Message: "backup_ids[2]: a JSON number, want a string"}
+	wrong.Err = &deletion.Error{Class: deletion.ClassInvalid, Message: "backup_ids[2]: a JSON number; expected a string"}
 	want := []deletion.Request{
 		{ID: "message-0", MessageID: "message-0", Source: "sqs", BackupID: backup}, of("backup_ids[0]", "a"), of("backup_ids[1]", "b/c"), wrong, of("backup_ids[3]", "d"),
 	}
@@ -252,9 +252,9 @@ func TestLists(t *testing.T) {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	for body, says := range map[string]string{
-		`{"backup_ids":[]}`: "backup_ids: 0 elements, want 1 to 1000",
+		`{"backup_ids":[]}`: "backup_ids: 0 elements; expected 1 to 1000",
 		`{"backup_ids":["a"` + strings.Repeat(`,"a"`, 1000) + `]}`: "backup_ids: 1001 elements",
-		`{"backup_ids":"a"}`:                   "backup_ids: a JSON string, want an array",
+		`{"backup_ids":"a"}`:                   "backup_ids: a JSON string; expected an array",
 		`{"backup_ids":["a"],"backup_id":"b"}`: "backup_id and backup_ids: both given",
 		`{"backup_ids":["a"],"job_id":"b"}`:    "the data of an outcome",
 	} {
@@ -280,7 +280,7 @@ func TestListOfACall(t *testing.T) {
 		}
 		id := map[string]string{"direct": "invocation", "apigateway-http": "api-request"}[source]
 		want := []string{
-			id + " [0].backup_id " + backup, id + " [1]: backup_id: a JSON number, want a string",
+			id + " [0].backup_id " + backup, id + " [1]: backup_id: a JSON number; expected a string",
 			id + " [2].backup_ids[0] a", id + " [2].backup_ids[1] b", "event-7 [3].backup_id " + backup,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -288,8 +288,6 @@ func TestListOfACall(t *testing.T) {
 		}
 	}
 	for body, says := range map[string]string{
-		`[[` + plain + `]]`: "it is a JSON array",
-		"[]":                "an array of 0 elements, want 1 to 1000",
 		"[" + strings.Repeat(plain+",", 1000) + plain + "]":                       "an array of 1001 elements",
 		`[{"backup_ids":["a"` + strings.Repeat(`,"a"`, 999) + `]},` + plain + `]`: "more than 1000 deletions",
 	} {
@@ -376,7 +374,7 @@ func sns(tb testing.TB, messages ...string) []byte {
 func TestOutcomesAmongRequests(t *testing.T) {
 	for name, body := range map[string]string{
 		"in a list of a destination": destination("Success", `{}`, `[`+plain+`,`+outcomeData+`]`),
-		"beside a list":              `{"backup_ids":["` + backup + `",5],"because":{"type":"dds.backup.deletion.accepted.v1"}}`,
+		"beside a list":              `{"backup_ids":["` + backup + `",5],"metadata":{"type":"dds.backup.deletion.accepted.v1"}}`,
 	} {
 		batch, err := decode(marshal(t, sqs(body)))
 		if err != nil || len(batch.Requests) == 0 || batch.Requests[0].BackupID != backup {
@@ -391,7 +389,7 @@ func TestOutcomesAmongRequests(t *testing.T) {
 		}
 	}
 	// What holds a request and an outcome is one or the other, and never a panic.
-	const both = `{"backup_ids":["` + backup + `",5],"data":{"type":"dds.backup.deletion.accepted.v1"}}`
+	const both = `{"backup_ids":["` + backup + `",5],"metadata":{"type":"dds.backup.deletion.accepted.v1"}}`
 	for _, payload := range everySource(t, both) {
 		if batch, err := decode(payload); err == nil && len(batch.Requests) != 2 && len(batch.Echoes) != 1 && batch.Limit == 0 {
 			t.Errorf("%s: requests %+v", payload, batch.Requests)

@@ -10,7 +10,7 @@ const SourceEventBridge deletion.Source = "eventbridge"
 // sends its input as it is, so that comes as a direct call.
 var eventBridgeShape = shape{
 	source: SourceEventBridge,
-	fits:   func(members object) bool { return members.has("detail-type") && members.has("detail") },
+	fits:   func(members object) bool { return members.has("detail-type") },
 	decode: decodeEvent,
 }
 

@@ -16,7 +16,7 @@ import (
 // check holds a decoded payload against what must be true of every one.
 func check(t *testing.T, batch *event.Batch, payload []byte) {
 	t.Helper()
-	if most := len(payload)/3 + 1; len(batch.Requests) > most || len(batch.Echoes) > most {
+	if most := len(payload)/2 + 1; len(batch.Requests) > most || len(batch.Echoes) > most {
 		t.Errorf("%d requests and %d echoes from %d bytes", len(batch.Requests), len(batch.Echoes), len(payload))
 	}
 	retries, verdicts := make([]deletion.Outcome, len(batch.Requests)), make([]deletion.Outcome, len(batch.Requests))
@@ -30,12 +30,59 @@ func check(t *testing.T, batch *event.Batch, payload []byte) {
 		retries[i] = deletion.Outcome{Request: r, Status: deletion.Retry, Err: &deletion.Error{Class: deletion.ClassUnavailable}}
 		verdicts[i] = deletion.Outcome{Request: r, Status: deletion.Accepted, JobID: "job", Event: deletion.Event{JSON: []byte("{}")}}
 	}
+	if batch.Limit == 0 { // an HTTP call may name its backup in the path
+		checkAsked(t, batch.Requests, payload)
+	}
 	for _, outcomes := range [][]deletion.Outcome{retries, verdicts} {
 		if reply, err := batch.Reply(outcomes); err == nil && !json.Valid(reply) {
 			t.Errorf("reply %q is not JSON", reply)
 		}
 		batch.Visibilities(outcomes)
 	}
+}
+
+// checkAsked checks, by other means than the decoder's, that each request that can be worked was
+// asked for: somewhere in the payload is an object that names its backup, once, and has no member
+// that a request may not have.
+func checkAsked(t *testing.T, requests []deletion.Request, payload []byte) {
+	t.Helper()
+	asked := make(map[string]bool)
+	for _, value := range inside(string(payload)) {
+		object, _ := value.(map[string]any)
+		var ids []any
+		for name, member := range object {
+			switch name {
+			case "backup_id", "backups_id":
+				ids = append(ids, member, nil)
+			case "backup_ids":
+				list, _ := member.([]any)
+				ids = append(append(ids, list...), nil)
+			case "project_id", "region", "traceparent", "dry_run", "metadata":
+			default:
+				ids = append(ids, nil, nil)
+			}
+		}
+		for _, id := range ids {
+			if text, ok := id.(string); ok && nils(ids) == 1 {
+				asked[text] = true
+			}
+		}
+	}
+	for _, r := range requests {
+		if r.Err == nil && !asked[r.BackupID] {
+			t.Errorf("nobody asked for %q", r.BackupID)
+		}
+	}
+}
+
+// nils counts the nils: checkAsked adds one for each name of a backup.
+func nils(values []any) (n int) {
+	for _, v := range values {
+		if v == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // seed adds the samples, or what within finds in them.
@@ -56,6 +103,16 @@ func seed(f *testing.F, within func(payload []byte) []string) {
 	}
 	for _, tc := range badBodies {
 		f.Add([]byte(tc.body))
+	}
+	for _, tc := range others {
+		f.Add([]byte(tc.event))
+		f.Add([]byte(tc.event[:len(tc.event)-1] + `,"backup_id":"a"}`))
+	}
+	for _, text := range []string{
+		"[" + plain + "," + outcomeEvent + "]", "\ufeff" + plain, "\x00\x00\x00\x00\x07" + plain, `{"Records":[],"backup_id":"a"}`, `{"backup_id":"a","dry_run":true,"metadata":{"a":1}}`,
+		`[{"messageId":"m","body":"{\"backup_id\":\"a\"}","eventSource":"aws:sqs"}]`, pipeKafka("SelfManagedKafka", `bootstrapServers":"b`, plain),
+	} {
+		f.Add([]byte(text))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -26,13 +27,28 @@ const (
 // exactly, which encoding/json's do not; what asks for a deletion must be spelled right.
 type object []member
 
-// parse checks that a text is one JSON value.
+// maxDepth is how deep encoding/json lets values be nested.
+const maxDepth = 10_000
+
+// byteOrderMark may stand before a text in UTF-8, and means nothing there.
+const byteOrderMark = "\ufeff"
+
+// trimMark returns a text without a byte order mark. RFC 8259 allows a reader to ignore one.
+func trimMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte(byteOrderMark)) }
+
+// parse checks that a text without a byte order mark is one JSON value.
 func parse(text []byte) error {
-	if !utf8.Valid(text) {
-		return fmt.Errorf("%d bytes that are not UTF-8, want a JSON object", len(text))
-	}
-	if json.Valid(text) {
+	switch {
+	case skipSpace(text, 0) == len(text):
+		return errors.New(`empty; expected a JSON object, for example {"backup_id": "…"}`)
+	case isUTF16(text):
+		return errors.New("text in UTF-16; expected UTF-8")
+	case !utf8.Valid(text):
+		return fmt.Errorf("%d bytes that are not UTF-8; expected a JSON object", len(text))
+	case json.Valid(text):
 		return nil
+	case isTooDeep(text):
+		return fmt.Errorf("nested too deep; expected %d levels at the most", maxDepth)
 	}
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
@@ -41,8 +57,41 @@ func parse(text []byte) error {
 	return errors.New("malformed JSON")
 }
 
-// parseObject reads the members of a text that is one JSON object.
+// isUTF16 reports whether a text begins like one in UTF-16: with a byte order mark, or with a
+// character of ASCII.
+func isUTF16(text []byte) bool {
+	if len(text) < 2 {
+		return false
+	}
+	a, b := text[0], text[1]
+	return a == 0xff && b == 0xfe || a == 0xfe && b == 0xff || (a == 0) != (b == 0)
+}
+
+// isTooDeep reports whether a text, which need not be valid, nests values deeper than maxDepth.
+func isTooDeep(text []byte) bool {
+	depth, quoted := 0, false
+	for at := 0; at < len(text); at++ {
+		switch c := text[at]; {
+		case quoted && c == '\\':
+			at++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// parseObject reads the members of a text that is one JSON object. A byte order mark before it is
+// ignored.
 func parseObject(text []byte) (object, error) {
+	text = trimMark(text)
 	if err := parse(text); err != nil {
 		return nil, err
 	}
@@ -54,7 +103,7 @@ func parseObject(text []byte) (object, error) {
 func objectOf(value []byte) (object, error) {
 	at := skipSpace(value, 0)
 	if value[at] != '{' {
-		return nil, fmt.Errorf("a JSON %s, want a JSON object", kind(value))
+		return nil, fmt.Errorf("a JSON %s; expected a JSON object", kind(value))
 	}
 	members := make(object, 0, 10) // a record of a queue has no more, and none grows in small steps
 	var names map[string]bool      // of a large object; a small one is looked through
@@ -65,7 +114,7 @@ func objectOf(value []byte) (object, error) {
 			return nil, fmt.Errorf("an object of more than %d members", maxMembers)
 		}
 		if names = members.index(names); names[string(name)] || (names == nil && members.has(string(name))) {
-			return nil, fmt.Errorf("the member %q comes twice", shorten(string(name)))
+			return nil, fmt.Errorf("an object in which %q is given twice", shorten(string(name)))
 		}
 		if names != nil {
 			names[string(name)] = true
@@ -96,7 +145,7 @@ func (o object) index(names map[string]bool) map[string]bool {
 // arrayOf splits a value that is valid JSON into the elements of its array.
 func arrayOf(value []byte) ([]json.RawMessage, error) {
 	if kind(value) != "array" {
-		return nil, fmt.Errorf("a JSON %s, want an array", kind(value))
+		return nil, fmt.Errorf("a JSON %s; expected an array", kind(value))
 	}
 	var elements []json.RawMessage
 	for at := skipSpace(value, skipSpace(value, 0)+1); value[at] != ']'; {
@@ -239,11 +288,11 @@ func skipValue(text []byte, at int) int {
 	return at
 }
 
-// shorten makes a foreign name fit for a message.
+// shorten makes a text of others fit for a message.
 func shorten(name string) string {
 	const most = 40
 	if len(name) > most {
-		return name[:most] + "…"
+		return strings.ToValidUTF8(name[:most], "") + "…" // the cut may be within a character
 	}
 	return name
 }

@@ -34,6 +34,9 @@ var rabbitMQShape = shape{
 				return nil, fmt.Errorf("messages of %q: %w", shorten(string(queue.name)), err)
 			}
 		}
+		if len(batch.messages) == 0 {
+			return batch, emptyBatch(members, "eventSource", "eventSourceArn", "rmqMessagesByQueue")
+		}
 		return batch, nil
 	},
 }
@@ -42,24 +45,31 @@ var activeMQShape = shape{
 	source: SourceActiveMQ,
 	fits: func(members object) bool {
 		service, _ := members.text("eventSource")
-		return service == "aws:mq" || service == "aws:amq" // newer and older pages differ
+		return isActiveMQ(service)
 	},
 	decode: func(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, error) {
 		batch := newBrokerBatch(members)
 		list, ok := members.get("messages")
 		if !ok {
-			return nil, errors.New("messages: missing, want an array")
+			return nil, errors.New("messages: missing; expected an array")
 		}
 		if err := d.addAll(batch, list, activeMQ); err != nil {
 			return nil, fmt.Errorf("messages: %w", err)
+		}
+		if len(batch.messages) == 0 {
+			return batch, emptyBatch(members, "eventSource", "eventSourceArn", "messages")
 		}
 		return batch, nil
 	},
 }
 
+// isActiveMQ reports whether a batch of that eventSource is ActiveMQ's. Newer and older pages of AWS differ.
+func isActiveMQ(service string) bool { return service == "aws:mq" || service == "aws:amq" }
+
 func newBrokerBatch(members object) *Batch {
 	batch := &Batch{whole: true, reply: replyBroker}
-	batch.SourceARN, _ = members.text("eventSourceArn")
+	arn, _ := members.text("eventSourceArn")
+	batch.SourceARN = cleanID(arn)
 	return batch
 }
 
@@ -84,7 +94,7 @@ func (d *Decoder) addAll(batch *Batch, list []byte, open func(object) (deletion.
 		headers.add(properties, "cloudEvents:", "cloudEvents_")
 		base.TraceParent = traceParent(headers.traceParent)
 		base.Redelivered = m.boolean("redelivered")
-		batch.add(message{id: base.ID}, d.readEncoded(m, "data", base, headers.attributes))
+		batch.add(message{id: base.ID}, d.readEncoded(m, "data", base, headers.attributes, trimMark))
 	}
 	return nil
 }
@@ -102,7 +112,7 @@ func digestOf(queue string, m object) string {
 func rabbitMQ(m object, queue string) (deletion.Request, object) {
 	properties := m.object("basicProperties")
 	id, _ := properties.text("messageId")
-	return deletion.Request{ID: id, Origin: queue}, properties.object("headers")
+	return deletion.Request{ID: id, Origin: cleanID(queue)}, properties.object("headers")
 }
 
 // activeMQ reads the properties of a message, whose id is the broker's.

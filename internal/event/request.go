@@ -1,8 +1,11 @@
 package event
 
 import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,39 +26,26 @@ type content struct {
 	echo     string // why an outcome event of ours in it is no request; empty without one
 }
 
-// read reads the requests of a text: one in plain JSON or in an envelope. What the message
-// that holds it says of all its requests is in base; an envelope may know better.
+// read reads the requests of a text that is an object: a plain request or an envelope. What the
+// message that holds it says of all its requests is in base; an envelope may say it more exactly.
 func (d *Decoder) read(body []byte, base deletion.Request) content {
-	return d.openText("the body", body, base, maxEnvelopes)
+	return openText("the body", body, base, maxEnvelopes, d.open)
 }
 
-// readList reads the requests of a call, which may be an array of them.
+// readList reads the requests of a text that is an object or an array of objects.
 func (d *Decoder) readList(body []byte, base deletion.Request) content {
-	if parse(body) != nil || kind(body) != "array" {
-		return d.read(body, base)
-	}
-	return d.openList("the body", body, base, maxEnvelopes)
+	return openText("the body", body, base, maxEnvelopes, d.openAny)
 }
 
-// plain reads {"backup_id": "…", "project_id": "…", "region": "…"}, the innermost form of a
-// request. {"backup_ids": ["…"]} asks for several deletions.
+// plain reads {"backup_id": "…", "project_id": "…", …}, the innermost form of a request.
+// {"backup_ids": ["…"]} asks for several deletions.
 func plain(members object, base deletion.Request) content {
-	if envelope := foreign(members); envelope != "" {
-		return refuse(base, envelope)
+	if why := cmp.Or(notARequest(members), missingBackup(members), checkMembers(members)); why != "" {
+		return refuse(base, why)
 	}
 	r := base
-	for _, optional := range []struct {
-		name  string
-		field *string
-	}{{"project_id", &r.ProjectID}, {"region", &r.Region}} {
-		if value, given := members.get(optional.name); given {
-			if *optional.field, _ = members.text(optional.name); *optional.field == "" {
-				return refuse(base, optional.name+": a JSON "+kind(value)+", want a string that is not empty")
-			}
-		}
-	}
-	if trace, _ := members.text("traceparent"); traceParent(trace) != "" {
-		r.TraceParent = trace
+	if err := readOptions(members, &r); err != nil {
+		return refuse(base, err.Error())
 	}
 	name, value, err := backupMember(members)
 	switch {
@@ -67,33 +57,95 @@ func plain(members object, base deletion.Request) content {
 	return content{requests: []deletion.Request{named(r, name, value)}}
 }
 
+// maxMetadata bounds, in bytes, the metadata of a request as it was sent.
+const maxMetadata = 1024
+
+// readOptions reads the members of a request that do not name what to delete.
+func readOptions(members object, r *deletion.Request) error {
+	for _, m := range members {
+		name, given := string(m.name), kind(m.value)
+		switch name {
+		case "project_id", "region":
+			if given != "string" || len(m.value) == len(`""`) {
+				return fmt.Errorf("%s: %s; expected a string that is not empty", name, quoteValue(m.value))
+			}
+			if name == "region" {
+				r.Region = string(unquote(m.value))
+			} else {
+				r.ProjectID = string(unquote(m.value))
+			}
+		case "traceparent": // a receiver ignores one that it cannot parse, says W3C Trace Context
+			if given != "string" {
+				return fmt.Errorf("traceparent: %s; expected a string", quoteValue(m.value))
+			}
+			if trace := traceParent(string(unquote(m.value))); trace != "" {
+				r.TraceParent = trace
+			}
+		case "dry_run":
+			if given != "boolean" {
+				return fmt.Errorf("dry_run: %s; expected true or false", quoteValue(m.value))
+			}
+			r.DryRun = string(m.value) == "true"
+		case "metadata":
+			if given != "object" {
+				return fmt.Errorf("metadata: %s; expected a JSON object", quoteValue(m.value))
+			}
+			if len(m.value) > maxMetadata {
+				return fmt.Errorf("metadata: %d bytes; expected %d at most", len(m.value), maxMetadata)
+			}
+			var compact bytes.Buffer
+			if err := json.Compact(&compact, m.value); err != nil {
+				return fmt.Errorf("metadata: %w", err)
+			}
+			r.Metadata = compact.Bytes()
+		}
+	}
+	return nil
+}
+
+// quoteValue describes a value in a message: a string with its text, another by its kind.
+func quoteValue(value json.RawMessage) string {
+	if kind(value) == "string" {
+		return fmt.Sprintf("the string %q", shorten(string(unquote(value))))
+	}
+	return "a JSON " + kind(value)
+}
+
 // spellings are the members that name what to delete: ours, that of the DDS page, and a list.
 var spellings = []string{"backup_id", "backups_id", "backup_ids"}
 
 func namesBackup(members object) bool { return slices.ContainsFunc(spellings, members.has) }
 
-// backupMember finds the one member that names what to delete.
+// backupMember finds the one member that names what to delete. There is one at least.
 func backupMember(members object) (name string, value json.RawMessage, err error) {
 	for _, spelling := range spellings {
 		given, ok := members.get(spelling)
 		switch {
 		case ok && name != "":
-			return "", nil, fmt.Errorf("%s and %s: both given, want one", name, spelling)
+			return "", nil, fmt.Errorf("%s and %s: both given; expected one of them", name, spelling)
 		case ok:
 			name, value = spelling, given
 		}
 	}
-	if name == "" {
-		return "", nil, errors.New("backup_id: missing, want the id of a backup")
-	}
 	return name, value, nil
+}
+
+// missingBackup returns what is wrong with an object that does not name what to delete, or "".
+func missingBackup(members object) string {
+	if namesBackup(members) {
+		return ""
+	}
+	if name, ok := misspelled(members); ok {
+		return unknownMember(name)
+	}
+	return "backup_id: missing; expected the id of a backup"
 }
 
 // several reads a list of ids, one request each.
 func several(value json.RawMessage, base deletion.Request) content {
 	ids, err := arrayOf(value)
 	if err == nil && (len(ids) == 0 || len(ids) > maxList) {
-		err = fmt.Errorf("%d elements, want 1 to %d", len(ids), maxList)
+		err = fmt.Errorf("%d elements; expected 1 to %d", len(ids), maxList)
 	}
 	if err != nil {
 		return refuse(base, "backup_ids: "+err.Error())
@@ -108,47 +160,50 @@ func several(value json.RawMessage, base deletion.Request) content {
 // named returns the request for the backup that a value names.
 func named(r deletion.Request, name string, value json.RawMessage) deletion.Request {
 	if kind(value) != "string" {
-		return refuse(r, name+": a JSON "+kind(value)+", want a string").requests[0]
+		return refuse(r, name+": a JSON "+kind(value)+"; expected a string").requests[0]
 	}
 	r.BackupID = string(unquote(value))
 	if name != "backup_id" || r.Field != "" {
-		r.Field = within(r.Field, name)
+		r.Field = joinField(r.Field, name)
 	}
 	return r
 }
 
-// within names a member of a place in a list.
-func within(place, name string) string {
+// joinField names a member of a place in a list.
+func joinField(place, name string) string {
 	if place == "" {
 		return name
 	}
 	return place + "." + name
 }
 
-// foreign says what an object is that only happens to name a backup, and "" where it may be
-// a request. What asks for a deletion is narrow: an event that others can see too, our own
-// outcome events first of all, must never be taken for a request.
-func foreign(members object) string {
-	if eventType, ok := members.text("type"); ok {
-		return fmt.Sprintf("it is an event of type %q, want a plain request", shorten(eventType))
+// notARequest says what an object is that is no request although it may name a backup, and
+// returns "" for an object that may be one. An event that others can see too, our own outcome
+// events first of all, must never be taken for a request.
+func notARequest(members object) string {
+	if what := otherService(members); what != "" {
+		return "it is " + what + ", which asks for no deletion"
 	}
-	for _, mark := range []string{"type", "specversion", "detail-type", "TopicArn", "Records", "requestContext"} {
+	if eventType, ok := members.text("type"); ok {
+		return fmt.Sprintf("it is an event of type %q; expected a plain request", shorten(eventType))
+	}
+	for _, mark := range []string{"type", "specversion", "detail-type", "TopicArn", "Records", "requestContext", "eventSource"} {
 		if members.has(mark) {
-			return fmt.Sprintf("it is an envelope (it has %q), want a plain request", mark)
+			return fmt.Sprintf("it is an envelope (it has %q); expected a plain request", mark)
 		}
 	}
 	for _, mark := range []string{"job_id", "status"} {
 		if members.has(mark) {
-			return fmt.Sprintf("it is the data of an outcome (it has %q), want a request", mark)
+			return fmt.Sprintf("it is the data of an outcome (it has %q); expected a request", mark)
 		}
 	}
 	return ""
 }
 
-// refuse is the request that a part of a payload stands for which is none: it keeps who asked,
-// and says why.
+// refuse returns content with one request that carries an Invalid error. It keeps the id and the
+// trace, so that the rejection can be reported.
 func refuse(base deletion.Request, why string) content {
-	base.ProjectID, base.Region, base.BackupID = "", "", ""
+	base.ProjectID, base.Region, base.BackupID, base.DryRun, base.Metadata = "", "", "", false, nil
 	if base.Field != "" {
 		why = base.Field + ": " + why
 	}
@@ -211,4 +266,13 @@ func isID(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= maxID && !strings.ContainsFunc(s, func(c rune) bool {
 		return unicode.IsControl(c) || unicode.Is(unicode.Noncharacter_Code_Point, c)
 	})
+}
+
+// cleanID returns an id or a name that a source brings, and a digest of one that isID refuses.
+func cleanID(s string) string {
+	if s == "" || isID(s) {
+		return s
+	}
+	digest := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(digest[:16])
 }

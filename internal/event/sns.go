@@ -15,7 +15,8 @@ const snsEventSource = "aws:sns"
 var snsShape = shape{
 	source: SourceSNS,
 	fits: func(members object) bool {
-		_, service := firstRecord(members, "EventSource")
+		record, _ := firstOf(members, "Records")
+		service, _ := record.text("EventSource")
 		return service == snsEventSource
 	},
 	decode: func(d *Decoder, _ []byte, members object, in Invocation) (*Batch, error) {
@@ -29,12 +30,15 @@ var snsShape = shape{
 			if err != nil {
 				return nil, fmt.Errorf("record %d is %w", i, err)
 			}
+			if service, _ := recordService(record); service != snsEventSource {
+				return nil, fmt.Errorf("record %d is of %q; expected %q, as the first", i, shorten(service), snsEventSource)
+			}
 			notification := record.object("Sns")
 			id, _ := notification.text("MessageId")
 			if topic, _ := notification.text("TopicArn"); i == 0 {
-				batch.SourceARN = topic
+				batch.SourceARN = cleanID(topic)
 			}
-			batch.add(message{id: id}, d.openNotification(notification, deletion.Request{ID: in.ID}, maxEnvelopes))
+			batch.add(message{id: cleanID(id)}, d.openNotification(notification, deletion.Request{ID: in.ID}, maxEnvelopes))
 		}
 		return batch, nil
 	},

@@ -23,19 +23,45 @@ var sqsShape = shape{
 	source: SourceSQS,
 	fits: func(members object) bool {
 		if list, ok := members.get("Records"); ok && kind(list) == "array" && list[skipSpace(list, 1)] == ']' {
-			return true // an empty batch asks for nothing, whoever sent it
+			return true
 		}
-		_, service := firstRecord(members, "eventSource")
+		record, _ := firstOf(members, "Records")
+		service, _ := record.text("eventSource")
 		return service == sqsEventSource
 	},
-	decode: decodeSQS,
+	decode: func(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, error) {
+		records, err := recordsOf(members)
+		if err != nil {
+			return nil, err
+		}
+		if len(records) == 0 {
+			if err := emptyBatch(members, "Records"); err != nil {
+				return nil, err
+			}
+		}
+		return d.decodeSQS(records)
+	},
+}
+
+// sqsPipeShape is the records of a queue as EventBridge Pipes sends them: an array. A pipe takes
+// back single messages of a queue by the same reply.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html
+var sqsPipeShape = shape{
+	source: SourceSQS,
+	decode: func(d *Decoder, payload []byte, _ object, _ Invocation) (*Batch, error) {
+		records, err := arrayOf(payload)
+		if err != nil {
+			return nil, err
+		}
+		return d.decodeSQS(records)
+	},
 }
 
 // recordsOf returns the records of a batch.
 func recordsOf(members object) ([]json.RawMessage, error) {
 	list, ok := members.get("Records")
 	if !ok {
-		return nil, errors.New("the member Records is missing, want an array")
+		return nil, errors.New("the member Records is missing; expected an array")
 	}
 	records, err := arrayOf(list)
 	if err != nil {
@@ -44,25 +70,27 @@ func recordsOf(members object) ([]json.RawMessage, error) {
 	return records, nil
 }
 
-// decodeSQS reads the requests of each message. A message without an id could be neither
+// decodeSQS reads the requests of each message. A message without a usable id could be neither
 // acknowledged nor given back, so it fails the batch before any work is done.
-func decodeSQS(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, error) {
-	records, err := recordsOf(members)
-	if err != nil {
-		return nil, err
-	}
+func (d *Decoder) decodeSQS(records []json.RawMessage) (*Batch, error) {
 	batch := &Batch{Requests: make([]deletion.Request, 0, len(records)), reply: replySQS}
 	for i, text := range records {
 		record, err := objectOf(text)
 		if err != nil {
 			return nil, fmt.Errorf("record %d is %w", i, err)
 		}
+		if service, _ := recordService(record); service != sqsEventSource {
+			return nil, fmt.Errorf("record %d is of %q; expected %q, as the first", i, shorten(service), sqsEventSource)
+		}
 		id, _ := record.text("messageId")
 		if id == "" {
 			return nil, fmt.Errorf("record %d: messageId: missing or empty", i)
 		}
+		if !isID(id) {
+			return nil, fmt.Errorf("record %d: messageId: %q; expected 1 to %d characters, and no control characters", i, shorten(id), maxID)
+		}
 		queue, _ := record.text("eventSourceARN")
-		if i == 0 {
+		if queue = cleanID(queue); i == 0 {
 			batch.SourceARN = queue
 		}
 		m, base := sqsMessage(record, id, queue)
@@ -92,14 +120,11 @@ func sqsMessage(record object, id, queue string) (message, deletion.Request) {
 
 // readSQS reads the requests of one message.
 func (d *Decoder) readSQS(record object, base deletion.Request) content {
-	if service, _ := record.text("eventSource"); service != sqsEventSource {
-		return refuse(base, fmt.Sprintf("eventSource is %q, want %q", shorten(service), sqsEventSource))
-	}
 	body, ok := record.text("body")
 	if !ok {
-		return refuse(base, "body: missing or no string")
+		return refuse(base, "body: missing or no string; expected a text")
 	}
-	return d.read([]byte(body), base)
+	return d.readList([]byte(body), base)
 }
 
 // replySQS gives back the messages that need another try; all others are deleted from the

@@ -68,7 +68,7 @@ func TestKafka(t *testing.T) {
 	payload := `{"eventSource":"SelfManagedKafka","bootstrapServers":"b-1:9092","records":{"a-b-0":[` +
 		`{"topic":"a-b","partition":0,"offset":9007199254740993,"timestamp":1,"timestampType":"CREATE_TIME","key":"a2V5","value":"` + value + `","headers":[{"other":[1]},{"traceparent":` + signed(trace) + `}]},` +
 		`{"topic":"a-b","partition":0,"offset":9007199254740994,"value":"not base64","headers":[]},` +
-		`{"topic":"a-b","partition":0,"offset":9007199254740995,"headers":null},` +
+		`{"topic":"a-b","partition":0,"offset":9007199254740995,"value":5,"headers":null},` +
 		`{"topic":"a-b","partition":0,"offset":9007199254740996,"value":"` + value + `","headers":[{"ce_specversion":` + signed("1.0") + `},{"ce_type":` + signed("com.example") + `}]},` +
 		`{"topic":"a-b","partition":0,"offset":9007199254740997,"value":"` + value + `","headers":[{"ce_specversion":` + signed("1.0") + `},{"ce_type":` + signed(event.RequestType) + `},{"ce_id":` + signed("ü") + `},{"ce_source":` + signed("s") + `}]}` +
 		`],"a-b-1":[]}}`
@@ -82,21 +82,21 @@ func TestKafka(t *testing.T) {
 	want := []deletion.Request{
 		{ID: "a-b-0@9007199254740993", MessageID: "a-b-0@9007199254740993", Source: "kafka", Origin: "b-1:9092", Order: "a-b-0", BackupID: backup, TraceParent: trace},
 		refused("a-b-0@9007199254740994", "value: 10 characters that are not base64"),
-		refused("a-b-0@9007199254740995", "value: missing or no string"),
-		refused("a-b-0@9007199254740996", `it is a CloudEvent of type "com.example", want "dds.backup.deletion.requested.v1"`),
+		refused("a-b-0@9007199254740995", "value: missing or no string; expected a text in base64"),
+		refused("a-b-0@9007199254740996", `it is a CloudEvent of type "com.example"; expected "dds.backup.deletion.requested.v1"`),
 		{ID: "ü", MessageID: "a-b-0@9007199254740997", Origin: "s", Source: "kafka", Order: "a-b-0", BackupID: backup},
 	}
 	if diff := cmp.Diff(want, batch.Requests); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	for payload, says := range map[string]string{
-		`{"eventSource":"aws:kafka","records":[]}`:                              "kafka: records: missing or no JSON object",
+		`{"eventSource":"aws:kafka","records":[]}`:                              "kafka: records: a JSON array; expected a JSON object",
 		`{"eventSource":"aws:kafka"}`:                                           "kafka: records: missing",
 		`{"eventSource":"aws:kafka","records":{"t-0":[{"value":"e30="}]}}`:      `record 0 of "t-0": offset: missing`,
 		`{"eventSource":"aws:kafka","records":{"t-0":[{"offset":"5"}]}}`:        "offset: missing or no whole number",
-		`{"eventSource":"aws:kafka","records":{"t-0":{}}}`:                      `records of "t-0": a JSON object, want an array`,
-		`{"eventSource":"aws:kafka","records":{"t-0":[` + `5` + `]}}`:           `record 0 of "t-0" is a JSON number`,
-		`{"eventSource":"aws:kafka","records":{"t-0":[],"t-0":[{"offset":1}]}}`: `the member "t-0" comes twice`,
+		`{"eventSource":"aws:kafka","records":{"t-0":{}}}`:                      `records of "t-0": a JSON object; expected an array`,
+		`{"eventSource":"aws:kafka","records":{"t-0":[` + `5` + `]}}`:           `record 0 of "t-0": a JSON number`,
+		`{"eventSource":"aws:kafka","records":{"t-0":[],"t-0":[{"offset":1}]}}`: `an object in which "t-0" is given twice`,
 	} {
 		if _, err := decode([]byte(payload)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: error %v, want one that says %q", payload, err, says)

@@ -122,6 +122,9 @@ func newLedger(c *config.Config, clients *clients) deletion.Ledger {
 	return ledger.NewMemory(ledger.DefaultSize, nil)
 }
 
+// maxLoggedIDs bounds the ids of a kind in one log line. A batch may bring thousands.
+const maxLoggedIDs = 3
+
 // Handle works one payload and returns the reply to its source. The error, a
 // [*event.FunctionError], is the reply to a source whose protocol knows errors. Handle never
 // panics, since a panic would end the process.
@@ -143,7 +146,8 @@ func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byt
 	}
 	w.batch = batch
 	if len(batch.Echoes) > 0 {
-		h.log.WarnContext(ctx, "own outcome events came in and were left alone", "ids", batch.Echoes)
+		h.log.WarnContext(ctx, "own outcome events came in and were left alone",
+			"count", len(batch.Echoes), "ids", batch.Echoes[:min(len(batch.Echoes), maxLoggedIDs)])
 	}
 	if batch.SourceARN != "" && batch.SourceARN == h.sink {
 		// Whoever waits for outcomes would get none: this function takes them itself.
@@ -200,6 +204,9 @@ func (h *Handler) report(ctx context.Context, w *work) {
 		h.metrics.ColdStart()
 	}
 	attrs = append(attrs, "replayed", replayed, "echoes", echoes, "duration_ms", time.Since(w.began).Milliseconds(), "cold_start", cold)
+	if w.batch != nil && w.batch.Tombstones > 0 {
+		attrs = append(attrs, "tombstones", w.batch.Tombstones)
+	}
 	h.log.InfoContext(ctx, "invocation", attrs...)
 	if err := h.metrics.Flush(); err != nil {
 		h.log.WarnContext(ctx, "metrics: not written", "error", err.Error())

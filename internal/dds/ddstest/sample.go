@@ -61,6 +61,8 @@ func SampleBackups() []Backup {
 		"874bf8499b9345ac814f213152826b51br02",
 		"454d43175de64cc6908d21ad17cc6352br02",
 		"fbf44cc408bb409c8976ca6ebebbaa53br02",
+		"5d0f3b8e27c94a61b1f2c7d9e8a06b54br02",
+		"e7a94c1d60b2438f9d35f0c8a1b7e655br02",
 	}
 	first := time.Date(2025, time.November, 2, 2, 0, 0, 0, time.UTC)
 	backups := make([]Backup, len(ids))

@@ -1,0 +1,91 @@
+package event
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// requestMembers are all the members that a request may have. A member that is not among them may
+// be a condition that its sender counts on, so the request is refused.
+var requestMembers = []string{"backup_id", "backups_id", "backup_ids", "project_id", "region", "traceparent", "dry_run", "metadata"}
+
+// checkMembers returns what is wrong with the first member that no request has, or "".
+func checkMembers(members object) string {
+	for _, m := range members {
+		if !isRequestMember(m.name) {
+			return unknownMember(string(m.name))
+		}
+	}
+	return ""
+}
+
+// misspelled returns the first member that was probably meant to name a backup.
+func misspelled(members object) (name string, ok bool) {
+	for _, m := range members {
+		if near := nearMember(string(m.name)); slices.Contains(spellings, near) {
+			return string(m.name), true
+		}
+	}
+	return "", false
+}
+
+func isRequestMember(name []byte) bool {
+	for _, known := range requestMembers {
+		if string(name) == known {
+			return true
+		}
+	}
+	return false
+}
+
+// unknownMember is the message about a member that no request has.
+func unknownMember(name string) string {
+	if near := nearMember(name); near != "" {
+		return fmt.Sprintf("%q: unknown member; did you mean %q?", shorten(name), near)
+	}
+	return fmt.Sprintf("%q: unknown member; expected only %s", shorten(name), strings.Join(requestMembers, ", "))
+}
+
+// nearMember returns the member of a request that a name was probably meant to be, or "".
+// Another case and other separators are the same name; so is a slip in one of four letters.
+func nearMember(name string) string {
+	const longest = 40
+	if len(name) > longest {
+		return ""
+	}
+	plain := plainName(name)
+	near, least := "", longest
+	for _, known := range requestMembers {
+		letters := plainName(known)
+		if slips := distance(plain, letters); slips <= max(1, len(letters)/4) && slips < least {
+			near, least = known, slips
+		}
+	}
+	return near
+}
+
+var separators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
+
+func plainName(name string) string { return separators.Replace(strings.ToLower(name)) }
+
+// distance counts the letters to insert, delete or replace to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
