@@ -72,8 +72,8 @@ func (w *world) untouched(t *testing.T) {
 	}
 }
 
-// queued is a batch of a queue with one message.
-func queued(t *testing.T, body string) []byte {
+// inQueue is a batch of a queue with one message of that body.
+func inQueue(t *testing.T, body string) []byte {
 	t.Helper()
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -107,7 +107,7 @@ func TestRejectedBodies(t *testing.T) {
 	}
 	for body, says := range bodies {
 		before := len(w.bus.Entries())
-		result := w.invoke(t, queued(t, strings.ReplaceAll(body, "TARGET", target())))
+		result := w.invoke(t, inQueue(t, strings.ReplaceAll(body, "TARGET", target())))
 		if result.Err != nil || string(result.Payload) != allDone {
 			t.Errorf("%s: reply %s, error %v", body, result.Payload, result.Err)
 		}
@@ -144,10 +144,10 @@ func TestBodiesOfTheWorld(t *testing.T) {
 		return []byte(fmt.Sprintf(`{"eventSource":%q,"bootstrapServers":"b:9092","records":{"t-0":[%s,{"offset":2,"value":null}]}}`, source, record(source, value)))
 	}
 	for name, payload := range map[string][]byte{
-		"byte order mark":       queued(t, "\ufeff"+request),
-		"mark of the payload":   append([]byte("\ufeff"), queued(t, request)...),
-		"list in a queue":       queued(t, "["+request+"]"),
-		"array of a pipe":       []byte("[" + strings.TrimSuffix(strings.TrimPrefix(string(queued(t, request)), `{"Records":[`), "]}") + "]"),
+		"byte order mark":       inQueue(t, "\ufeff"+request),
+		"mark of the payload":   append([]byte("\ufeff"), inQueue(t, request)...),
+		"list in a queue":       inQueue(t, "["+request+"]"),
+		"array of a pipe":       []byte("[" + strings.TrimSuffix(strings.TrimPrefix(string(inQueue(t, request)), `{"Records":[`), "]}") + "]"),
 		"Kafka of a pipe":       []byte("[" + record("SelfManagedKafka", request) + "]"),
 		"Kafka, long spelling":  kafka("aws:SelfManagedKafka", request),
 		"Kafka, short spelling": kafka("SelfManagedKafka", request),

@@ -60,9 +60,9 @@ func TestHTTPDeletesOnlyWhatWasAsked(t *testing.T) {
 	}{
 		"a query for another project":    {queryOtherProject, 400, "project_id: neither the configured one"},
 		"a body that names another":      {bodyNamesAnother, 400, "a DELETE takes none"},
-		"a path parameter twice":         {nestedDuplicate, 400, "comes twice"},
+		"a path parameter twice":         {nestedDuplicate, 400, "is given twice"},
 		"an unknown parameter":           {strings.NewReplacer("dry_run", "dryRun").Replace(queryDryRun), 400, "is unknown"},
-		"a parameter twice":              {strings.NewReplacer(`dry_run=true"`, `dry_run=true&dry_run=false"`, `"dry_run":"true"`, `"dry_run":"true,false"`).Replace(queryDryRun), 400, "comes twice"},
+		"a parameter twice":              {strings.NewReplacer(`dry_run=true"`, `dry_run=true&dry_run=false"`, `"dry_run":"true"`, `"dry_run":"true,false"`).Replace(queryDryRun), 400, "is given twice"},
 		"a query that contradicts":       {strings.Replace(queryDryRun, `"dry_run":"true"`, `"dry_run":"false"`, 1), 400, "rawQueryString"},
 		"a base path that is not set":    {defaultRouteBasePath, 404, "HTTP_BASE_PATH"},
 		"a load balancer's, not set":     {albPathPrefix, 404, "HTTP_BASE_PATH"},

@@ -578,9 +578,6 @@ func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
 	if o.Event.ID != "" {
 		attrs = append(attrs, slog.String("event_id", o.Event.ID))
 	}
-	if o.Request.Metadata != nil {
-		attrs = append(attrs, slog.Any("metadata", o.Request.Metadata))
-	}
 	if o.Replayed {
 		attrs = append(attrs, slog.Bool("replayed", true))
 	}
