@@ -36,7 +36,7 @@ func parseQuery(parameters []pair) (query, error) {
 		case !known:
 			return q, fmt.Errorf("the query: %q is unknown; expected dry_run, project_id or region", shorten(p.name))
 		case *field != "":
-			return q, fmt.Errorf("the query: %s comes twice; expected it once", p.name)
+			return q, fmt.Errorf("the query: %s is given twice; expected it once", p.name)
 		case p.value == "":
 			return q, fmt.Errorf("the query: %s is empty; expected a value, or leave it out", p.name)
 		}
