@@ -119,6 +119,7 @@ func (w *world) askEveryWay(t *testing.T) (results []lambdatest.Result) {
 
 // DDS, IAM and the gateway repeat what they were sent. No way out has any of it.
 func TestNoCanaryOfDDSGetsOut(t *testing.T) {
+	t.Parallel() // it waits
 	c, o, env := ddsCanaries()
 	echo := c.echo()
 	withID := ddstest.Answer(400, "DBS.200001", echo)
@@ -165,6 +166,7 @@ func TestNoCanaryOfARefusedSignatureGetsOut(t *testing.T) {
 
 // The project is looked up in IAM at the start.
 func TestNoCanaryOfIAMGetsOut(t *testing.T) {
+	t.Parallel() // it waits
 	c, o, env := ddsCanaries()
 	iam := func(status int) ddstest.Fault {
 		return ddstest.RawAnswer(status, "application/json", fmt.Sprintf(`{"error":{"message":%q,"code":%d,"title":"refused"}}`, c.echo(), status))

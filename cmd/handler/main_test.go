@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -41,6 +42,10 @@ func testMain(m *testing.M) int {
 	binary = filepath.Join(dir, "bootstrap")
 	if err := lambdatest.Build(context.Background(), ".", ".", binary); err != nil {
 		panic(err)
+	}
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		_ = parallel.Value.Set("16") // these tests wait for a process, and hardly compute
 	}
 	return m.Run()
 }
@@ -327,6 +332,7 @@ func TestSinkRefusesOneEntry(t *testing.T) {
 
 // A DDS that hangs costs no record: all come back before the deadline.
 func TestDeadline(t *testing.T) {
+	t.Parallel() // it waits
 	w := start(t, nil)
 	w.dds.Inject(ddstest.Slow(time.Hour).Repeat(-1))
 	payload, err := os.ReadFile("../../events/sqs.json")

@@ -184,6 +184,7 @@ var unseen = []string{"panic", "metrics: not written"}
 
 // What docs/operations.md says of the log and the metrics is so, and complete.
 func TestOperationsAreDocumented(t *testing.T) {
+	t.Parallel() // it waits
 	l := observe(t)
 	page := readPage(t, "operations.md")
 	common := names{"timestamp": true, "level": true, "message": true, "requestId": true}

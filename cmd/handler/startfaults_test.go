@@ -97,6 +97,7 @@ const httpCall = `{"version":"2.0","rawPath":"/deletions","headers":{"content-ty
 // What may pass by itself, or is put right without a deployment, does not end the process: its
 // requests are given back with the delay of the cause, and the next invocation looks again.
 func TestStartFaults(t *testing.T) {
+	t.Parallel() // it waits
 	withSecret := func(d *dependency) []string {
 		return []string{
 			"HUAWEICLOUD_SDK_AK=", "HUAWEICLOUD_SDK_SK=", "AWS_ENDPOINT_URL_SECRETS_MANAGER=" + d.URL,
@@ -240,6 +241,7 @@ func TestStartFaults(t *testing.T) {
 
 // A service that never answers holds up neither the start nor an invocation.
 func TestStartFaultsThatHang(t *testing.T) {
+	t.Parallel() // it waits
 	for name, env := range map[string]func(url string) []string{
 		"Secrets Manager": func(url string) []string {
 			return []string{
@@ -287,6 +289,7 @@ func TestOutsideLambda(t *testing.T) {
 
 // What cannot be reached at all is given back as well, and so is what has little time.
 func TestStartFaultsWithoutANetwork(t *testing.T) {
+	t.Parallel() // it waits
 	w := start(t, nil, "HUAWEICLOUD_SDK_PROJECT_ID=", "HUAWEICLOUD_SDK_IAM_ENDPOINT=http://127.0.0.1:1",
 		"HUAWEICLOUD_SDK_AK=", "HUAWEICLOUD_SDK_SK=", "AWS_ENDPOINT_URL_SECRETS_MANAGER=http://127.0.0.1:1",
 		"HUAWEICLOUD_SECRET_ARN=arn:aws:secretsmanager:eu-central-1:123456789012:secret:huaweicloud-AbCdEf")

@@ -64,16 +64,16 @@ func TestEnvelopesOfFronts(t *testing.T) {
 	for name, front := range fronts {
 		t.Run(name, func(t *testing.T) {
 			for what, tc := range map[string]struct{ extra, context, says string }{
-				"a header twice":             {`,"headers":{"a":"1","a":"1"}`, "", `the member "a" is given twice`},
+				"a header twice":             {`,"headers":{"a":"1","a":"1"}`, "", `"a" is given twice`},
 				"an object as a header":      {`,"headers":{"a":{"b":"c"}}`, "", "headers.a: a JSON object; expected a string"},
 				"headers no object":          {`,"headers":["a"]`, "", "headers: a JSON array"},
 				"a body no text":             {`,"body":{"backup_id":"a"}`, "", "body: a JSON object; expected a string"},
 				"a body of a number":         {`,"body":5`, "", "body: a JSON number; expected a string"},
 				"a text in multi":            {`,"multiValueHeaders":{"a":"b"}`, "", "multiValueHeaders.a: a JSON string; expected an array"},
 				"an object in multi":         {`,"multiValueQueryStringParameters":{"a":[{}]}`, "", "multiValueQueryStringParameters.a: a JSON object"},
-				"a query twice":              {`,"queryStringParameters":{"region":"a","region":"a"}`, "", `queryStringParameters: the member "region" is given twice`},
-				"a context member twice":     {"", `,"x":1,"x":2`, `requestContext: the member "x" is given twice`},
-				"a member of the path twice": {`,"pathParameters":{"backup_id":"a","backup_id":"b"}`, "", `pathParameters: the member "backup_id" is given twice`},
+				"a query twice":              {`,"queryStringParameters":{"region":"a","region":"a"}`, "", `queryStringParameters: an object in which "region" is given twice`},
+				"a context member twice":     {"", `,"x":1,"x":2`, `requestContext: an object in which "x" is given twice`},
+				"a member of the path twice": {`,"pathParameters":{"backup_id":"a","backup_id":"b"}`, "", `pathParameters: an object in which "backup_id" is given twice`},
 			} {
 				if strings.Contains(tc.extra, "multiValue") && strings.Contains(front, "2.0") || strings.Contains(tc.extra, "pathParameters") && name != "apigateway-http" && name != "function-url" {
 					continue // the front has no such member, or has it already
@@ -183,8 +183,8 @@ func TestQueries(t *testing.T) {
 				`"DRY_RUN" is unknown`:      {"DRY_RUN=true"},
 				`"backup_id" is unknown`:    {"backup_id=" + backup},
 				`"X-Amz-" is unknown`:       {"X-Amz-=1"},
-				"dry_run is given twice":       {"dry_run=true", "dry_run=true"},
-				"project_id is given twice":    {"project_id=a", "project_id=b"},
+				"dry_run is given twice":    {"dry_run=true", "dry_run=true"},
+				"project_id is given twice": {"project_id=a", "project_id=b"},
 				"region is empty":           {"region="},
 				"dry_run is empty":          {"dry_run="},
 				`dry_run is "1"`:            {"dry_run=1"},
@@ -272,8 +272,8 @@ func TestQueriesOfAPost(t *testing.T) {
 		"project_id: both in the query and in the body": post("project_id=p", media, `[{"backup_id":"a"},{"backup_id":"b","project_id":"p"}]`),
 		"region: both in the query and in the body":     post("region=p", media, `{"backup_id":"a","region":"q"}`),
 		"dry_run: both in the query and in the body":    post("dry_run=true", media, `{"backup_id":"a","dry_run":false}`),
-		"is given twice":  post("dry_run=true&dry_run=true", media, `{"backup_id":"a"}`),
-		"\"x\" is unk": post("x=1", media, `{"backup_id":"a"}`),
+		"is given twice": post("dry_run=true&dry_run=true", media, `{"backup_id":"a"}`),
+		"\"x\" is unk":   post("x=1", media, `{"backup_id":"a"}`),
 	} {
 		got := asked(t, payload)
 		checkRefused(t, got, "r", says)

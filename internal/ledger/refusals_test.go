@@ -39,7 +39,7 @@ func forgotten(t *testing.T, l deletion.Ledger, id string) bool {
 // However many refusals there are and however long they are, the next request finds room. The oldest are
 // forgotten, the youngest never.
 func TestRefusalsAreBounded(t *testing.T) {
-	for name, size := range map[string]int{"short": 1000, "long": 6500} {
+	for name, size := range map[string]int{"short": 2000, "long": 6500} {
 		t.Run(name, func(t *testing.T) {
 			both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
 				event := func(id string) string { return id + strings.Repeat("x", size-len(id)) }
