@@ -104,6 +104,11 @@ func (p *parser) term() bool {
 		p.expect(")")
 		return found == (token == "attribute_exists")
 	}
+	return p.comparison()
+}
+
+// comparison reads two operands with a sign between them.
+func (p *parser) comparison() bool {
 	left, operator, right := p.operand(), p.next(), p.operand()
 	if left == nil || right == nil {
 		return operator == "<>"
