@@ -75,8 +75,9 @@ func checkProxy(address string) error {
 		return nil
 	}
 	password, set := u.User.Password()
-	if !set {
-		secret.New(u.User.Username()) // some proxies take a token as the name
+	const tokenLength = 12
+	if name := u.User.Username(); !set && len(name) >= tokenLength {
+		secret.New(name) // some proxies take a token as the name; a shorter one is an ordinary word
 	}
 	secret.New(password)
 	secret.New(base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password)))

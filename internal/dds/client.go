@@ -95,7 +95,7 @@ func New(o Options) (*Client, error) {
 	clock := &clock{machine: o.Now}
 	c.handle = c.sender.send
 	c.handle = signing(c.handle, clock.now)
-	c.handle = parsing(c.handle, o.Now)
+	c.handle = parsing(c.handle, clock.now)
 	if o.Observe != nil {
 		c.handle = observing(c.handle, o.Observe)
 	}

@@ -22,20 +22,25 @@ func (c *clock) now() time.Time { return c.machine().Add(time.Duration(c.skew.Lo
 
 // correcting returns a handler that signs a call once more where the first signature was refused and
 // its time was far from the Date of the refusal. The texts of gateways differ, and some say no more
-// than "unauthorized", so the times decide. The correction stays for the calls that follow, until
-// another refusal tells that it no longer fits.
+// than "unauthorized", so the times decide. Only the gateway and IAM are believed, and a correction
+// that does not help is dropped. One that helps stays for the calls that follow, until another refusal
+// shows that it no longer fits.
 func (c *clock) correcting(next handler) handler {
 	return func(call *call) (*response, error) {
 		resp, err := next(call)
 		var e *Error
-		if !errors.As(err, &e) || e.Class != Unauthenticated || e.date.IsZero() {
+		if !errors.As(err, &e) || !refusesKey(e) || e.date.IsZero() {
 			return resp, err
 		}
 		signed, parseErr := time.Parse(dateLayout, call.Header.Get(headerDate))
 		if parseErr != nil || e.date.Sub(signed).Abs() < leastSkew { // not signed, or in time
 			return resp, err
 		}
-		c.skew.Store(int64(e.date.Sub(c.machine())))
-		return next(call)
+		before := c.skew.Swap(int64(e.date.Sub(c.machine())))
+		resp, err = next(call)
+		if errors.As(err, &e) && e.Class == Unauthenticated {
+			c.skew.Store(before)
+		}
+		return resp, err
 	}
 }

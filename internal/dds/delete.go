@@ -1,6 +1,7 @@
 package dds
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,10 +43,11 @@ func (c *Client) DeleteBackup(ctx context.Context, t Target, maybeSent bool) (De
 		return c.settle(ctx, t, lost, err)
 	}
 	var body *struct {
-		JobID jobID  `json:"job_id"`
-		Code  string `json:"error_code"`
+		JobID jobID `json:"job_id"`
+		Code  text  `json:"error_code"`
 	}
-	if err := json.Unmarshal(resp.body, &body); err != nil || body == nil || body.Code != "" {
+	answer := bytes.TrimPrefix(resp.body, []byte("\ufeff")) // a byte order mark costs no job id
+	if err := json.Unmarshal(answer, &body); err != nil || body == nil || (body.Code != "" && body.Code != "0") {
 		return c.settle(ctx, t, true, unreadable(resp))
 	}
 	if body.JobID == "" {

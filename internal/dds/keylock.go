@@ -37,8 +37,9 @@ type keyLock struct {
 	refused     *Error // why the key is left alone; nil where it is not
 	refusedAt   time.Time
 	renewedAt   time.Time
-	renewErr    error // of the last reading
-	unanswered  int   // calls that went alone and had no answer
+	renewErr    error  // of the last reading
+	probeErr    *Error // of the last call that went alone and neither proved nor locked the key
+	unanswered  int    // calls that went alone and had no answer
 }
 
 func newKeyLock(c Credentials, renew func(context.Context) (Credentials, error), now func() time.Time) *keyLock {
@@ -87,13 +88,23 @@ func (l *keyLock) enter(c *call) (leave func(), err error) {
 	proven, now, err := l.pass(c)
 	if err == nil && !proven && now != unanswered {
 		// One dead call is enough: it must not cost each of those who waited as long again.
-		err = &Error{Class: Unavailable, Message: "another call, which tried the key, had no answer"}
+		err = l.failedProbe()
 	}
 	if proven || err != nil {
 		leave()
 		return func() {}, err
 	}
 	return leave, nil
+}
+
+// failedProbe returns the error of a call that waited while another one tried the key in vain.
+func (l *keyLock) failedProbe() *Error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e := l.probeErr; e != nil && e.Class == Unauthenticated {
+		return &Error{Class: Unauthenticated, Code: e.Code, StatusCode: e.StatusCode, Message: "held back, since another call was refused: " + e.Message}
+	}
+	return &Error{Class: Unavailable, Message: "another call, which tried the key, had no answer"}
 }
 
 // pass gives c its credentials and reports whether they are proven, and how many calls that
@@ -105,7 +116,8 @@ func (l *keyLock) pass(c *call) (proven bool, unanswered int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c.credentials = l.credentials
-	return l.now().Before(l.provenUntil), l.unanswered, nil
+	left := l.provenUntil.Sub(l.now())
+	return left > 0 && left <= provenTime, l.unanswered, nil // more is left only where the clock was put back
 }
 
 // held returns why the key is left alone, nil where it is not.
@@ -116,7 +128,7 @@ func (l *keyLock) held() error {
 		return nil
 	}
 	left := lockTime - l.now().Sub(l.refusedAt)
-	if left <= 0 {
+	if left <= 0 || left > lockTime { // over, or the clock was put back
 		l.refused = nil
 		return nil
 	}
@@ -147,12 +159,11 @@ func (l *keyLock) settle(used Credentials, err error) (unauthenticated bool) {
 	case unauthenticated && refusesKey(e):
 		kept := *e // the call goes on with its own
 		l.refused, l.refusedAt, l.provenUntil = &kept, l.now(), time.Time{}
-	case unauthenticated && e.Code != "":
-		// The token's fault, which says nothing of the other calls.
-	case !failed || provesKey(e):
+	case !failed, provesKey(e) && !(unauthenticated && used.AccessKey.IsZero()):
 		l.provenUntil = l.now().Add(provenTime)
-	default: // a bare 401, too: it may be a refusal whose text was lost
+	default: // also a refused token, and a 401 without a code: it may be a refusal whose text was lost
 		l.unanswered++
+		l.probeErr = e
 	}
 	return unauthenticated
 }
@@ -176,7 +187,8 @@ func (l *keyLock) renewed(ctx context.Context, refused Credentials) bool {
 		return false
 	}
 	l.mu.Lock()
-	changed, due := l.credentials != refused, l.now().Sub(l.renewedAt) >= renewEvery
+	since := l.now().Sub(l.renewedAt)
+	changed, due := l.credentials != refused, since >= renewEvery || since < 0
 	l.mu.Unlock()
 	if changed || !due {
 		return changed

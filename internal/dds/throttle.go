@@ -95,6 +95,9 @@ func (p *pace) wait(c *call, end time.Time) error {
 	for first := true; ; first = false {
 		p.mu.Lock()
 		pause := p.until.Sub(p.now())
+		if p.now().Before(p.refused) { // the clock was put back
+			pause = 0
+		}
 		p.mu.Unlock()
 		if pause <= 0 && !first {
 			return nil

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -16,6 +18,7 @@ import (
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/metrics"
+	"dds-backup-delete/internal/secret"
 )
 
 // secretTry is how long one call to Secrets Manager may take. A connection that hangs must leave
@@ -60,7 +63,7 @@ func secretError(err error) *dds.Error {
 	}
 	e.Message = "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: HTTP status " + http.StatusText(answer.HTTPStatusCode())
 	var api smithy.APIError
-	if errors.As(err, &api) {
+	if errors.As(err, &api) && isCode(api.ErrorCode()) {
 		e.Message = "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: " + api.ErrorCode()
 	}
 	switch status := answer.HTTPStatusCode(); {
@@ -70,6 +73,12 @@ func secretError(err error) *dds.Error {
 		e.Class = dds.Forbidden
 	}
 	return e
+}
+
+// isCode reports whether a text has the form of an AWS error code, for example AccessDeniedException.
+// Another text may repeat anything.
+func isCode(s string) bool {
+	return len(s) <= 64 && secret.Redact(s) == s && !strings.ContainsFunc(s, func(r rune) bool { return r > 'z' || !unicode.IsLetter(r) })
 }
 
 // What the SDK knows about errors.

@@ -61,8 +61,8 @@ func Redact(text string) string {
 	}
 	s := known.search
 	known.mu.Unlock()
-	if s.short != nil {
-		text = s.short.Replace(text)
+	for _, secret := range s.short {
+		text = replaceWord(text, secret)
 	}
 	if s.mayHold(text) {
 		text = s.redactParts(text)
@@ -72,8 +72,8 @@ func Redact(text string) string {
 
 // search finds secrets in text.
 type search struct {
-	short *strings.Replacer // of spellings shorter than a piece; nil where there are none
-	parts map[string]part   // the pieces of the others, by their text
+	short []string        // the spellings that are shorter than a piece, the longest first
+	parts map[string]part // the pieces of the others, by their text
 	// filter has a bit for each piece, by its hash, so that most texts need no look at parts.
 	filter [1024]uint64
 }
@@ -86,25 +86,45 @@ type part struct {
 
 func newSearch(secrets []string) *search {
 	s := &search{parts: make(map[string]part)}
-	var short []string
 	for _, secret := range secrets {
 		for _, spelling := range spellings(secret) {
 			if folded, _ := fold(spelling); len(folded) < pieceSize {
-				short = append(short, spelling)
+				s.short = append(s.short, spelling)
 			} else {
 				s.add(folded)
 			}
 		}
 	}
-	if len(short) > 0 {
-		slices.SortFunc(short, func(a, b string) int { return len(b) - len(a) }) // the longest first
-		var pairs []string
-		for _, spelling := range slices.Compact(short) {
-			pairs = append(pairs, spelling, Redacted)
-		}
-		s.short = strings.NewReplacer(pairs...)
-	}
+	slices.SortFunc(s.short, func(a, b string) int { return len(b) - len(a) })
 	return s
+}
+
+// replaceWord replaces a short secret where it is a word of its own. Inside of a longer word, such as
+// the id of a job, the same few letters are most likely a coincidence.
+func replaceWord(text, secret string) string {
+	var b strings.Builder
+	for at := 0; ; {
+		i := strings.Index(text[at:], secret)
+		if i < 0 {
+			if b.Len() == 0 {
+				return text
+			}
+			b.WriteString(text[at:])
+			return b.String()
+		}
+		end := at + i + len(secret)
+		b.WriteString(text[at : at+i])
+		if (at+i > 0 && isWord(text[at+i-1])) || (end < len(text) && isWord(text[end])) {
+			b.WriteString(secret)
+		} else {
+			b.WriteString(Redacted)
+		}
+		at = end
+	}
+}
+
+func isWord(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
 // spellings returns the ways in which others repeat a secret.

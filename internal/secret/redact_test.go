@@ -76,3 +76,11 @@ func TestRedactParts(t *testing.T) {
 		}
 	}
 }
+
+// A short secret is replaced as a word of its own. The same letters inside of an id stay.
+func TestRedactShort(t *testing.T) {
+	secret.New("8d95")
+	if got := secret.Redact("user:8d95@host of 8d9586c40b33br02, 8d95"); got != "user:REDACTED@host of 8d9586c40b33br02, REDACTED" {
+		t.Errorf("got %q", got)
+	}
+}
