@@ -159,7 +159,7 @@ func (l *keyLock) settle(used Credentials, err error) (unauthenticated bool) {
 	case unauthenticated && refusesKey(e):
 		kept := *e // the call goes on with its own
 		l.refused, l.refusedAt, l.provenUntil = &kept, l.now(), time.Time{}
-	case !failed, provesKey(e) && !(unauthenticated && used.AccessKey.IsZero()):
+	case !failed, provesKey(e) && (!unauthenticated || !used.AccessKey.IsZero()):
 		l.provenUntil = l.now().Add(provenTime)
 	default: // also a refused token, and a 401 without a code: it may be a refusal whose text was lost
 		l.unanswered++
