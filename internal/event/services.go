@@ -248,13 +248,13 @@ func firstOf(members object, name string) (record object, ok bool) {
 // unknownPayload describes an object of no known source.
 func unknownPayload(members object) string {
 	if why := notARequest(members); why != "" && namesBackup(members) {
-		return "no request: " + why
+		return "not a request: " + why
 	}
 	if len(members) == 0 {
 		return "an empty JSON object; " + expectedPayload
 	}
 	if name, ok := misspelled(members); ok {
-		return unknownMember(name)
+		return "not a request: " + unknownMember(name)
 	}
 	if checkMembers(members) == "" {
 		return "a request without backup_id; " + expectedPayload
