@@ -17,7 +17,7 @@ import (
 )
 
 // The secrets that a call to AWS, to a receiver or through a proxy carries. None may come out of
-// the process, whoever repeats them.
+// the process, no matter who repeats them.
 const (
 	canaryKeyID    = "ASIACANARYKEYID00001"
 	canaryKey      = "canary/secret+key/0123456789abcdefghij"

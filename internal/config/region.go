@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"dds-backup-delete/internal/spelling"
 )
 
 // published are the regions of DDS that Huawei Cloud's SDKs know. There are others: new ones, and
@@ -49,30 +51,9 @@ func ofHuaweiCloud(endpoint string) bool {
 func nearest(word string, of []string) (near string) {
 	least := 3
 	for _, candidate := range of {
-		if n := distance(word, candidate); n < least {
+		if n := spelling.Distance(word, candidate); n < least {
 			near, least = candidate, n
 		}
 	}
 	return near
-}
-
-// distance is how many characters must be put in, left out or replaced to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -42,7 +42,7 @@ func dry(requests []deletion.Request) []deletion.Request {
 	return requests
 }
 
-// A dry run only looks, whoever asks for it: no DELETE, and no call to the ledger.
+// A dry run only looks, no matter what asks for it: no DELETE, and no call to the ledger.
 func TestDryRunOnlyLooks(t *testing.T) {
 	for _, tc := range []struct {
 		name   string

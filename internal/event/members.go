@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"dds-backup-delete/internal/spelling"
 )
 
 // requestMembers are all the members that a request may have. A member that is not among them may
@@ -58,7 +60,7 @@ func nearMember(name string) string {
 	near, least := "", longest
 	for _, known := range requestMembers {
 		letters := plainName(known)
-		if slips := distance(plain, letters); slips <= max(1, len(letters)/4) && slips < least {
+		if slips := spelling.Distance(plain, letters); slips <= max(1, len(letters)/4) && slips < least {
 			near, least = known, slips
 		}
 	}
@@ -68,24 +70,3 @@ func nearMember(name string) string {
 var separators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
 
 func plainName(name string) string { return separators.Replace(strings.ToLower(name)) }
-
-// distance counts the letters to insert, delete or replace to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
-}
