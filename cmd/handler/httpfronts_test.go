@@ -105,7 +105,7 @@ func TestHTTPBasePath(t *testing.T) {
 			t.Errorf("reply %d %s, still there: %t", status, body, there)
 		}
 	}
-	if status, body := w.call(t, albPathPrefix, "a/b"); status != 404 || !strings.Contains(body, `HTTP_BASE_PATH is \"/dds\"`) {
+	if status, body := w.call(t, albPathPrefix, "a/b"); status != 404 || !strings.Contains(body, `HTTP_BASE_PATH, which is \"/dds\"`) {
 		t.Errorf("reply %d %s", status, body)
 	}
 	for _, path := range []string{"/healthz", "/dds/healthz"} {

@@ -211,7 +211,7 @@ var samples = map[string]struct {
 		deleted: []string{sample(47)},
 		events:  []string{"accepted " + sample(47), "rejected "},
 		reply: "HTTP 207 " + results(accepted("JKJaXmPLvHcESHA8", sample(47)), fmt.Sprintf(`{"request_id":"JKJaXmPLvHcESHA8","project_id":%q,"status":"rejected",`+
-			`"error":{"class":"invalid","message":"[1].backup_id: character U+002F at byte 3 of 9; want 1 to 64 letters, digits, \"-\" or \"_\""}}`, ddstest.ProjectID)),
+			`"error":{"class":"invalid","message":"[1].backup_id: character U+002F at byte 3 of 9; expected 1 to 64 letters, digits, \"-\" or \"_\""}}`, ddstest.ProjectID)),
 	},
 	"cloudevent.json": {
 		deleted: []string{sample(48)},

@@ -86,12 +86,12 @@ func checkSecret(name, value string) error {
 	if i < 0 {
 		return nil
 	}
-	where := "inside it"
+	where := ""
 	switch {
 	case i == 0:
-		where = "at its start"
+		where = " at its start"
 	case i >= len(strings.TrimRightFunc(value, foreign)):
-		where = "at its end"
+		where = " at its end"
 	}
 	what := "key"
 	switch {
@@ -101,7 +101,7 @@ func checkSecret(name, value string) error {
 		what = "secret"
 	}
 	r, _ := utf8.DecodeRuneInString(value[i:])
-	return fmt.Errorf("%s: contains %s %s; expected the %s alone, without spaces, quotes or line ends", name, describe(r), where, what)
+	return fmt.Errorf("%s: contains %s%s; expected the %s alone, without spaces, quotes or line ends", name, describe(r), where, what)
 }
 
 // describe names a character that no secret has.

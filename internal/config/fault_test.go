@@ -28,21 +28,21 @@ func complete() map[string]string {
 // character is, and not repeated.
 func TestSecretsWithForeignCharacters(t *testing.T) {
 	for what, spell := range map[string]func(string) string{
-		"a line end at its end":                   func(s string) string { return s + "\n" },
-		"a line end at its end ":                  func(s string) string { return s + "\r\n" },
-		"a line end at its start":                 func(s string) string { return "\n" + s },
-		"a space at its end":                      func(s string) string { return s + "  " },
-		"a space at its start":                    func(s string) string { return " " + s },
-		"a space inside it":                       func(s string) string { return s + " " + s },
-		"a space at its end ":                     func(s string) string { return s + "\u00a0" },
-		"a tab inside it":                         func(s string) string { return s + "\t" + s },
-		"a quote at its start":                    func(s string) string { return `"` + s + `"` },
-		"a quote at its start ":                   func(s string) string { return `'` + s + `'` },
-		"a quote at its end":                      func(s string) string { return s + `"` + "\n" },
-		"a quote at its start  ":                  func(s string) string { return "“" + s + "”" },
-		"a control character inside it":           func(s string) string { return s + "\x01" + s },
-		"a byte order mark at its start":          func(s string) string { return "\ufeff" + s },
-		"a character that is not ASCII inside it": func(s string) string { return s + "é" + s },
+		"a line end at its end":          func(s string) string { return s + "\n" },
+		"a line end at its end ":         func(s string) string { return s + "\r\n" },
+		"a line end at its start":        func(s string) string { return "\n" + s },
+		"a space at its end":             func(s string) string { return s + "  " },
+		"a space at its start":           func(s string) string { return " " + s },
+		"a space":                        func(s string) string { return s + " " + s },
+		"a space at its end ":            func(s string) string { return s + "\u00a0" },
+		"a tab":                          func(s string) string { return s + "\t" + s },
+		"a quote at its start":           func(s string) string { return `"` + s + `"` },
+		"a quote at its start ":          func(s string) string { return `'` + s + `'` },
+		"a quote at its end":             func(s string) string { return s + `"` + "\n" },
+		"a quote at its start  ":         func(s string) string { return "“" + s + "”" },
+		"a control character":            func(s string) string { return s + "\x01" + s },
+		"a byte order mark at its start": func(s string) string { return "\ufeff" + s },
+		"a character that is not ASCII":  func(s string) string { return s + "é" + s },
 	} {
 		for _, name := range secrets {
 			env := complete()

@@ -68,7 +68,7 @@ func checkProxy(address string) error {
 	}
 	u, err := url.Parse(full)
 	if err != nil || u.Hostname() == "" || !isPort(u.Port()) || !slices.Contains(proxySchemes, u.Scheme) {
-		return fmt.Errorf("%d characters that are not the address of a proxy; expected http://<host>:<port>, for example http://proxy.example.com:3128",
+		return fmt.Errorf("not the address of a proxy (%d characters, not shown since they may hold a password); expected http://<host>:<port>, for example http://proxy.example.com:3128",
 			len(address))
 	}
 	if u.User == nil {

@@ -75,7 +75,7 @@ func New(o Options) (*Client, error) {
 	for region, address := range o.Endpoints {
 		u, err := url.Parse(address)
 		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-			return nil, errors.New("dds: endpoint: want an address like https://dds.cn-north-4.myhuaweicloud.com")
+			return nil, errors.New("dds: endpoint: expected an address like https://dds.cn-north-4.myhuaweicloud.com")
 		}
 		endpoints[region] = u.Scheme + "://" + u.Host
 	}

@@ -39,7 +39,7 @@ func (c *Client) FindProject(ctx context.Context, iam, name string) (id string, 
 		}
 	}
 	if found != 1 {
-		return "", &Error{Class: Forbidden, Message: fmt.Sprintf("IAM knows %d projects of the name %q, want one", found, name)}
+		return "", &Error{Class: Forbidden, Message: fmt.Sprintf("IAM knows %d projects of the name %q, expected one", found, name)}
 	}
 	return id, nil
 }

@@ -84,7 +84,7 @@ func (s *Scope) admit(r *Request) *Error {
 	}
 	switch {
 	case r.ProjectID == "" && elsewhere:
-		projectErr = invalid("project_id: missing; want the project in the region that the request names")
+		projectErr = invalid("project_id: missing; expected the project in the region that the request names")
 	case r.ProjectID != "" && r.ProjectID != s.ProjectID && !slices.Contains(s.Projects, r.ProjectID):
 		projectErr = invalid("project_id: neither the configured one nor one of ALLOWED_PROJECTS")
 	}
@@ -107,7 +107,7 @@ const maxID = 64
 // checkID says what is wrong with the id in the named field, without repeating the id. An id
 // becomes a path segment of a destructive call, so what it may hold is narrow.
 func checkID(field, id string) *Error {
-	const want = `want 1 to 64 letters, digits, "-" or "_"`
+	const want = `expected 1 to 64 letters, digits, "-" or "_"`
 	switch {
 	case id == "":
 		return invalid("%s: empty; %s", field, want)

@@ -134,9 +134,9 @@ func (d *Decoder) route(r *httpRequest) (ask, *httpReply) {
 
 // unknownPath says which paths there are.
 func (d *Decoder) unknownPath(path string) string {
-	base := "HTTP_BASE_PATH, which is not set, names a prefix before them"
+	base := "HTTP_BASE_PATH, which is not set, would add a prefix"
 	if d.BasePath != "" {
-		base = fmt.Sprintf("HTTP_BASE_PATH is %q, and may come before them", d.BasePath)
+		base = fmt.Sprintf("each may be prefixed with HTTP_BASE_PATH, which is %q", d.BasePath)
 	}
 	return fmt.Sprintf("there is no path %q; expected DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id}, "+
 		"POST /deletions, POST / or GET /healthz; %s", shorten(path), base)

@@ -47,7 +47,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	}
 	if c.LambdaRuntimeAPI != "" && c.LedgerTable() == "" { // the first line of the log
 		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
-			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; want dynamodb://<table>")
+			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; expected dynamodb://<table>")
 	}
 	for _, warning := range c.Warnings {
 		log.WarnContext(ctx, "configuration warning", "warning", warning)

@@ -35,7 +35,7 @@ func NewSQS(client *sqs.Client, queueARN string) (*SQS, error) {
 func QueueURL(o sqs.Options, queueARN string) (string, error) {
 	parts := strings.Split(queueARN, ":")
 	if len(parts) != 6 {
-		return "", fmt.Errorf("%d parts of the ARN of a queue; want six", len(parts))
+		return "", fmt.Errorf("%d parts of the ARN of a queue; expected six", len(parts))
 	}
 	at, err := sqs.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), sqs.EndpointParameters{
 		Region: aws.String(o.Region), Endpoint: o.BaseEndpoint,
