@@ -396,7 +396,7 @@ func TestBasePath(t *testing.T) {
 		if err != nil || len(batch.Requests) != 0 {
 			t.Fatalf("%s: requests %+v, error %v", other, batch, err)
 		}
-		if got := httpReply(t, batch); got.StatusCode != http.StatusNotFound || !strings.Contains(got.Body, `HTTP_BASE_PATH is \"/dds\"`) || !strings.Contains(got.Body, "DELETE /backups/{backup_id}") {
+		if got := httpReply(t, batch); got.StatusCode != http.StatusNotFound || !strings.Contains(got.Body, `HTTP_BASE_PATH, which is \"/dds\"`) || !strings.Contains(got.Body, "DELETE /backups/{backup_id}") {
 			t.Errorf("%s: reply %+v", other, got)
 		}
 	}
