@@ -42,7 +42,7 @@ func Wait(ctx context.Context, d time.Duration) bool {
 func After(header string, now time.Time) time.Duration {
 	seconds, err := strconv.ParseUint(header, 10, 31)
 	if err == nil || errors.Is(err, strconv.ErrRange) { // out of range, seconds is the largest number
-		return min(time.Duration(seconds)*time.Second, maxAfter) //nolint:gosec // seconds has 31 bits
+		return min(time.Duration(seconds)*time.Second, maxAfter)
 	}
 	if date, err := http.ParseTime(header); err == nil {
 		return min(max(date.Sub(now), 0), maxAfter)

@@ -89,10 +89,7 @@ func (s *HTTP) request(ctx context.Context, e *deletion.Event) (*http.Request, e
 	header := http.Header{"Content-Type": {"application/cloudevents+json; charset=utf-8"}}
 	body := e.JSON
 	if s.o.Binary {
-		var err error
-		if header, body, err = binary(e.JSON); err != nil {
-			return nil, err
-		}
+		header, body = binaryHeader(e), e.Data
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.o.Address, bytes.NewReader(body))
 	if err != nil {
