@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"dds-backup-delete/internal/retry"
 )
 
 // parsing returns a handler that turns every answer but a success into an [Error].
@@ -36,7 +38,7 @@ func parseError(resp *response, now time.Time) *Error {
 		Message:    printable(message),
 		StatusCode: resp.status,
 		RequestID:  printable(requestID),
-		RetryAfter: retryAfter(resp.header.Get("Retry-After"), now),
+		RetryAfter: retry.After(resp.header.Get("Retry-After"), now),
 		// A gateway that gave up on its backend cannot know what the backend still did, and
 		// an odd success may be one.
 		AnswerLost: resp.status < 300 || (resp.status >= 500 && (resp.status != http.StatusServiceUnavailable || code == "")),
@@ -134,17 +136,6 @@ func describe(resp *response) string {
 		media = "an unknown type"
 	}
 	return fmt.Sprintf("%d bytes of %s", len(resp.body), printable(media))
-}
-
-// retryAfter reads a Retry-After header: seconds, or a date.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, 86400)) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil && date.After(now) {
-		return min(date.Sub(now), 24*time.Hour)
-	}
-	return 0
 }
 
 // RateLimit is a limit that a throttled answer told: so many calls in a window.

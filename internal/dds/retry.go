@@ -3,10 +3,11 @@ package dds
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"dds-backup-delete/internal/retry"
 )
 
 // maxTries is how often one call goes out at the most.
@@ -28,7 +29,7 @@ func DefaultRetryPolicy(try int, err *Error) (wait time.Duration, again bool) {
 // Backoff returns a random wait below 0.2, 0.4, 0.8 … 5 seconds: exponential with full jitter.
 func Backoff(try int) time.Duration {
 	const base, most = 200 * time.Millisecond, 5 * time.Second
-	return rand.N(min(base<<min(try-1, 10), most)) //nolint:gosec // it spreads load, it guards nothing
+	return retry.Backoff(base, most, try)
 }
 
 // retrying returns a handler that repeats failed tries as the policy says, as long as
@@ -58,7 +59,7 @@ func retrying(next handler, policy RetryPolicy, budget *rate.Limiter) handler {
 				continue
 			}
 			wait, again := policy(try, e)
-			if !again || time.Now().Add(wait).After(giveUp) || !budget.Allow() || !sleep(c.Context(), wait) {
+			if !again || time.Now().Add(wait).After(giveUp) || !budget.Allow() || !retry.Wait(c.Context(), wait) {
 				return nil, e
 			}
 		}
@@ -73,16 +74,4 @@ func halfOf(ctx context.Context) time.Time {
 		return now.Add(time.Minute)
 	}
 	return now.Add(deadline.Sub(now) / 2)
-}
-
-// sleep waits and reports whether ctx lasted.
-func sleep(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

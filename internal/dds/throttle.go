@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"dds-backup-delete/internal/retry"
 )
 
 const (
@@ -105,7 +107,7 @@ func (p *pace) wait(c *call, end time.Time) error {
 		if pause > time.Until(end) {
 			return &Error{Class: Throttled, Message: "held back, since DDS throttles calls", RetryAfter: pause}
 		}
-		if pause > 0 && !sleep(c.Context(), pause) {
+		if pause > 0 && !retry.Wait(c.Context(), pause) {
 			return &Error{Class: Unavailable, Message: "no time was left to wait for a turn", Err: c.Context().Err()}
 		}
 		if err := p.limiter.Wait(c.Context()); err != nil {

@@ -27,8 +27,11 @@ type Event struct {
 	// TraceHeader is the X-Ray trace header of the request, for sinks that have a place for it. It
 	// is no part of JSON: a repeat may come with another.
 	TraceHeader string
-	// JSON is the whole event in structured mode.
-	JSON []byte
+	// Status and ProjectID are those of the data, for sinks whose subscribers filter by them.
+	Status    Status
+	ProjectID string
+	// Data is the JSON of the event's [Data], and JSON that of the whole event in structured mode.
+	Data, JSON []byte
 }
 
 // Data is the data of an outcome event, and the result that a caller gets.
@@ -56,14 +59,14 @@ type DataError struct {
 // cloudEvent is an event in structured mode.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 type cloudEvent struct {
-	SpecVersion     string `json:"specversion"`
-	ID              string `json:"id"`
-	Source          string `json:"source"`
-	Type            string `json:"type"`
-	Subject         string `json:"subject,omitempty"`
-	DataContentType string `json:"datacontenttype"`
-	TraceParent     string `json:"traceparent,omitempty"`
-	Data            Data   `json:"data"`
+	SpecVersion     string          `json:"specversion"`
+	ID              string          `json:"id"`
+	Source          string          `json:"source"`
+	Type            string          `json:"type"`
+	Subject         string          `json:"subject,omitempty"`
+	DataContentType string          `json:"datacontenttype"`
+	TraceParent     string          `json:"traceparent,omitempty"`
+	Data            json.RawMessage `json:"data"`
 }
 
 // Data returns the outcome as its event and its caller see it.
@@ -93,41 +96,52 @@ func (o *Outcome) Data() Data {
 // write writes the event of an outcome that the ledger keeps and returns for every repeat. Its id
 // therefore follows from what the outcome is final for.
 func (o *Outcome) write() (err error) {
-	o.Event = o.newEvent()
+	if o.Event, err = o.newEvent(); err != nil {
+		return err
+	}
 	o.Event.ID = recordedID(o)
-	o.Event.JSON, err = o.Event.marshal(o.Data())
+	o.Event.JSON, err = o.Event.marshal()
 	return err
 }
 
 // writeUnrecorded writes the event of an outcome that no ledger keeps. A repeat is written anew and
 // may say something else, so the id follows from all that the event says, and from what was asked:
 // the message about a bad id does not repeat it.
-func (o *Outcome) writeUnrecorded(asked *Request) error {
-	o.Event = o.newEvent()
-	content, err := o.Event.marshal(o.Data()) // without an id
+func (o *Outcome) writeUnrecorded(asked *Request) (err error) {
+	if o.Event, err = o.newEvent(); err != nil {
+		return err
+	}
+	content, err := o.Event.marshal() // without an id
 	if err != nil {
 		return err
 	}
 	o.Event.ID = digest(asked.Identity(), strconv.Quote(asked.Region), strconv.Quote(asked.ProjectID), strconv.Quote(asked.BackupID), string(content))
-	o.Event.JSON, err = o.Event.marshal(o.Data())
+	o.Event.JSON, err = o.Event.marshal()
 	return err
 }
 
-// newEvent returns the event of an outcome, still without its id and JSON.
-func (o *Outcome) newEvent() Event {
+// newEvent returns the event of an outcome, without its id and JSON.
+func (o *Outcome) newEvent() (Event, error) {
+	data, err := json.Marshal(o.Data())
+	if err != nil {
+		return Event{}, fmt.Errorf("the event could not be written: %w", err)
+	}
 	return Event{
 		Type:        EventType(o.Status),
 		Source:      "urn:huaweicloud:dds:" + o.Request.Region + ":" + o.Request.ProjectID,
 		Subject:     o.Request.BackupID,
 		TraceParent: o.Request.TraceParent,
 		TraceHeader: o.Request.TraceHeader,
-	}
+		Status:      o.Status,
+		ProjectID:   o.Request.ProjectID,
+		Data:        data,
+	}, nil
 }
 
 // marshal returns the event in structured mode.
-func (e *Event) marshal(data Data) ([]byte, error) {
+func (e *Event) marshal() ([]byte, error) {
 	text, err := json.Marshal(cloudEvent{
-		"1.0", e.ID, e.Source, e.Type, e.Subject, "application/json", e.TraceParent, data,
+		"1.0", e.ID, e.Source, e.Type, e.Subject, "application/json", e.TraceParent, e.Data,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the event could not be written: %w", err)

@@ -76,20 +76,26 @@ func finalForBackup(s Status) bool { return s == Accepted || s == Unconfirmed }
 // is not asked.
 func (r *Record) replay(request Request) Outcome {
 	var e cloudEvent
-	if err := json.Unmarshal(r.Event, &e); err != nil {
+	var data Data
+	err := json.Unmarshal(r.Event, &e)
+	if err == nil {
+		err = json.Unmarshal(e.Data, &data)
+	}
+	if err != nil {
 		return failed(request, newError(ClassInternal, "the ledger holds an event that cannot be read"))
 	}
 	o := Outcome{
 		Request:  request,
 		Status:   r.Status,
-		JobID:    e.Data.JobID,
+		JobID:    data.JobID,
 		Replayed: true,
 		Event: Event{
 			ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
-			TraceParent: e.TraceParent, TraceHeader: request.TraceHeader, JSON: r.Event,
+			TraceParent: e.TraceParent, TraceHeader: request.TraceHeader,
+			Status: data.Status, ProjectID: data.ProjectID, Data: e.Data, JSON: r.Event,
 		},
 	}
-	if d := e.Data.Error; d != nil {
+	if d := data.Error; d != nil {
 		o.Err = &Error{
 			Class: d.Class, Code: d.Code, Message: d.Message, HTTPStatus: d.HTTPStatus, DDSRequestID: d.DDSRequestID,
 		}

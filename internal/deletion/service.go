@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/retry"
 )
 
 // Deleter deletes backups. Its errors are [*dds.Error] values.
@@ -449,17 +450,13 @@ func (s *Service) record(ctx context.Context, token string, maybeSent bool, reco
 		ctx, cancel = context.WithTimeout(ctx, recordTime)
 		defer cancel()
 	}
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+	for try := 1; ; try++ {
 		earlier, err = s.recordOnce(ctx, token, maybeSent, records)
 		if err == nil || errors.Is(err, ErrLeaseLost) {
 			return earlier, err
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !retry.Wait(ctx, retry.Backoff(50*time.Millisecond, time.Second, try)) {
 			return nil, err
-		case <-timer.C:
 		}
 	}
 }

@@ -68,8 +68,11 @@ func remembered(keys aws.CredentialsProvider) aws.CredentialsProvider {
 	})
 }
 
-// retrySoon repeats failed calls three times within a fraction of a second. The SDK's own
-// waits, of up to 20 seconds, would outlast the time that recording has.
+// noRetry returns the retryer of clients whose callers retry.
+func noRetry() aws.Retryer { return aws.NopRetryer{} }
+
+// retrySoon returns a retryer that repeats a failed call three times within a fraction of a second.
+// The SDK's own waits of up to 20 seconds would outlast the time for recording an outcome.
 func retrySoon() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = 4
@@ -77,17 +80,19 @@ func retrySoon() aws.Retryer {
 	})
 }
 
-// http returns what carries the calls of a client. It keeps as many connections as backups are
-// worked at once, and gives up a try after that time: one that hangs, as after a freeze, must
-// leave time for the next.
-func (c *clients) http(try time.Duration) *transport.Transport {
-	return transport.New(transport.Options{Connections: c.c.Concurrency, Try: try, Roots: c.c.AWSRoots})
-}
-
-// endpoint is the address that the environment sets for a service, nil where it sets none.
-func (c *clients) endpoint(ofService string) *string {
-	if address := cmp.Or(ofService, c.c.AWSEndpointURL); address != "" {
-		return aws.String(address)
+// config returns the configuration of one service's client. Endpoint is the address that the
+// environment sets for the service; if it is empty, AWS_ENDPOINT_URL or the service's own address holds.
+// A try ends after the given time: one that hangs, for example after a freeze, must leave time for the
+// next. Each client has its own connections, as many as backups are deleted at once.
+func (c *clients) config(region, endpoint string, try time.Duration, retryer func() aws.Retryer) aws.Config {
+	config := aws.Config{
+		Region:      region,
+		Credentials: c.keys,
+		Retryer:     retryer,
+		HTTPClient:  transport.New(transport.Options{Connections: c.c.Concurrency, Try: try, Roots: c.c.AWSRoots}),
 	}
-	return nil
+	if address := cmp.Or(endpoint, c.c.AWSEndpointURL); address != "" {
+		config.BaseEndpoint = aws.String(address)
+	}
+	return config
 }

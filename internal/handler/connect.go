@@ -36,13 +36,14 @@ type resolver[P any] interface {
 	ResolveEndpoint(context.Context, P) (smithyendpoints.Endpoint, error)
 }
 
-// open has connect open the connection of a client.
-func open[P any](c *clients, client aws.HTTPClient, addresses resolver[P], of P) {
+// open makes connect open a connection of the client with that configuration, to the address that its
+// service has for those parameters.
+func open[P any](c *clients, config aws.Config, addresses resolver[P], parameters P) {
 	c.opens = append(c.opens, func(ctx context.Context) {
-		endpoint, err := addresses.ResolveEndpoint(ctx, of)
+		endpoint, err := addresses.ResolveEndpoint(ctx, parameters)
 		if err != nil {
 			return
 		}
-		transport.Open(ctx, client.Do, endpoint.URI.String())
+		transport.Open(ctx, config.HTTPClient.Do, endpoint.URI.String())
 	})
 }

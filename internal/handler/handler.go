@@ -108,16 +108,9 @@ func (h *Handler) newClient(ctx context.Context, c *config.Config, clients *clie
 // newLedger builds the ledger that LEDGER names.
 func newLedger(c *config.Config, clients *clients) deletion.Ledger {
 	if table := c.LedgerTable(); table != "" {
-		client := dynamodb.New(dynamodb.Options{
-			Region:       c.AWSRegion,
-			Credentials:  clients.keys,
-			BaseEndpoint: clients.endpoint(c.AWSEndpointDynamoDB),
-			Retryer:      retrySoon(),
-			HTTPClient:   clients.http(time.Second),
-		})
-		o := client.Options()
-		open(clients, o.HTTPClient, o.EndpointResolverV2, dynamodb.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint})
-		return ledger.NewDynamoDB(client, table, nil)
+		at := clients.config(c.AWSRegion, c.AWSEndpointDynamoDB, time.Second, retrySoon)
+		open(clients, at, dynamodb.NewDefaultEndpointResolverV2(), dynamodb.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint})
+		return ledger.NewDynamoDB(dynamodb.NewFromConfig(at), table, nil)
 	}
 	return ledger.NewMemory(ledger.DefaultSize, nil)
 }

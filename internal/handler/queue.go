@@ -33,13 +33,7 @@ type queue struct {
 
 func newQueue(clients *clients, log *slog.Logger) *queue {
 	return &queue{log: log, clients: make(map[string]*sqs.Client), newClient: func(region string) *sqs.Client {
-		return sqs.New(sqs.Options{
-			Region:       region,
-			Credentials:  clients.keys,
-			BaseEndpoint: clients.endpoint(clients.c.AWSEndpointSQS),
-			Retryer:      retrySoon(),
-			HTTPClient:   clients.http(time.Second),
-		})
+		return sqs.NewFromConfig(clients.config(region, clients.c.AWSEndpointSQS, time.Second, retrySoon))
 	}}
 }
 

@@ -27,13 +27,7 @@ const secretTry = 2 * time.Second
 
 // newCredentials returns the look-up of the credentials in the secret that HUAWEICLOUD_SECRET_ARN names.
 func newCredentials(c *config.Config, clients *clients, log *slog.Logger, m *metrics.Recorder) *lookup[dds.Credentials] {
-	client := secretsmanager.New(secretsmanager.Options{
-		Region:       c.SecretRegion(),
-		Credentials:  clients.keys,
-		BaseEndpoint: clients.endpoint(c.AWSEndpointSecretsManager),
-		Retryer:      retrySoon(),
-		HTTPClient:   clients.http(secretTry),
-	})
+	client := secretsmanager.NewFromConfig(clients.config(c.SecretRegion(), c.AWSEndpointSecretsManager, secretTry, retrySoon))
 	var l *lookup[dds.Credentials]
 	l = newLookup("HUAWEICLOUD_SECRET_ARN", log, m, func(ctx context.Context) (dds.Credentials, error) {
 		out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(c.SecretARN)})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/retry"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -23,6 +23,8 @@ const (
 	// publishTime bounds a Publish whose context has a later deadline, or none. It outlasts a short
 	// outage. In a longer one the events had better go back to their source, which waits for nothing.
 	publishTime = 10 * time.Second
+	// minBackoff and maxBackoff bound the random wait before an event is sent again.
+	minBackoff, maxBackoff = 100 * time.Millisecond, 2 * time.Second
 )
 
 // refusal is the error of an event that would be refused again: it is not sent again.
@@ -87,7 +89,7 @@ func (b *batches[entry]) publish(ctx context.Context, events []deletion.Event) [
 	for len(open) > 0 && ctx.Err() == nil {
 		due, later, next := b.due(entries, open)
 		if len(due) == 0 {
-			if !sleep(ctx, time.Until(next)) {
+			if !retry.Wait(ctx, time.Until(next)) {
 				break
 			}
 			continue
@@ -157,7 +159,7 @@ func (b *batches[entry]) round(ctx context.Context, entries []entry, due []pendi
 func judge(batch []pending, results, errs []error) (again []pending) {
 	whole := len(batch) > 1 && isWhole(results[0])
 	now := time.Now()
-	jitter := backoff(batch[0].try + 1) // one for all, so that they go together again
+	jitter := retry.Backoff(minBackoff, maxBackoff, batch[0].try+1) // one for all, so that they go together again
 	for i, p := range batch {
 		errs[p.place] = results[i]
 		p.try++
@@ -236,26 +238,4 @@ func another(err error) (worth bool, least time.Duration) {
 		return true, later.wait
 	}
 	return true, 0
-}
-
-// backoff returns a random wait below 0.1, 0.2, 0.4 … 2 seconds: exponential with full jitter.
-func backoff(try int) time.Duration {
-	const base, most = 100 * time.Millisecond, 2 * time.Second
-	return rand.N(min(base<<min(try-1, 10), most)) //nolint:gosec // it spreads load, it guards nothing
-}
-
-// sleep waits and reports whether ctx lasted. A wait that would outlast the deadline is not begun:
-// no other try could follow it.
-func sleep(ctx context.Context, wait time.Duration) bool {
-	if deadline, bounded := ctx.Deadline(); bounded && !time.Now().Add(wait).Before(deadline) {
-		return false
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

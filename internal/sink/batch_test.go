@@ -331,14 +331,3 @@ func TestBugs(t *testing.T) {
 		}
 	}
 }
-
-func TestBackoffGrowsToItsBound(t *testing.T) {
-	for try := 1; try < 100; try++ {
-		bound := min(100*time.Millisecond<<min(try-1, 10), 2*time.Second)
-		for range 20 {
-			if wait := backoff(try); wait < 0 || wait >= bound {
-				t.Fatalf("try %d: %v, want less than %v", try, wait, bound)
-			}
-		}
-	}
-}

@@ -1,40 +1,28 @@
 package sink
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
+
+	"dds-backup-delete/internal/deletion"
 )
 
-// binary takes an event apart for the binary mode: the attributes as headers, the data as the body.
+// binaryHeader returns the header of an event in binary mode: its attributes. The body is its data.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#31-binary-content-mode
-func binary(event []byte) (http.Header, []byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(event, &members); err != nil {
-		return nil, nil, fmt.Errorf("the event: %w", err)
+func binaryHeader(e *deletion.Event) http.Header {
+	header := http.Header{"Content-Type": {"application/json"}, "Ce-Specversion": {"1.0"}}
+	for name, value := range map[string]string{
+		"Ce-Id": e.ID, "Ce-Source": e.Source, "Ce-Type": e.Type, "Ce-Subject": e.Subject, "Ce-Traceparent": e.TraceParent,
+	} {
+		if value != "" {
+			header.Set(name, headerValue(value))
+		}
 	}
-	header := make(http.Header, len(members))
-	var data []byte
-	for name, raw := range members {
-		if name == "data" {
-			data = raw
-			continue
-		}
-		var value string
-		if err := json.Unmarshal(raw, &value); err != nil {
-			return nil, nil, fmt.Errorf("the event's attribute %s: %w", name, err)
-		}
-		if name == "datacontenttype" {
-			header.Set("Content-Type", value)
-			continue
-		}
-		header.Set("Ce-"+name, headerValue(value))
-	}
-	return header, data, nil
+	return header
 }
 
-// headerValue encodes what a header cannot hold: space, quote, percent and all that is not
+// headerValue encodes what a header cannot hold: space, quote, percent and everything that is not
 // printable ASCII.
 func headerValue(s string) string {
 	var b strings.Builder

@@ -41,7 +41,8 @@ func someEvents(n int) []deletion.Event {
 	for i := range n {
 		events = append(events, deletion.Event{
 			ID: fmt.Sprintf("id-%d", i), Type: "dds.backup.deletion.accepted.v1", Source: "urn:huaweicloud:dds:cn-north-4:project",
-			Subject: fmt.Sprintf("backup-%d", i),
+			Subject: fmt.Sprintf("backup-%d", i), Status: deletion.Accepted, ProjectID: "project",
+			Data: fmt.Appendf(nil, `{"project_id":"project","backup_id":"backup-%d","status":"accepted"}`, i),
 			JSON: fmt.Appendf(nil, `{"specversion":"1.0","id":"id-%d","source":"urn:huaweicloud:dds:cn-north-4:project","type":"dds.backup.deletion.accepted.v1",`+
 				`"subject":"backup-%d","datacontenttype":"application/json","data":{"project_id":"project","backup_id":"backup-%d","status":"accepted"}}`, i, i, i),
 		})

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/retry"
 	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/transport"
 )
@@ -89,10 +89,7 @@ func (s *HTTP) request(ctx context.Context, e *deletion.Event) (*http.Request, e
 	header := http.Header{"Content-Type": {"application/cloudevents+json; charset=utf-8"}}
 	body := e.JSON
 	if s.o.Binary {
-		var err error
-		if header, body, err = binary(e.JSON); err != nil {
-			return nil, err
-		}
+		header, body = binaryHeader(e), e.Data
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.o.Address, bytes.NewReader(body))
 	if err != nil {
@@ -118,7 +115,7 @@ func statusError(host string, response *http.Response) error {
 	err := fmt.Errorf("%s: HTTP status %d", host, status)
 	switch {
 	case status == http.StatusTooManyRequests || status >= 500:
-		return &busy{err, retryAfter(response.Header.Get("Retry-After"), time.Now())}
+		return &busy{err, retry.After(response.Header.Get("Retry-After"), time.Now())}
 	case status >= 300 && status <= 399:
 		return &refusal{error: fmt.Errorf("%w, a redirect, which is not followed", err)}
 	case status == http.StatusGone:
@@ -126,17 +123,4 @@ func statusError(host string, response *http.Response) error {
 	default:
 		return &refusal{error: err}
 	}
-}
-
-// retryAfter reads a header that holds seconds or a date, a day at the most; 0 where it holds neither.
-// https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
-func retryAfter(value string, now time.Time) time.Duration {
-	const most = 24 * time.Hour
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
-		return min(time.Duration(seconds)*time.Second, most)
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return min(max(date.Sub(now), 0), most)
-	}
-	return 0
 }

@@ -2,7 +2,6 @@ package sink
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,11 +33,9 @@ func isFIFO(arn string) bool { return strings.HasSuffix(arn, ".fifo") }
 
 // newMessage returns the message of an event, for FIFO with a group for each backup.
 func newMessage(e *deletion.Event, fifo bool) message {
-	var body struct{ Data deletion.Data }
-	_ = json.Unmarshal(e.JSON, &body) // it was written by us
 	m := message{body: string(e.JSON), attributes: make(map[string]string, 3), trace: e.TraceHeader}
 	for name, value := range map[string]string{
-		"type": e.Type, "status": string(body.Data.Status), "project_id": body.Data.ProjectID,
+		"type": e.Type, "status": string(e.Status), "project_id": e.ProjectID,
 	} {
 		if value != "" { // no service takes an empty attribute
 			m.attributes[name] = value

@@ -12,10 +12,11 @@ import (
 func TestMessages(t *testing.T) {
 	e := deletion.Event{
 		ID: "id", Type: "dds.backup.deletion.accepted.v1", Subject: "backup", TraceHeader: "Root=1-a-b",
+		Status: deletion.Accepted, ProjectID: "project",
 		JSON: []byte(`{"id":"id","data":{"status":"accepted","project_id":"project"}}`),
 	}
 	attributes := map[string]string{"type": e.Type, "status": "accepted", "project_id": "project"}
-	nameless := deletion.Event{ID: "id", Type: "dds.backup.deletion.rejected.v1", JSON: []byte(`{"data":{"status":"rejected","project_id":""}}`)}
+	nameless := deletion.Event{ID: "id", Type: "dds.backup.deletion.rejected.v1", Status: deletion.Rejected, JSON: []byte(`{"data":{"status":"rejected","project_id":""}}`)}
 	for name, tc := range map[string]struct {
 		event deletion.Event
 		fifo  bool
