@@ -8,15 +8,11 @@ package dds
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"dds-backup-delete/internal/deletion"
 )
 
 // Options are the settings of a [Client].
@@ -52,31 +48,6 @@ type Client struct {
 	sender        *sender
 	handle        handler
 	handleIAM     handler // handle without the pace, which is for DDS only
-}
-
-// handler is one link of the chain that a call passes.
-type handler func(*call) (*response, error)
-
-// call is a request on its way through the chain.
-type call struct {
-	*http.Request
-	credentials Credentials
-	maybeSent   bool // a try may have done its work although no answer confirmed it
-	last        facts
-}
-
-// facts are what the handlers of the chain need to know about the last try.
-type facts struct {
-	stale bool      // a kept-alive connection turned out to be dead
-	date  time.Time // of the answer, by the server's clock; zero if there was none
-	limit rateLimit // that a throttled answer reported; zero if there was none
-}
-
-// response is a complete answer.
-type response struct {
-	status int
-	header http.Header
-	body   []byte
 }
 
 // New returns a client. No call is made.
@@ -122,10 +93,6 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// wallClock returns the time without the monotonic clock, which stops while a function is frozen:
-// five minutes must pass for a frozen function too.
-func wallClock() time.Time { return time.Now().Round(0) }
-
 // Connect opens a connection to a region's DDS for the first call. It reports no error, because
 // that call will.
 func (c *Client) Connect(ctx context.Context, region string) {
@@ -136,39 +103,3 @@ func (c *Client) Connect(ctx context.Context, region string) {
 
 // CloseIdleConnections closes the connections that no call is using.
 func (c *Client) CloseIdleConnections() { c.sender.closeIdle() }
-
-// newCall returns a call to the path that the segments form.
-func (c *Client) newCall(ctx context.Context, method string, t deletion.Target, query url.Values, segments ...string) (*call, error) {
-	endpoint, ok := c.endpoints[t.Region]
-	if !ok {
-		return nil, &deletion.Error{Class: deletion.ClassInvalid, Message: fmt.Sprintf("region %q: no endpoint is configured for it", t.Region)}
-	}
-	path, err := joinPath(segments...)
-	if err != nil {
-		return nil, err
-	}
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-	r, err := http.NewRequestWithContext(ctx, method, endpoint+path, nil)
-	if err != nil {
-		return nil, &deletion.Error{Class: deletion.ClassInvalid, Message: "no request could be made: " + printable(err.Error())}
-	}
-	r.Header.Set(headerProjectID, t.ProjectID)
-	return &call{Request: r}, nil
-}
-
-// joinPath joins segments to a path. It refuses a segment that would change the path's structure.
-func joinPath(segments ...string) (string, error) {
-	var path []byte
-	for _, segment := range segments {
-		if segment == "" || segment == "." || segment == ".." || strings.Contains(segment, "/") {
-			return "", &deletion.Error{Class: deletion.ClassInvalid, Message: "an id that is no path segment: it is empty, dots, or has a slash"}
-		}
-		path = append(path, '/')
-		for i := range len(segment) {
-			path = appendEncoded(path, segment[i])
-		}
-	}
-	return string(path), nil
-}

@@ -40,3 +40,7 @@ func (c *clock) correcting(next handler) handler {
 		return next(call)
 	}
 }
+
+// wallClock returns the time without the monotonic clock, which stops while a function is frozen:
+// five minutes must pass for a frozen function too.
+func wallClock() time.Time { return time.Now().Round(0) }

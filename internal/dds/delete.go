@@ -70,14 +70,6 @@ func (c *Client) CheckBackup(ctx context.Context, t deletion.Target) error {
 	return err
 }
 
-// unreadable returns the error for a success with an unexpected body. DDS may have done its work.
-func unreadable(resp *response) *deletion.Error {
-	return &deletion.Error{
-		Class: deletion.ClassUnavailable, Message: "a success that cannot be read: " + describe(resp), HTTPStatus: resp.status,
-		DDSRequestID: printable(resp.header.Get("X-Request-Id")), MaybeSent: true,
-	}
-}
-
 // resolve returns the result of a failed deletion. If the deletion may have been sent, a missing backup
 // means that it was started. It asks the backup list if that helps.
 func (c *Client) resolve(ctx context.Context, t deletion.Target, maybeSent bool, err error) (deletion.Deletion, error) {

@@ -136,6 +136,14 @@ func describe(resp *response) string {
 	return fmt.Sprintf("%d bytes of %s", len(resp.body), printable(media))
 }
 
+// unreadable returns the error for a success with an unexpected body. DDS may have done its work.
+func unreadable(resp *response) *deletion.Error {
+	return &deletion.Error{
+		Class: deletion.ClassUnavailable, Message: "a success that cannot be read: " + describe(resp), HTTPStatus: resp.status,
+		DDSRequestID: printable(resp.header.Get("X-Request-Id")), MaybeSent: true,
+	}
+}
+
 // retryAfter reads a Retry-After header: seconds or a date.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
@@ -145,12 +153,6 @@ func retryAfter(value string, now time.Time) time.Duration {
 		return min(date.Sub(now), 24*time.Hour)
 	}
 	return 0
-}
-
-// rateLimit is a limit that a throttled answer reported: calls in a window of time.
-type rateLimit struct {
-	calls  int // 0 if the answer reported no limit
-	window time.Duration
 }
 
 // rateLimitText is compiled when it is first needed, and most processes never need it.

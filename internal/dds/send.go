@@ -64,12 +64,6 @@ func (c *call) noAnswer(err error) *deletion.Error {
 	return e
 }
 
-// unavailable returns an error without a verdict. The text of its cause is made [printable],
-// because a proxy or the source of the credentials may repeat what was sent to it.
-func unavailable(message string, cause error) *deletion.Error {
-	return &deletion.Error{Class: deletion.ClassUnavailable, Message: message + ": " + printable(cause.Error())}
-}
-
 // connect opens a connection.
 func (s *sender) connect(ctx context.Context, endpoint string) {
 	transport.Open(ctx, s.transport.RoundTrip, endpoint)

@@ -96,18 +96,6 @@ func explain(err error) *Error {
 	return &e
 }
 
-// statusOf returns the status of a request that ended with an error of the class.
-func statusOf(c Class) Status {
-	switch c {
-	case ClassInvalid:
-		return Rejected
-	case ClassNotFound:
-		return NotFound
-	default:
-		return Retry
-	}
-}
-
 // retryAfter returns how long a request waits by default before its next try.
 func retryAfter(c Class) time.Duration {
 	switch c {

@@ -21,6 +21,18 @@ const (
 	Retry Status = "retry"
 )
 
+// statusOf returns the status of a request that ended with an error of the class.
+func statusOf(c Class) Status {
+	switch c {
+	case ClassInvalid:
+		return Rejected
+	case ClassNotFound:
+		return NotFound
+	default:
+		return Retry
+	}
+}
+
 // finalForBackup reports whether the status answers every later request for the backup, and not
 // only a repeat of the same request.
 func finalForBackup(s Status) bool { return s == Accepted || s == Unconfirmed }

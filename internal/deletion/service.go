@@ -2,9 +2,7 @@ package deletion
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 )
 
@@ -55,81 +53,6 @@ type Service struct {
 	Log *slog.Logger
 }
 
-// Do works the requests concurrently and returns an outcome for each, in their order. A request
-// that the deadline of ctx leaves no time for ends as [Retry]. Do never panics and never returns
-// late: it stops deleting early enough to record, recording early enough to publish, and
-// publishing early enough to reply.
-func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
-	outcomes := make([]Outcome, len(requests))
-	stages := stagesOf(ctx, time.Now())
-	if scope, err := s.scope(ctx); err != nil {
-		failAll(&scope, requests, outcomes, err)
-	} else {
-		s.deleteAll(ctx, scope, stages, requests, outcomes)
-	}
-
-	publishing, cancel := withDeadline(ctx, stages.publish)
-	defer cancel()
-	s.publishAll(publishing, outcomes)
-
-	for i := range outcomes {
-		s.logOutcome(ctx, &outcomes[i])
-	}
-	return outcomes
-}
-
-// scope returns the scope, with its project looked up if necessary.
-func (s *Service) scope(ctx context.Context) (Scope, error) {
-	scope := s.Scope
-	if scope.ProjectID != "" || s.FindProject == nil {
-		return scope, nil
-	}
-	var err error
-	scope.ProjectID, err = s.FindProject(ctx)
-	return scope, err
-}
-
-// failAll fails all requests because the project could not be looked up. That says nothing about
-// the requests, so they are retried whatever the error is.
-func failAll(scope *Scope, requests []Request, outcomes []Outcome, err error) {
-	lookup := explain(err)
-	if statusOf(lookup.Class) != Retry {
-		lookup.Class, lookup.RetryAfter = ClassForbidden, retryAfter(ClassForbidden)
-	}
-	for i, request := range requests {
-		_ = scope.admit(&request) // removes invalid ids
-		outcomes[i] = failed(request, lookup)
-	}
-}
-
-// stages are the times at which each part of the work must end so that there is time for the next
-// part; zero if there is no deadline.
-type stages struct {
-	delete, record, publish, end time.Time
-}
-
-// stagesOf divides the time until the deadline of ctx.
-func stagesOf(ctx context.Context, now time.Time) stages {
-	deadline, bounded := ctx.Deadline()
-	if !bounded {
-		return stages{}
-	}
-	left := max(deadline.Sub(now), 0)
-	s := stages{end: deadline}
-	s.publish = deadline.Add(-min(left/10, 500*time.Millisecond))
-	s.record = s.publish.Add(-min(left/8, 2*time.Second))
-	s.delete = s.record.Add(-min(left/8, 2*time.Second))
-	return s
-}
-
-// withDeadline returns ctx with a deadline, unless the deadline is zero.
-func withDeadline(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
-	if deadline.IsZero() {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, deadline)
-}
-
 // now returns the wall clock time. The monotonic clock stops while a function is frozen, but leases
 // go on expiring.
 func (s *Service) now() time.Time {
@@ -137,23 +60,4 @@ func (s *Service) now() time.Time {
 		return s.Now()
 	}
 	return time.Now().Round(0)
-}
-
-// protect calls f and reports whether it panicked. It logs the panic, with the request unless that
-// is nil. It guards the three places where a panic must cost only what it hit: one group of
-// requests, one write to the ledger (a job id was just received), and one call of the sink.
-func (s *Service) protect(ctx context.Context, r *Request, f func()) (panicked bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			panicked = true
-			var attrs []slog.Attr
-			if r != nil {
-				attrs = requestAttrs(r)
-			}
-			attrs = append(attrs, slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
-			s.Log.LogAttrs(ctx, slog.LevelError, "panic", attrs...)
-		}
-	}()
-	f()
-	return false
 }
