@@ -119,21 +119,21 @@ func signing() Case {
 type nothing struct{}
 
 // DeleteBackup implements [deletion.Deleter].
-func (nothing) DeleteBackup(context.Context, dds.Target, bool) (dds.Deletion, error) {
-	return dds.Deletion{JobID: jobID}, nil
+func (nothing) DeleteBackup(context.Context, deletion.Target, bool) (deletion.Deletion, error) {
+	return deletion.Deletion{JobID: jobID}, nil
 }
 
 // CheckBackup implements [deletion.Deleter].
-func (nothing) CheckBackup(context.Context, dds.Target) error { return nil }
+func (nothing) CheckBackup(context.Context, deletion.Target) error { return nil }
 
 // Begin implements [deletion.Ledger].
-func (nothing) Begin(context.Context, *deletion.Request, time.Duration) (deletion.Begun, error) {
-	return deletion.Begun{Token: "token"}, nil
+func (nothing) Begin(context.Context, *deletion.Request, time.Duration) (deletion.Claim, error) {
+	return deletion.Claim{Lease: "token"}, nil
 }
 
 // Record implements [deletion.Ledger].
-func (nothing) Record(context.Context, string, bool, []deletion.Record) (*deletion.Record, error) {
-	return nil, nil //nolint:nilnil // it is recorded
+func (nothing) Record(context.Context, string, bool, []deletion.Record) (deletion.Recorded, error) {
+	return deletion.Recorded{}, nil
 }
 
 // Release implements [deletion.Ledger].

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 
@@ -53,7 +52,7 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 	}
 	defer h.Close()
 	r := &realRun{config: c, handler: h, service: h.Service(), out: out, counts: make(map[verdict]int)}
-	r.answers = &recorder{Deleter: r.service.Deleter, out: out, answers: make(map[dds.Target]answer)}
+	r.answers = &recorder{Deleter: r.service.Deleter, out: out, answers: make(map[deletion.Target]answer)}
 	r.service.Deleter = r.answers
 	if err := r.findProject(ctx); err != nil {
 		return err
@@ -137,8 +136,8 @@ func (r *realRun) findProject(ctx context.Context) error {
 }
 
 // target returns the backup that a request names, its defaults filled in.
-func (r *realRun) target(request *deletion.Request) dds.Target {
-	return dds.Target{
+func (r *realRun) target(request *deletion.Request) deletion.Target {
+	return deletion.Target{
 		Region: cmp.Or(request.Region, r.config.Region), ProjectID: cmp.Or(request.ProjectID, r.project), BackupID: request.BackupID,
 	}
 }
@@ -352,9 +351,9 @@ var verdicts = []verdict{accepted, unconfirmed, simulated, notFound, refused, ma
 
 // answer is what DDS answered to a deletion.
 type answer struct {
-	deletion dds.Deletion
-	err      *dds.Error // nil for a success
-	lost     bool       // the deletion may have been started, though DDS did not say so
+	deletion deletion.Deletion
+	err      *deletion.Error // nil for a success
+	lost     bool            // the deletion may have been started, though DDS did not say so
 }
 
 // recorder passes deletions on and keeps the answers of DDS, because an outcome that could not be
@@ -365,16 +364,16 @@ type recorder struct {
 	out io.Writer
 
 	mu      sync.Mutex
-	answers map[dds.Target]answer
+	answers map[deletion.Target]answer
 }
 
 // DeleteBackup implements [deletion.Deleter]. A job id is printed at once: should the program end
 // before it is published, it stands there.
-func (r *recorder) DeleteBackup(ctx context.Context, t dds.Target, maybeSent bool) (dds.Deletion, error) {
+func (r *recorder) DeleteBackup(ctx context.Context, t deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 	d, err := r.Deleter.DeleteBackup(ctx, t, maybeSent)
 	a := answer{deletion: d}
 	if errors.As(err, &a.err) {
-		a.lost = maybeSent || a.err.AnswerLost
+		a.lost = maybeSent || a.err.MaybeSent
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -405,7 +404,7 @@ func (r *recorder) verdict(o *deletion.Outcome) (verdict, string) {
 	}
 	// It is a retry: either there is no verdict, or it could not be recorded or published.
 	r.mu.Lock()
-	a, asked := r.answers[dds.Target{Region: o.Request.Region, ProjectID: o.Request.ProjectID, BackupID: o.Request.BackupID}]
+	a, asked := r.answers[deletion.Target{Region: o.Request.Region, ProjectID: o.Request.ProjectID, BackupID: o.Request.BackupID}]
 	r.mu.Unlock()
 	switch {
 	case !asked:
@@ -416,9 +415,9 @@ func (r *recorder) verdict(o *deletion.Outcome) (verdict, string) {
 		return notDeleted, o.Err.Error()
 	case a.lost:
 		return maybeSent, "DDS may have started the deletion: " + reason(a.err)
-	case a.err.Class == dds.NotFound:
+	case a.err.Class == deletion.ClassNotFound:
 		return notFound, reason(a.err)
-	case a.err.Class == dds.Invalid:
+	case a.err.Class == deletion.ClassInvalid:
 		return refused, reason(a.err)
 	default:
 		return notDeleted, reason(a.err)
@@ -427,17 +426,9 @@ func (r *recorder) verdict(o *deletion.Outcome) (verdict, string) {
 
 // reason is the text of an error of the DDS client for a person.
 func reason(err error) string {
-	var e *dds.Error
+	var e *deletion.Error
 	if !errors.As(err, &e) {
 		return secret.Redact(err.Error())
 	}
-	parts := []string{e.Code, e.Message}
-	if e.Err != nil {
-		parts = append(parts, e.Err.Error())
-	}
-	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
-	if len(parts) == 0 {
-		return string(e.Class)
-	}
-	return secret.Redact(strings.Join(parts, ": "))
+	return secret.Redact(cmp.Or(strings.TrimSuffix(e.Error(), ": "), string(e.Class)))
 }

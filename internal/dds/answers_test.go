@@ -11,6 +11,7 @@ import (
 
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -20,28 +21,28 @@ func TestUnknownCodeIsNeverFinal(t *testing.T) {
 	for _, tc := range []struct {
 		status int
 		code   string
-		class  dds.Class
+		class  deletion.Class
 		tries  int
 	}{
-		{400, "DBS.999999", dds.Unknown, 1},
-		{404, "DBS.999999", dds.Unknown, 1},
-		{403, "DBS.999999", dds.Unknown, 1},
-		{409, "DBS.999999", dds.Unknown, 1},
-		{400, "DBS.280439", dds.Unknown, 1}, // published, but for another call
-		{404, "DBS.212001", dds.Unknown, 1},
-		{400, "APIGW.9999", dds.Unknown, 1},
-		{404, "RDS.0001", dds.Unknown, 1},
-		{503, "DBS.999999", dds.Unavailable, 4},
-		{400, "DBS.280343", dds.Conflict, 1},
-		{403, "DBS.280042", dds.Conflict, 1},
-		{400, "DBS.01280030", dds.Conflict, 1},
-		{401, "DBS.280064", dds.Unavailable, 4},
+		{400, "DBS.999999", deletion.ClassUnknown, 1},
+		{404, "DBS.999999", deletion.ClassUnknown, 1},
+		{403, "DBS.999999", deletion.ClassUnknown, 1},
+		{409, "DBS.999999", deletion.ClassUnknown, 1},
+		{400, "DBS.280439", deletion.ClassUnknown, 1}, // published, but for another call
+		{404, "DBS.212001", deletion.ClassUnknown, 1},
+		{400, "APIGW.9999", deletion.ClassUnknown, 1},
+		{404, "RDS.0001", deletion.ClassUnknown, 1},
+		{503, "DBS.999999", deletion.ClassUnavailable, 4},
+		{400, "DBS.280343", deletion.ClassConflict, 1},
+		{403, "DBS.280042", deletion.ClassConflict, 1},
+		{400, "DBS.01280030", deletion.ClassConflict, 1},
+		{401, "DBS.280064", deletion.ClassUnavailable, 4},
 	} {
 		server := serve(t, ddstest.Options{})
 		server.Inject(ddstest.Answer(tc.status, tc.code, "why").On(http.MethodDelete).Repeat(-1))
 		_, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
 		e := asError(t, err)
-		if e.Class != tc.class || e.Code != tc.code || e.StatusCode != tc.status {
+		if e.Class != tc.class || e.Code != tc.code || e.HTTPStatus != tc.status {
 			t.Errorf("HTTP %d %s: error %+v, want class %s", tc.status, tc.code, e, tc.class)
 		}
 		if n := deletes(server); n != tc.tries {
@@ -63,7 +64,7 @@ func TestWhatIsNotTheKeysFault(t *testing.T) {
 			server.Inject(fault)
 			client := connect(t, server, nil)
 			_, err := client.DeleteBackup(limited(t), target(backup), false)
-			if e := asError(t, err); e.Class != dds.Unauthenticated {
+			if e := asError(t, err); e.Class != deletion.ClassUnauthenticated {
 				t.Errorf("error %+v", e)
 			}
 			if got, err := client.DeleteBackup(limited(t), target(backup), false); err != nil || got.JobID == "" {
@@ -126,7 +127,7 @@ func TestWrongClockAndWrongKey(t *testing.T) {
 	for range 10 {
 		wg.Go(func() {
 			_, err := client.DeleteBackup(limited(t), target(backup), false)
-			if e := asError(t, err); e.Class != dds.Unauthenticated {
+			if e := asError(t, err); e.Class != deletion.ClassUnauthenticated {
 				t.Errorf("error %+v", e)
 			}
 		})
@@ -159,7 +160,7 @@ func TestNoClockToCorrect(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = client.DeleteBackup(limited(t), target(backup), false)
-		if e := asError(t, err); e.Class != dds.Unauthenticated || calls != 1 {
+		if e := asError(t, err); e.Class != deletion.ClassUnauthenticated || calls != 1 {
 			t.Errorf("%s: error %+v after %d calls", name, e, calls)
 		}
 		server.Close()
@@ -231,7 +232,7 @@ func TestCausesAreRedacted(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = client.DeleteBackup(limited(t), target(backup), false)
-	text := asError(t, err).Err.Error()
+	text := asError(t, err).Message
 	for _, canary := range []string{"unknown-canary", ddstest.AccessKey} {
 		if strings.Contains(text, canary) || strings.Contains(err.Error(), canary) {
 			t.Errorf("%q is in %q", canary, err)

@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"dds-backup-delete/internal/deletion"
 )
 
-// listedBackup is a backup as the backup list shows it. Pages and enumerations differ in the
-// letter case of type and status, and in the word for being deleted.
+// listedBackup is a backup in the JSON of the backup list. The documentation is inconsistent about the
+// letter case of type and status, and about the word for being deleted.
 //
 // https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0029.html
 type listedBackup struct {
@@ -20,7 +22,7 @@ type listedBackup struct {
 	Status    string `json:"status"`
 	Restoring bool   `json:"is_instance_restoring"`
 
-	// The others are for people to read, so no form of theirs makes the answer unreadable.
+	// The others are only shown to people, so an unexpected type must not make the answer unreadable.
 	Name         text `json:"name"`
 	InstanceName text `json:"instance_name"`
 	Begin        text `json:"begin_time"`
@@ -32,14 +34,14 @@ func (b listedBackup) beingDeleted() bool {
 }
 
 // backup looks one backup up in the list.
-func (c *Client) backup(ctx context.Context, t Target) (b listedBackup, found bool, err error) {
+func (c *Client) backup(ctx context.Context, t deletion.Target) (b listedBackup, found bool, err error) {
 	call, err := c.newCall(ctx, http.MethodGet, t, url.Values{"backup_id": {t.BackupID}}, "v3", t.ProjectID, "backups")
 	if err != nil {
 		return b, false, err
 	}
 	resp, err := c.handle(call)
-	var e *Error
-	if errors.As(err, &e) && e.Class == NotFound { // some regions answer so, and not with an empty list
+	var e *deletion.Error
+	if errors.As(err, &e) && e.Class == deletion.ClassNotFound { // instead of an empty list, in some regions
 		return b, false, nil
 	}
 	if err != nil {
@@ -57,39 +59,39 @@ func (c *Client) backup(ctx context.Context, t Target) (b listedBackup, found bo
 			return b, true, nil
 		}
 	}
-	if body.Total > len(*body.Backups) { // the filter was not heeded: it may be on another page
+	if body.Total > len(*body.Backups) { // the filter was ignored: it may be on another page
 		return b, false, unreadable(resp)
 	}
 	return b, false, nil
 }
 
-// checkManual lets only a finished manual backup pass: it then returns nothing. What is being
-// deleted already is no error.
-func (c *Client) checkManual(ctx context.Context, t Target, maybeSent bool) (Deletion, error) {
+// checkManual returns nothing for a finished manual backup, an unconfirmed deletion for a backup that
+// is already being deleted, and an error otherwise.
+func (c *Client) checkManual(ctx context.Context, t deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 	b, found, err := c.backup(ctx, t)
-	var e *Error
+	var e *deletion.Error
 	switch {
 	case errors.As(err, &e):
-		e.AnswerLost = false                           // nothing was deleted
-		if e.Class == Forbidden && e.StatusCode != 0 { // DDS said so, and not the source of the credentials
+		e.MaybeSent = false                                          // nothing was deleted
+		if e.Class == deletion.ClassForbidden && e.HTTPStatus != 0 { // from DDS, not from the source of the credentials
 			e.Message = "REQUIRE_MANUAL needs the permission dds:backup:list, so nothing was deleted: " + e.Message
 		}
-		return Deletion{}, e
+		return deletion.Deletion{}, e
 	case err != nil:
-		return Deletion{}, err
+		return deletion.Deletion{}, err
 	case !found && maybeSent:
-		return Deletion{Unconfirmed: "the deletion may have been started before, and now the backup is gone"}, nil
+		return deletion.Deletion{Unconfirmed: "the deletion may have been started before, and now the backup is gone"}, nil
 	case !found:
-		return Deletion{}, &Error{Class: NotFound, Message: "REQUIRE_MANUAL: the backup list has no such backup; an incremental backup is not visible by its id alone"}
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound, Message: "REQUIRE_MANUAL: the backup list has no such backup; an incremental backup is not visible by its id alone"}
 	case b.beingDeleted():
-		return Deletion{Unconfirmed: "the backup is being deleted already, by which job is not known"}, nil
+		return deletion.Deletion{Unconfirmed: "the backup is being deleted already, by which job is not known"}, nil
 	case !strings.EqualFold(b.Type, "manual"):
-		return Deletion{}, &Error{Class: Invalid, Message: fmt.Sprintf("REQUIRE_MANUAL: the backup is of type %q, want Manual", printable(b.Type))}
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassInvalid, Message: fmt.Sprintf("REQUIRE_MANUAL: the backup is of type %q, want Manual", printable(b.Type))}
 	case b.Restoring:
-		return Deletion{}, &Error{Class: Conflict, Message: "REQUIRE_MANUAL: the instance of the backup is being restored"}
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassConflict, Message: "REQUIRE_MANUAL: the instance of the backup is being restored"}
 	case !strings.EqualFold(b.Status, "COMPLETED") && !strings.EqualFold(b.Status, "FAILED"):
-		return Deletion{}, &Error{Class: Conflict, Message: fmt.Sprintf("REQUIRE_MANUAL: the backup is %q, want COMPLETED", printable(b.Status))}
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassConflict, Message: fmt.Sprintf("REQUIRE_MANUAL: the backup is %q, want COMPLETED", printable(b.Status))}
 	default:
-		return Deletion{}, nil
+		return deletion.Deletion{}, nil
 	}
 }

@@ -17,13 +17,14 @@ import (
 
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/secret"
 )
 
 const backup = "8d9586c40b33449a815518d4635a2cd9br02"
 
 // quick retries at once: what a test waits for is decided by the server, not by a clock.
-func quick(try int, err *dds.Error) (time.Duration, bool) {
+func quick(try int, err *deletion.Error) (time.Duration, bool) {
 	_, again := dds.DefaultRetryPolicy(try, err)
 	return 0, again && err.RetryAfter == 0
 }
@@ -56,8 +57,8 @@ func connect(t *testing.T, server *ddstest.Server, change func(*dds.Options)) *d
 	return client
 }
 
-func target(backupID string) dds.Target {
-	return dds.Target{Region: ddstest.Region, ProjectID: ddstest.ProjectID, BackupID: backupID}
+func target(backupID string) deletion.Target {
+	return deletion.Target{Region: ddstest.Region, ProjectID: ddstest.ProjectID, BackupID: backupID}
 }
 
 // limited returns a context with a deadline that no test reaches unless something hangs.
@@ -69,11 +70,11 @@ func limited(t *testing.T) context.Context {
 }
 
 // asError returns err as the one type that a client returns.
-func asError(t *testing.T, err error) *dds.Error {
+func asError(t *testing.T, err error) *deletion.Error {
 	t.Helper()
-	var e *dds.Error
+	var e *deletion.Error
 	if !errors.As(err, &e) {
-		t.Fatalf("error %v (%T), want a *dds.Error", err, err)
+		t.Fatalf("error %v (%T), want a *deletion.Error", err, err)
 	}
 	return e
 }
@@ -101,7 +102,7 @@ func TestDelete(t *testing.T) {
 	}
 	_, err = client.DeleteBackup(limited(t), target(backup), false)
 	e := asError(t, err)
-	if e.Class != dds.NotFound || e.Code != "DBS.201214" || e.StatusCode != 400 || e.RequestID == "" || e.AnswerLost {
+	if e.Class != deletion.ClassNotFound || e.Code != "DBS.201214" || e.HTTPStatus != 400 || e.DDSRequestID == "" || e.MaybeSent {
 		t.Errorf("error of a second deletion: %+v", e)
 	}
 }
@@ -117,14 +118,14 @@ func TestDeleteWithAToken(t *testing.T) {
 func TestWhatCannotBeAPathIsNotSent(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	client := connect(t, server, nil)
-	for _, bad := range []dds.Target{
+	for _, bad := range []deletion.Target{
 		{Region: ddstest.Region, ProjectID: ddstest.ProjectID},
 		{Region: ddstest.Region, ProjectID: ddstest.ProjectID, BackupID: ".."},
 		{Region: ddstest.Region, ProjectID: ddstest.ProjectID, BackupID: "a/b"},
 		{Region: ddstest.Region, ProjectID: ".", BackupID: backup},
 		{Region: "elsewhere", ProjectID: ddstest.ProjectID, BackupID: backup},
 	} {
-		if _, err := client.DeleteBackup(limited(t), bad, false); asError(t, err).Class != dds.Invalid {
+		if _, err := client.DeleteBackup(limited(t), bad, false); asError(t, err).Class != deletion.ClassInvalid {
 			t.Errorf("%+v: error %v", bad, err)
 		}
 	}
@@ -132,7 +133,7 @@ func TestWhatCannotBeAPathIsNotSent(t *testing.T) {
 		t.Errorf("calls %+v", calls)
 	}
 	// What is only unusual stays one segment.
-	if _, err := client.DeleteBackup(limited(t), target("b?c#d e%+ü"), false); asError(t, err).Class != dds.NotFound {
+	if _, err := client.DeleteBackup(limited(t), target("b?c#d e%+ü"), false); asError(t, err).Class != deletion.ClassNotFound {
 		t.Errorf("error %v", err)
 	}
 }
@@ -143,31 +144,31 @@ func TestAnswers(t *testing.T) {
 	dbs := func(status int, code string) ddstest.Fault { return ddstest.Answer(status, code, "why") }
 	for name, tc := range map[string]struct {
 		faults      []ddstest.Fault
-		class       dds.Class // empty for no error
+		class       deletion.Class // empty for no error
 		unconfirmed bool
 		lost        bool
 		tries       int
 	}{
 		"busy, then done":               {faults: []ddstest.Fault{dbs(400, "DBS.200998")}, tries: 2},
 		"a storm of 5xx, then done":     {faults: []ddstest.Fault{dbs(500, "DBS.280005").Repeat(3)}, tries: 4},
-		"a storm of 5xx":                {faults: []ddstest.Fault{dbs(500, "DBS.280005").On("DELETE").Repeat(-1)}, class: dds.Unavailable, lost: true, tries: 4},
-		"503 without end":               {faults: []ddstest.Fault{dbs(503, "APIGW.0613").Repeat(-1)}, class: dds.Unavailable, tries: 4},
-		"restore running":               {faults: []ddstest.Fault{dbs(400, "DBS.201319")}, class: dds.Conflict, tries: 1},
-		"no right":                      {faults: []ddstest.Fault{dbs(403, "DBS.280063")}, class: dds.Forbidden, tries: 1},
+		"a storm of 5xx":                {faults: []ddstest.Fault{dbs(500, "DBS.280005").On("DELETE").Repeat(-1)}, class: deletion.ClassUnavailable, lost: true, tries: 4},
+		"503 without end":               {faults: []ddstest.Fault{dbs(503, "APIGW.0613").Repeat(-1)}, class: deletion.ClassUnavailable, tries: 4},
+		"restore running":               {faults: []ddstest.Fault{dbs(400, "DBS.201319")}, class: deletion.ClassConflict, tries: 1},
+		"no right":                      {faults: []ddstest.Fault{dbs(403, "DBS.280063")}, class: deletion.ClassForbidden, tries: 1},
 		"throttled, then done":          {faults: []ddstest.Fault{ddstest.Throttle()}, tries: 2},
 		"reset before the work":         {faults: []ddstest.Fault{ddstest.DropBefore()}, tries: 2},
 		"reset after the work":          {faults: []ddstest.Fault{ddstest.DropAfter()}, unconfirmed: true, tries: 2},
-		"reset before the work, always": {faults: []ddstest.Fault{ddstest.DropBefore().On("DELETE").Repeat(-1)}, class: dds.Unavailable, lost: true, tries: 4},
+		"reset before the work, always": {faults: []ddstest.Fault{ddstest.DropBefore().On("DELETE").Repeat(-1)}, class: deletion.ClassUnavailable, lost: true, tries: 4},
 		"no job id":                     {faults: []ddstest.Fault{ddstest.NoJobID()}, unconfirmed: true, tries: 1},
-		"a success in HTML, not done":   {faults: []ddstest.Fault{ddstest.RawAnswer(200, "text/html", "<html>login</html>")}, class: dds.Unavailable, lost: true, tries: 1},
+		"a success in HTML, not done":   {faults: []ddstest.Fault{ddstest.RawAnswer(200, "text/html", "<html>login</html>")}, class: deletion.ClassUnavailable, lost: true, tries: 1},
 		"a success in HTML, done":       {faults: []ddstest.Fault{ddstest.AnswerAfter(200, "text/html", "<html>ok</html>")}, unconfirmed: true, tries: 1},
 		"an empty success, done":        {faults: []ddstest.Fault{ddstest.AnswerAfter(202, "", "")}, unconfirmed: true, tries: 1},
 		"502 of the gateway, done":      {faults: []ddstest.Fault{ddstest.AnswerAfter(502, "text/html", "<html>")}, unconfirmed: true, tries: 2},
-		"a redirect":                    {faults: []ddstest.Fault{ddstest.RawAnswer(307, "text/html", "")}, class: dds.Forbidden, tries: 1},
+		"a redirect":                    {faults: []ddstest.Fault{ddstest.RawAnswer(307, "text/html", "")}, class: deletion.ClassForbidden, tries: 1},
 		"an odd success, done":          {faults: []ddstest.Fault{ddstest.AnswerAfter(206, "text/html", "")}, unconfirmed: true, tries: 2},
-		"a wrong host's 404":            {faults: []ddstest.Fault{ddstest.RawAnswer(404, "text/html", "<html>nginx</html>")}, class: dds.Forbidden, tries: 1},
-		"a WAF's 400":                   {faults: []ddstest.Fault{ddstest.RawAnswer(400, "text/html", "<html>blocked</html>")}, class: dds.Forbidden, tries: 1},
-		"an empty 404":                  {faults: []ddstest.Fault{ddstest.RawAnswer(404, "", "")}, class: dds.Forbidden, tries: 1},
+		"a wrong host's 404":            {faults: []ddstest.Fault{ddstest.RawAnswer(404, "text/html", "<html>nginx</html>")}, class: deletion.ClassForbidden, tries: 1},
+		"a WAF's 400":                   {faults: []ddstest.Fault{ddstest.RawAnswer(400, "text/html", "<html>blocked</html>")}, class: deletion.ClassForbidden, tries: 1},
+		"an empty 404":                  {faults: []ddstest.Fault{ddstest.RawAnswer(404, "", "")}, class: deletion.ClassForbidden, tries: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, ddstest.Options{})
@@ -177,7 +178,7 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("%d tries, want %d", n, tc.tries)
 			}
 			if tc.class != "" {
-				if e := asError(t, err); e.Class != tc.class || e.AnswerLost != tc.lost {
+				if e := asError(t, err); e.Class != tc.class || e.MaybeSent != tc.lost {
 					t.Errorf("error %+v, want class %s, lost %v", e, tc.class, tc.lost)
 				}
 				return
@@ -211,12 +212,12 @@ func TestAmbiguousCode(t *testing.T) {
 		options     ddstest.Options
 		backupID    string
 		deleteFirst bool
-		class       dds.Class
+		class       deletion.Class
 	}{
-		"not there":        {backupID: "none", class: dds.NotFound},
-		"there":            {backupID: backup, class: dds.Conflict},
+		"not there":        {backupID: "none", class: deletion.ClassNotFound},
+		"there":            {backupID: backup, class: deletion.ClassConflict},
 		"being deleted":    {options: ddstest.Options{DeleteTakes: time.Hour}, backupID: backup, deleteFirst: true},
-		"may not be asked": {options: ddstest.Options{MayNotList: true}, backupID: "none", class: dds.Conflict},
+		"may not be asked": {options: ddstest.Options{MayNotList: true}, backupID: "none", class: deletion.ClassConflict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, tc.options)
@@ -245,19 +246,19 @@ func TestRequireManual(t *testing.T) {
 	for name, tc := range map[string]struct {
 		backup  ddstest.Backup
 		options ddstest.Options
-		class   dds.Class
+		class   deletion.Class
 		says    string
 	}{
 		"finished":              {backup: ddstest.Backup{ID: "x"}},
 		"finished, other case":  {backup: ddstest.Backup{ID: "x", Type: "manual", Status: "Completed"}},
 		"failed":                {backup: ddstest.Backup{ID: "x", Status: "FAILED"}},
-		"building":              {backup: ddstest.Backup{ID: "x", Status: "Building"}, class: dds.Conflict, says: "Building"},
-		"restoring":             {backup: ddstest.Backup{ID: "x", Restoring: true}, class: dds.Conflict, says: "restored"},
-		"automated":             {backup: ddstest.Backup{ID: "x", Type: "Auto"}, class: dds.Invalid, says: `"Auto"`},
-		"incremental":           {backup: ddstest.Backup{ID: "x", Type: "incremental"}, class: dds.NotFound, says: "an incremental backup is not visible by its id"},
-		"not there":             {backup: ddstest.Backup{ID: "another"}, class: dds.NotFound, says: "no such backup"},
-		"another in other case": {backup: ddstest.Backup{ID: "X"}, class: dds.NotFound, says: "no such backup"},
-		"may not be looked up":  {backup: ddstest.Backup{ID: "x"}, options: ddstest.Options{MayNotList: true}, class: dds.Forbidden, says: "dds:backup:list"},
+		"building":              {backup: ddstest.Backup{ID: "x", Status: "Building"}, class: deletion.ClassConflict, says: "Building"},
+		"restoring":             {backup: ddstest.Backup{ID: "x", Restoring: true}, class: deletion.ClassConflict, says: "restored"},
+		"automated":             {backup: ddstest.Backup{ID: "x", Type: "Auto"}, class: deletion.ClassInvalid, says: `"Auto"`},
+		"incremental":           {backup: ddstest.Backup{ID: "x", Type: "incremental"}, class: deletion.ClassNotFound, says: "an incremental backup is not visible by its id"},
+		"not there":             {backup: ddstest.Backup{ID: "another"}, class: deletion.ClassNotFound, says: "no such backup"},
+		"another in other case": {backup: ddstest.Backup{ID: "X"}, class: deletion.ClassNotFound, says: "no such backup"},
+		"may not be looked up":  {backup: ddstest.Backup{ID: "x"}, options: ddstest.Options{MayNotList: true}, class: deletion.ClassForbidden, says: "dds:backup:list"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, tc.options)
@@ -269,7 +270,7 @@ func TestRequireManual(t *testing.T) {
 				}
 				return
 			}
-			if e := asError(t, err); e.Class != tc.class || !strings.Contains(e.Message, tc.says) || e.AnswerLost {
+			if e := asError(t, err); e.Class != tc.class || !strings.Contains(e.Message, tc.says) || e.MaybeSent {
 				t.Errorf("error %+v, want class %s", e, tc.class)
 			}
 			if n := deletes(server); n != 0 {
@@ -297,7 +298,7 @@ func TestDryRun(t *testing.T) {
 	if err := client.CheckBackup(limited(t), target(backup)); err != nil {
 		t.Errorf("error %v", err)
 	}
-	if err := client.CheckBackup(limited(t), target("none")); asError(t, err).Class != dds.NotFound {
+	if err := client.CheckBackup(limited(t), target("none")); asError(t, err).Class != deletion.ClassNotFound {
 		t.Errorf("error %v", err)
 	}
 	if n := deletes(server); n != 0 {
@@ -310,7 +311,7 @@ func TestDryRun(t *testing.T) {
 	}
 	elsewhere := target(backup)
 	elsewhere.Region = "nowhere"
-	if err := plain.CheckBackup(limited(t), elsewhere); asError(t, err).Class != dds.Invalid {
+	if err := plain.CheckBackup(limited(t), elsewhere); asError(t, err).Class != deletion.ClassInvalid {
 		t.Errorf("of a region without an endpoint: error %v", err)
 	}
 }
@@ -338,7 +339,7 @@ func TestFindProject(t *testing.T) {
 	}
 	server := serve(t, ddstest.Options{})
 	_, err := connect(t, server, func(o *dds.Options) { o.Credentials.SecretKey = secret.New("wrong") }).FindProject(limited(t), server.URL(), "cn-north-4")
-	if e := asError(t, err); e.Class != dds.Unauthenticated || e.Code != "401" || !strings.Contains(e.Message, "verify aksk signature fail") {
+	if e := asError(t, err); e.Class != deletion.ClassUnauthenticated || e.Code != "401" || !strings.Contains(e.Message, "verify aksk signature fail") {
 		t.Errorf("error %+v", e)
 	}
 }
@@ -346,7 +347,7 @@ func TestFindProject(t *testing.T) {
 // A dead connection that the function kept over a freeze costs one immediate try, and no wait.
 func TestStaleConnection(t *testing.T) {
 	server := serve(t, ddstest.Options{})
-	never := func(int, *dds.Error) (time.Duration, bool) { return 0, false }
+	never := func(int, *deletion.Error) (time.Duration, bool) { return 0, false }
 	client := connect(t, server, func(o *dds.Options) { o.RetryPolicy = never })
 	if _, err := client.DeleteBackup(limited(t), target(backup), false); err != nil {
 		t.Fatal(err)
@@ -362,11 +363,11 @@ func TestNothingHangsBeyondTheDeadline(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fault ddstest.Fault
 		again dds.RetryPolicy
-		class dds.Class
+		class deletion.Class
 	}{
-		"a slow answer":       {fault: ddstest.Slow(time.Hour).Repeat(-1), again: quick, class: dds.Unavailable},
-		"a storm, backed off": {fault: ddstest.Answer(500, "DBS.280005", "").Repeat(-1), again: dds.DefaultRetryPolicy, class: dds.Unavailable},
-		"a long Retry-After":  {fault: ddstest.Answer(429, "DBS.280443", "").RetryAfter("3600").Repeat(-1), again: dds.DefaultRetryPolicy, class: dds.Throttled},
+		"a slow answer":       {fault: ddstest.Slow(time.Hour).Repeat(-1), again: quick, class: deletion.ClassUnavailable},
+		"a storm, backed off": {fault: ddstest.Answer(500, "DBS.280005", "").Repeat(-1), again: dds.DefaultRetryPolicy, class: deletion.ClassUnavailable},
+		"a long Retry-After":  {fault: ddstest.Answer(429, "DBS.280443", "").RetryAfter("3600").Repeat(-1), again: dds.DefaultRetryPolicy, class: deletion.ClassThrottled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, ddstest.Options{})
@@ -394,21 +395,20 @@ func TestRetryAfterIsTold(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fault ddstest.Fault
 		want  time.Duration
-		limit dds.RateLimit
 	}{
-		"header":  {ddstest.Answer(429, "DBS.280443", "slow down").RetryAfter("3600"), time.Hour, dds.RateLimit{}},
-		"text":    {ddstest.Throttle(), 5 * time.Minute, dds.RateLimit{Calls: 200, Window: 5 * time.Minute}},
-		"both":    {ddstest.Throttle().RetryAfter("7"), 5 * time.Minute, dds.RateLimit{Calls: 200, Window: 5 * time.Minute}},
-		"neither": {ddstest.Answer(429, "DBS.280443", "slow down").RetryAfter("soon"), 0, dds.RateLimit{}},
+		"header":  {ddstest.Answer(429, "DBS.280443", "slow down").RetryAfter("3600"), time.Hour},
+		"text":    {ddstest.Throttle(), 5 * time.Minute},
+		"both":    {ddstest.Throttle().RetryAfter("7"), 5 * time.Minute},
+		"neither": {ddstest.Answer(429, "DBS.280443", "slow down").RetryAfter("soon"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, ddstest.Options{})
 			server.Inject(tc.fault.Repeat(-1))
-			never := func(int, *dds.Error) (time.Duration, bool) { return 0, false }
+			never := func(int, *deletion.Error) (time.Duration, bool) { return 0, false }
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // too little to wait for another turn
 			defer cancel()
 			_, err := connect(t, server, func(o *dds.Options) { o.RetryPolicy = never }).DeleteBackup(ctx, target(backup), false)
-			if e := asError(t, err); e.Class != dds.Throttled || e.RetryAfter != tc.want || e.Limit != tc.limit {
+			if e := asError(t, err); e.Class != deletion.ClassThrottled || e.RetryAfter != tc.want {
 				t.Errorf("error %+v, want to wait %v", e, tc.want)
 			}
 		})
@@ -434,7 +434,7 @@ func TestNoServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = client.DeleteBackup(limited(t), target(backup), false)
-	if e := asError(t, err); e.Class != dds.Unavailable || e.AnswerLost {
+	if e := asError(t, err); e.Class != deletion.ClassUnavailable || e.MaybeSent {
 		t.Errorf("error %+v: nothing was sent, so nothing can be lost", e)
 	}
 }
@@ -500,7 +500,7 @@ func TestABatchWithAWrongKey(t *testing.T) {
 		for _, b := range ddstest.SampleBackups()[:10] {
 			wg.Go(func() {
 				_, err := client.DeleteBackup(limited(t), target(b.ID), false)
-				if e := asError(t, err); e.Class != dds.Unauthenticated {
+				if e := asError(t, err); e.Class != deletion.ClassUnauthenticated {
 					t.Errorf("error %+v", e)
 				}
 			})
@@ -525,7 +525,7 @@ func TestRefusedCredentials(t *testing.T) {
 			server := serve(t, tc.server)
 			client := connect(t, server, tc.change)
 			_, err := client.DeleteBackup(limited(t), target(backup), false)
-			if e := asError(t, err); e.Class != dds.Unauthenticated || len(server.Calls()) != 1 {
+			if e := asError(t, err); e.Class != deletion.ClassUnauthenticated || len(server.Calls()) != 1 {
 				t.Errorf("error %+v after %d calls", e, len(server.Calls()))
 			}
 		})
@@ -549,7 +549,7 @@ func TestARefusalThatBreaksOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = client.DeleteBackup(limited(t), target(backup), false)
-	if e := asError(t, err); e.Class != dds.Unauthenticated || calls != 1 {
+	if e := asError(t, err); e.Class != deletion.ClassUnauthenticated || calls != 1 {
 		t.Errorf("error %+v after %d calls", e, calls)
 	}
 }
@@ -563,7 +563,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	f.Header = http.Header{"Location": {elsewhere.URL}}
 	server.Inject(f)
 	_, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
-	if e := asError(t, err); e.Class != dds.Forbidden {
+	if e := asError(t, err); e.Class != deletion.ClassForbidden {
 		t.Errorf("error %+v", e)
 	}
 }
@@ -587,7 +587,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = client.DeleteBackup(limited(t), target(backup), false)
-	if e := asError(t, err); e.Class != dds.Unavailable || e.AnswerLost || !strings.Contains(e.Error(), "protocol version") {
+	if e := asError(t, err); e.Class != deletion.ClassUnavailable || e.MaybeSent || !strings.Contains(e.Error(), "protocol version") {
 		t.Errorf("error %+v", e)
 	}
 }
@@ -602,7 +602,7 @@ func TestTheClientKeepsItsRate(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, err := client.DeleteBackup(ctx, target(backup), false)
-	if e := asError(t, err); e.Class != dds.Throttled || len(server.Calls()) != 1 {
+	if e := asError(t, err); e.Class != deletion.ClassThrottled || len(server.Calls()) != 1 {
 		t.Errorf("error %+v after %d calls: a second call in the same second", e, len(server.Calls()))
 	}
 }
@@ -619,7 +619,7 @@ func TestThrottledTogether(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		_, err := client.DeleteBackup(ctx, target(backup), false)
 		cancel()
-		if e := asError(t, err); e.Class != dds.Throttled {
+		if e := asError(t, err); e.Class != deletion.ClassThrottled {
 			t.Errorf("error %+v", e)
 		}
 	}
@@ -636,13 +636,13 @@ func TestAfterALostAnswerNothingIsFinal(t *testing.T) {
 	for name, tc := range map[string]struct {
 		options ddstest.Options
 		faults  []ddstest.Fault
-		class   dds.Class
+		class   deletion.Class
 	}{
 		"an unknown code, and the list knows":  {faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}},
-		"an unknown code, and no right to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}, class: dds.Unknown},
+		"an unknown code, and no right to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}, class: deletion.ClassUnknown},
 		"a wrong parameter, and no right to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{
 			ddstest.AnswerAfter(504, "", ""), ddstest.Answer(400, "DBS.200001", "wrong").On(http.MethodDelete),
-		}, class: dds.Unavailable},
+		}, class: deletion.ClassUnavailable},
 		"a proxy's 503, and then gone": {faults: []ddstest.Fault{ddstest.AnswerAfter(503, "text/plain", "upstream connect error"), gone}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -653,7 +653,7 @@ func TestAfterALostAnswerNothingIsFinal(t *testing.T) {
 				if err != nil || got.Unconfirmed == "" {
 					t.Errorf("deletion %+v, error %v", got, err)
 				}
-			} else if e := asError(t, err); e.Class != tc.class || !e.AnswerLost {
+			} else if e := asError(t, err); e.Class != tc.class || !e.MaybeSent {
 				t.Errorf("error %+v", e)
 			}
 		})
@@ -667,7 +667,7 @@ func TestAListThatCannotBeRead(t *testing.T) {
 		server := serve(t, ddstest.Options{})
 		server.Inject(ddstest.RawAnswer(200, "application/json", body).On(http.MethodGet))
 		_, err := connect(t, server, func(o *dds.Options) { o.RequireManual = true }).DeleteBackup(limited(t), target(backup), false)
-		if e := asError(t, err); e.Class != dds.Unavailable || deletes(server) != 0 {
+		if e := asError(t, err); e.Class != deletion.ClassUnavailable || deletes(server) != 0 {
 			t.Errorf("%s: error %+v", body, e)
 		}
 	}

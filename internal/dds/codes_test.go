@@ -2,11 +2,13 @@ package dds
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -31,18 +33,18 @@ var published = map[int]string{
 }
 
 // named are the published codes that a deletion is known to meet.
-var named = map[Class]string{
-	NotFound:        "201214 201502 201501 280110 200002 201028 280016",
-	Invalid:         "280124 200001 280001 290000 201006 200095 200004",
-	Conflict:        "201204 201319 200019 200076 201000 201014 201015 200011 200018 200047 201202 280343 280042 200054",
-	Unavailable:     "200998 280005 201509 280064",
-	Throttled:       "280443",
-	Unauthenticated: "280056",
-	Forbidden:       "280015 200010 280032 280063 200604 280019 280408",
+var named = map[deletion.Class]string{
+	deletion.ClassNotFound:        "201214 201502 201501 280110 200002 201028 280016",
+	deletion.ClassInvalid:         "280124 200001 280001 290000 201006 200095 200004",
+	deletion.ClassConflict:        "201204 201319 200019 200076 201000 201014 201015 200011 200018 200047 201202 280343 280042 200054",
+	deletion.ClassUnavailable:     "200998 280005 201509 280064",
+	deletion.ClassThrottled:       "280443",
+	deletion.ClassUnauthenticated: "280056",
+	deletion.ClassForbidden:       "280015 200010 280032 280063 200604 280019 280408",
 }
 
 func TestEveryPublishedCodeHasItsClass(t *testing.T) {
-	want := make(map[string]Class)
+	want := make(map[string]deletion.Class)
 	for class, codes := range named {
 		for _, code := range strings.Fields(codes) {
 			want[code] = class
@@ -54,7 +56,7 @@ func TestEveryPublishedCodeHasItsClass(t *testing.T) {
 			count++
 			class, ok := want[code]
 			if !ok { // a code of another call makes nothing final
-				class = Unknown
+				class = deletion.ClassUnknown
 			}
 			delete(want, code)
 			if got := classOf(status, "DBS."+code); got != class {
@@ -69,10 +71,10 @@ func TestEveryPublishedCodeHasItsClass(t *testing.T) {
 		t.Errorf("codes that the page does not have: %v", want)
 	}
 	// In no table, but seen by the users of the providers; and two whose status was another in 2020.
-	for class, codes := range map[Class]string{
-		Conflict:    "00010009 239037 200611 200080 200463 201206 212033 280011 280816 01010337 01280030",
-		Unavailable: "280064",
-		Forbidden:   "200604",
+	for class, codes := range map[deletion.Class]string{
+		deletion.ClassConflict:    "00010009 239037 200611 200080 200463 201206 212033 280011 280816 01010337 01280030",
+		deletion.ClassUnavailable: "280064",
+		deletion.ClassForbidden:   "200604",
 	} {
 		for _, code := range strings.Fields(codes) {
 			for _, status := range []int{400, 403, 500} {
@@ -86,25 +88,25 @@ func TestEveryPublishedCodeHasItsClass(t *testing.T) {
 
 func TestEveryGatewayCodeHasItsClass(t *testing.T) {
 	for _, tc := range []struct {
-		class  Class
+		class  deletion.Class
 		status int
 		codes  string
 	}{
-		{Forbidden, 404, "0101"},
-		{Unavailable, 500, "0103 0104 0105 0106 0201 0601 0605 0606 0608 0609 0611 0612 0705"},
-		{Unavailable, 400, "0103 0104 0105 0106"},
-		{Invalid, 400, "0201"},
-		{Invalid, 413, "0201"},
-		{Invalid, 414, "0201"},
-		{Invalid, 494, "0201"},
-		{Unavailable, 502, "0201 0610"},
-		{Unavailable, 504, "0201"},
-		{Forbidden, 400, "0204"},
-		{Unauthenticated, 401, "0301 0307"},
-		{Forbidden, 403, "0302 0306 0310 0401 0402 0404 0802"},
-		{Throttled, 429, "0308"},
-		{Forbidden, 405, "0501 0502"},
-		{Unavailable, 503, "0613"},
+		{deletion.ClassForbidden, 404, "0101"},
+		{deletion.ClassUnavailable, 500, "0103 0104 0105 0106 0201 0601 0605 0606 0608 0609 0611 0612 0705"},
+		{deletion.ClassUnavailable, 400, "0103 0104 0105 0106"},
+		{deletion.ClassInvalid, 400, "0201"},
+		{deletion.ClassInvalid, 413, "0201"},
+		{deletion.ClassInvalid, 414, "0201"},
+		{deletion.ClassInvalid, 494, "0201"},
+		{deletion.ClassUnavailable, 502, "0201 0610"},
+		{deletion.ClassUnavailable, 504, "0201"},
+		{deletion.ClassForbidden, 400, "0204"},
+		{deletion.ClassUnauthenticated, 401, "0301 0307"},
+		{deletion.ClassForbidden, 403, "0302 0306 0310 0401 0402 0404 0802"},
+		{deletion.ClassThrottled, 429, "0308"},
+		{deletion.ClassForbidden, 405, "0501 0502"},
+		{deletion.ClassUnavailable, 503, "0613"},
 	} {
 		for _, code := range strings.Fields(tc.codes) {
 			for _, prefix := range []string{"APIGW.", "APIG.", "APIC."} {
@@ -120,38 +122,38 @@ func TestUnknownCodes(t *testing.T) {
 	for _, tc := range []struct {
 		status int
 		code   string
-		want   Class
+		want   deletion.Class
 	}{
-		{400, "DBS.999999", Unknown},
-		{401, "DBS.999999", Unauthenticated},
-		{403, "DBS.999999", Unknown},
-		{404, "DBS.999999", Unknown},
-		{408, "DBS.999999", Unavailable},
-		{409, "DBS.999999", Unknown},
-		{422, "DBS.999999", Unknown},
-		{429, "DBS.999999", Throttled},
-		{500, "DBS.999999", Unavailable},
-		{503, "APIGW.9999", Unavailable},
-		{400, "APIGW.9999", Unknown},
-		{404, "APIGW.9999", Unknown},
-		{405, "APIG.9999", Unknown},
-		{404, "APIGW.0201", Unknown},
+		{400, "DBS.999999", deletion.ClassUnknown},
+		{401, "DBS.999999", deletion.ClassUnauthenticated},
+		{403, "DBS.999999", deletion.ClassUnknown},
+		{404, "DBS.999999", deletion.ClassUnknown},
+		{408, "DBS.999999", deletion.ClassUnavailable},
+		{409, "DBS.999999", deletion.ClassUnknown},
+		{422, "DBS.999999", deletion.ClassUnknown},
+		{429, "DBS.999999", deletion.ClassThrottled},
+		{500, "DBS.999999", deletion.ClassUnavailable},
+		{503, "APIGW.9999", deletion.ClassUnavailable},
+		{400, "APIGW.9999", deletion.ClassUnknown},
+		{404, "APIGW.9999", deletion.ClassUnknown},
+		{405, "APIG.9999", deletion.ClassUnknown},
+		{404, "APIGW.0201", deletion.ClassUnknown},
 		// Not DDS's own answer, so no verdict on a backup.
-		{400, "", Forbidden},
-		{404, "", Forbidden},
-		{404, "NoSuchKey", Unknown},
-		{400, "RDS.0001", Unknown},
-		{400, "dbs.201214", Unknown},
-		{404, "DBS.", Unknown},
-		{302, "", Forbidden},
-		{401, "401", Unauthenticated},
-		{401, "", Unauthenticated},
-		{403, "403", Forbidden},
-		{404, "404", Forbidden},
-		{409, "", Conflict},
-		{429, "", Throttled},
-		{502, "", Unavailable},
-		{204, "", Unavailable},
+		{400, "", deletion.ClassForbidden},
+		{404, "", deletion.ClassForbidden},
+		{404, "NoSuchKey", deletion.ClassUnknown},
+		{400, "RDS.0001", deletion.ClassUnknown},
+		{400, "dbs.201214", deletion.ClassUnknown},
+		{404, "DBS.", deletion.ClassUnknown},
+		{302, "", deletion.ClassForbidden},
+		{401, "401", deletion.ClassUnauthenticated},
+		{401, "", deletion.ClassUnauthenticated},
+		{403, "403", deletion.ClassForbidden},
+		{404, "404", deletion.ClassForbidden},
+		{409, "", deletion.ClassConflict},
+		{429, "", deletion.ClassThrottled},
+		{502, "", deletion.ClassUnavailable},
+		{204, "", deletion.ClassUnavailable},
 	} {
 		if got := classOf(tc.status, tc.code); got != tc.want {
 			t.Errorf("HTTP %d %q is %s, want %s", tc.status, tc.code, got, tc.want)
@@ -217,7 +219,7 @@ func TestWhatRefusesAKey(t *testing.T) {
 		{403, `{"error":{"message":"refused","code":403,"title":"Forbidden"}}`, false},
 		{500, `{"error_code":"DBS.0301"}`, false},
 	} {
-		if got := refusesKey(parseError(&response{status: tc.status, body: []byte(tc.body)}, time.Now())); got != tc.want {
+		if got := refusesKey(new(call).parseError(&response{status: tc.status, body: []byte(tc.body)}, time.Now())); got != tc.want {
 			t.Errorf("HTTP %d %s: %v, want %v", tc.status, tc.body, got, tc.want)
 		}
 	}
@@ -268,13 +270,13 @@ func FuzzParseError(f *testing.F) {
 		f.Add(400, "text/html", "5", []byte(body))
 	}
 	f.Fuzz(func(t *testing.T, status int, contentType, wait string, body []byte) {
-		e := parseError(&response{status: status, body: body, header: map[string][]string{
+		e := new(call).parseError(&response{status: status, body: body, header: map[string][]string{
 			"Content-Type": {contentType}, "Retry-After": {wait},
 		}}, time.Unix(0, 0))
 		if e.Class == "" || len(e.Code) > 2*maxMessage || len(e.Message) > 2*maxMessage || e.RetryAfter < 0 {
 			t.Errorf("%+v", e)
 		}
-		for _, r := range e.Code + e.Message + e.RequestID {
+		for _, r := range e.Code + e.Message + e.DDSRequestID {
 			if r < ' ' {
 				t.Errorf("a control character %s in %+v", strconv.QuoteRune(r), e)
 			}
@@ -283,8 +285,23 @@ func FuzzParseError(f *testing.F) {
 		if text == "" {
 			t.Error("no text")
 		}
-		if strings.Contains(text+e.RequestID, canary) {
+		if strings.Contains(text+e.DDSRequestID, canary) {
 			t.Errorf("the secret is in %q", text)
 		}
 	})
+}
+
+// The text of a throttled answer reports the limit, with or without a Retry-After header.
+func TestTheReportedLimit(t *testing.T) {
+	for body, want := range map[string]rateLimit{
+		`{"error_code":"APIGW.0308","error_msg":"policy user over ratelimit,limit:200,time:5 minute"}`: {200, 5 * time.Minute},
+		`{"error_code":"DBS.280443","error_msg":"slow down"}`:                                          {},
+	} {
+		for _, header := range []http.Header{nil, {"Retry-After": {"7"}}} {
+			c := new(call)
+			if _ = c.parseError(&response{status: 429, header: header, body: []byte(body)}, time.Now()); c.last.limit != want {
+				t.Errorf("%s: limit %+v, want %+v", body, c.last.limit, want)
+			}
+		}
+	}
 }

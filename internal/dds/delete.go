@@ -7,40 +7,29 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"dds-backup-delete/internal/deletion"
 )
 
-// Target is a backup: its region, project and id.
-type Target struct {
-	Region, ProjectID, BackupID string
-}
-
-// Deletion is what DDS made of a call to delete a backup.
-type Deletion struct {
-	// JobID is the id of the job that deletes the backup; empty where it is not known.
-	JobID string
-	// Unconfirmed says why the job is not known though the deletion was started; empty where it is known.
-	Unconfirmed string
-}
-
 // DeleteBackup starts the deletion of a manual backup. With maybeSent, an earlier call may have
-// started it already, so that a backup which is gone is unconfirmed and not missing. The error is always an [*Error]; where
-// its AnswerLost is set, the deletion may have been started all the same.
+// started it already, so a missing backup is unconfirmed and not an error. The error is a
+// [*deletion.Error]; if its MaybeSent is set, the deletion may have been started.
 //
 // https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0028.html
-func (c *Client) DeleteBackup(ctx context.Context, t Target, maybeSent bool) (Deletion, error) {
+func (c *Client) DeleteBackup(ctx context.Context, t deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 	if c.requireManual {
-		if d, err := c.checkManual(ctx, t, maybeSent); err != nil || d != (Deletion{}) {
+		if d, err := c.checkManual(ctx, t, maybeSent); err != nil || d != (deletion.Deletion{}) {
 			return d, err
 		}
 	}
 	call, err := c.newCall(ctx, http.MethodDelete, t, nil, "v3", t.ProjectID, "backups", t.BackupID)
 	if err != nil {
-		return Deletion{}, err
+		return deletion.Deletion{}, err
 	}
 	resp, err := c.handle(call)
-	lost := maybeSent || call.answerLost
+	maybeSent = maybeSent || call.maybeSent
 	if err != nil {
-		return c.settle(ctx, t, lost, err)
+		return c.resolve(ctx, t, maybeSent, err)
 	}
 	var body *struct {
 		JobID jobID `json:"job_id"`
@@ -48,16 +37,16 @@ func (c *Client) DeleteBackup(ctx context.Context, t Target, maybeSent bool) (De
 	}
 	answer := bytes.TrimPrefix(resp.body, []byte("\ufeff")) // a byte order mark costs no job id
 	if err := json.Unmarshal(answer, &body); err != nil || body == nil || (body.Code != "" && body.Code != "0") {
-		return c.settle(ctx, t, true, unreadable(resp))
+		return c.resolve(ctx, t, true, unreadable(resp))
 	}
 	if body.JobID == "" {
-		return Deletion{Unconfirmed: "DDS took the deletion but named no job"}, nil
+		return deletion.Deletion{Unconfirmed: "DDS took the deletion but named no job"}, nil
 	}
-	return Deletion{JobID: string(body.JobID)}, nil
+	return deletion.Deletion{JobID: string(body.JobID)}, nil
 }
 
-// jobID reads the id of a job: a text, or a whole number by its digits. Anything else, such as blanks
-// or null, reads as empty, so that it cannot hide that the deletion was started.
+// jobID reads the id of a job: a string, or the digits of a whole number. Anything else, for example
+// blanks or null, reads as empty, so that a started deletion is never an error.
 type jobID string
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -72,9 +61,9 @@ func (id *jobID) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// CheckBackup does everything of [Client.DeleteBackup] that comes before the DELETE, and returns its
-// error. A backup that is being deleted already is no error: a DELETE would not be sent for it.
-func (c *Client) CheckBackup(ctx context.Context, t Target) error {
+// CheckBackup does what [Client.DeleteBackup] does before the DELETE, and returns its error. A backup
+// that is already being deleted is not an error, because DeleteBackup would send no DELETE for it.
+func (c *Client) CheckBackup(ctx context.Context, t deletion.Target) error {
 	if c.requireManual {
 		_, err := c.checkManual(ctx, t, false)
 		return err
@@ -83,50 +72,41 @@ func (c *Client) CheckBackup(ctx context.Context, t Target) error {
 	return err
 }
 
-// unreadable is the error of a success that is not what it should be: whoever sent it, DDS may
-// have done its work.
-func unreadable(resp *response) *Error {
-	return &Error{
-		Class: Unavailable, Message: "a success that cannot be read: " + describe(resp), StatusCode: resp.status,
-		RequestID: printable(resp.header.Get("X-Request-Id")), AnswerLost: true,
-	}
-}
-
-// settle decides what a failed deletion stands for. An answer that was lost on the way makes
-// "gone" mean that the deletion was started; the backup list is asked where it can settle more.
-func (c *Client) settle(ctx context.Context, t Target, lost bool, err error) (Deletion, error) {
-	var e *Error
+// resolve returns the result of a failed deletion. If the deletion may have been sent, a missing backup
+// means that it was started. It asks the backup list if that helps.
+func (c *Client) resolve(ctx context.Context, t deletion.Target, maybeSent bool, err error) (deletion.Deletion, error) {
+	var e *deletion.Error
 	if !errors.As(err, &e) {
-		return Deletion{}, err
+		return deletion.Deletion{}, err
 	}
-	lost = lost || e.AnswerLost
-	gone := e.Class == NotFound
-	if listHelps(e, lost) {
+	maybeSent = maybeSent || e.MaybeSent
+	gone := e.Class == deletion.ClassNotFound
+	if listHelps(e, maybeSent) {
 		backup, found, listErr := c.backup(ctx, t)
 		switch {
 		case listErr == nil && !found:
 			gone = true
 		case listErr == nil && backup.beingDeleted():
-			return Deletion{Unconfirmed: "the backup is being deleted, by which job is not known"}, nil
-		case listErr != nil && lost && e.Class == Invalid:
-			e.Class, e.AnswerLost = Unavailable, true // it may be the code for a backup that is being deleted
+			return deletion.Deletion{Unconfirmed: "the backup is being deleted, by which job is not known"}, nil
+		case listErr != nil && maybeSent && e.Class == deletion.ClassInvalid:
+			e.Class, e.MaybeSent = deletion.ClassUnavailable, true // it may be the code for a backup that is being deleted
 		}
 	}
 	switch {
-	case gone && lost:
-		return Deletion{Unconfirmed: "an answer was lost, and now the backup is gone"}, nil
+	case gone && maybeSent:
+		return deletion.Deletion{Unconfirmed: "an answer was lost, and now the backup is gone"}, nil
 	case gone:
-		e.Class = NotFound
+		e.Class = deletion.ClassNotFound
 	}
-	return Deletion{}, e
+	return deletion.Deletion{}, e
 }
 
-// listHelps reports whether the backup list can settle what an error leaves open. Where the
-// credentials or the rate are refused, the list would be refused, too.
-func listHelps(e *Error, lost bool) bool {
+// listHelps reports whether the backup list can explain an error. If the credentials or the rate were
+// refused, the list would be refused too.
+func listHelps(e *deletion.Error, maybeSent bool) bool {
 	switch e.Class {
-	case Unavailable, Conflict, Invalid, Unknown:
-		return lost || e.Code == codeAmbiguous
+	case deletion.ClassUnavailable, deletion.ClassConflict, deletion.ClassInvalid, deletion.ClassUnknown:
+		return maybeSent || e.Code == codeAmbiguous
 	default:
 		return false
 	}

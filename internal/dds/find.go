@@ -3,10 +3,12 @@ package dds
 import (
 	"context"
 	"strconv"
+
+	"dds-backup-delete/internal/deletion"
 )
 
-// Backup is what the backup list shows of a backup, in DDS's own words. A member that the answer
-// does not have is empty.
+// Backup is a backup as the backup list shows it, in DDS's own words. Members that the answer lacks
+// are empty.
 type Backup struct {
 	// Name, Type and Status are the backup's own.
 	Name, Type, Status string
@@ -14,12 +16,12 @@ type Backup struct {
 	Instance string
 	// Begin is when the backup began.
 	Begin string
-	// SizeKB is the size in KB; 0 where it is not known.
+	// SizeKB is the size in KB; 0 if it is not known.
 	SizeKB float64
 }
 
 // FindBackup looks one backup up in the backup list, which needs the permission dds:backup:list.
-func (c *Client) FindBackup(ctx context.Context, t Target) (b Backup, found bool, err error) {
+func (c *Client) FindBackup(ctx context.Context, t deletion.Target) (b Backup, found bool, err error) {
 	listed, found, err := c.backup(ctx, t)
 	if err != nil || !found {
 		return Backup{}, false, err

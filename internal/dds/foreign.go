@@ -1,7 +1,6 @@
 package dds
 
 import (
-	"errors"
 	"regexp"
 	"strings"
 	"sync"
@@ -13,14 +12,14 @@ import (
 const (
 	// maxMessage bounds, in bytes, how much of a foreign text is kept.
 	maxMessage = 512
-	// maxForeign bounds, in bytes, how much of a foreign text is looked at.
+	// maxForeign bounds, in bytes, how much of a foreign text is read.
 	maxForeign = 32 << 10
 )
 
-// echo finds where a foreign text begins to repeat what it was sent: the canonical request, the
-// string to sign, a header with credentials or the signature, however they are spelled. It is compiled
-// when it is first needed, which for most processes is never.
-var echo = sync.OnceValue(func() *regexp.Regexp {
+// repeatedRequest finds where a foreign text begins to repeat what was sent: the canonical request, the
+// string to sign, a header with credentials or the signature, in any spelling. It is compiled when it
+// is first needed, and most processes never need it.
+var repeatedRequest = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)canonical[\W_]*(?:request|headers|query|uri)` +
 		`|string[\W_]*to[\W_]*sign` +
 		`|(?:SDK|V11)-HMAC-` +
@@ -33,12 +32,12 @@ var userinfo = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`//[^/\s@]*@`)
 })
 
-// printable makes a foreign text safe to log and to hand on: it holds no secret of this process and
-// no echo of a request, has no control characters, and is bounded. Secrets go first, because the
-// part of one that is left by a cut would not be recognised.
+// printable makes a foreign text safe to log and publish: it contains no secret of this process, no
+// repeated request and no control characters, and is bounded. Secrets are removed first, because a
+// cut through a secret would make its rest unrecognizable.
 func printable(s string) string {
 	s = redacted(s[:min(len(s), maxForeign)])
-	if at := echo().FindStringIndex(s); at != nil {
+	if at := repeatedRequest().FindStringIndex(s); at != nil {
 		s = strings.TrimRight(s[:at[0]], " ,;:([{\"'\\") + "…"
 	}
 	if len(s) > maxMessage {
@@ -52,31 +51,11 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, ""))
 }
 
-// redacted returns s without secrets: those of this process, and those in addresses, such as that of
-// a proxy.
+// redacted returns s without the secrets of this process and without passwords in addresses, for
+// example that of a proxy.
 func redacted(s string) string {
 	if strings.Contains(s, "@") {
 		s = userinfo().ReplaceAllString(s, "//"+secret.Redacted+"@")
 	}
 	return secret.Redact(s)
 }
-
-// redacting returns a handler that keeps secrets out of the causes of errors. A proxy and the source
-// of the credentials repeat what they were sent, too.
-func redacting(next handler) handler {
-	return func(c *call) (*response, error) {
-		resp, err := next(c)
-		var e *Error
-		if errors.As(err, &e) && e.Err != nil {
-			e.Err = &foreignError{e.Err}
-		}
-		return resp, err
-	}
-}
-
-// foreignError is an error with the text of others, as [printable] has it.
-type foreignError struct{ error }
-
-func (e *foreignError) Error() string { return printable(e.error.Error()) }
-
-func (e *foreignError) Unwrap() error { return e.error }

@@ -6,40 +6,41 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"dds-backup-delete/internal/deletion"
 )
 
-// Huawei Cloud locks a key for everyone, for five minutes, after more than five refused calls
-// in a row. https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-errorcode.html
+// lockTime is how long Huawei Cloud locks a key for everyone after more than five refused calls in a
+// row. https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-errorcode.html
 const lockTime = 5 * time.Minute
 
-// provenTime is how long an answer proves a key. A batch that comes later starts with one call
-// alone again, since the key may have been withdrawn meanwhile.
+// provenTime is how long an answer proves a key. A later batch starts with one single call again,
+// because the key may have been withdrawn.
 const provenTime = time.Minute
 
-// renewEvery is how often, at the most, a refused key is looked up again at its source.
+// renewEvery is the shortest time between two look-ups of a refused key at its source.
 const renewEvery = 30 * time.Second
 
-// keyLock hands each call its credentials and keeps a bad key from being locked for everyone:
-//   - until a key has had an answer that is no authentication failure, one call goes alone and
-//     the others wait for it;
-//   - a key that was refused (see [refusesKey]) is left alone for five minutes, unless the credentials
-//     change. Other authentication failures concern the token or something in front of DDS, and hold
-//     no other call back.
+// keyLock gives each call its credentials and prevents that a bad key is locked for everyone:
+//   - until an answer proves a key, one call goes alone and the others wait for it;
+//   - a refused key (see [refusesKey]) is not used for five minutes, unless the credentials change.
+//     Other authentication failures concern the token or something in front of DDS, and hold back
+//     no other call.
 type keyLock struct {
-	renew    func(context.Context) (Credentials, error) // nil where credentials cannot change
+	renew    func(context.Context) (Credentials, error) // nil if the credentials cannot change
 	now      func() time.Time
 	alone    chan struct{} // holds the one call that goes alone
-	renewing chan struct{} // holds the one call that reads the credentials anew
+	renewing chan struct{} // holds the one call that reads the credentials again
 
-	mu          sync.Mutex // never held while anything is waited for
+	mu          sync.Mutex // never held during a wait
 	credentials Credentials
 	provenUntil time.Time
-	refused     *Error // why the key is left alone; nil where it is not
+	refused     *deletion.Error // why the key is not used; nil if it is
 	refusedAt   time.Time
 	renewedAt   time.Time
-	renewErr    error  // of the last reading
-	probeErr    *Error // of the last call that went alone and neither proved nor locked the key
-	unanswered  int    // calls that went alone and had no answer
+	renewErr    error           // of the last reading
+	probeErr    *deletion.Error // of the last call that went alone and neither proved nor locked the key
+	unanswered  int             // calls that went alone and had no answer
 }
 
 func newKeyLock(c Credentials, renew func(context.Context) (Credentials, error), now func() time.Time) *keyLock {
@@ -48,8 +49,8 @@ func newKeyLock(c Credentials, renew func(context.Context) (Credentials, error),
 	}
 }
 
-// locking returns a handler that lets calls pass as l allows. Refused credentials are looked up anew
-// once, and where that brings others, the call goes out again with them.
+// locking returns a handler that lets calls pass as l allows. It looks up refused credentials again
+// once, and repeats the call if they have changed.
 func (l *keyLock) locking(next handler) handler {
 	return func(c *call) (*response, error) {
 		resp, unauthenticated, err := l.through(c, next)
@@ -60,7 +61,7 @@ func (l *keyLock) locking(next handler) handler {
 	}
 }
 
-// through sends c through next when it may go, and reports whether its credentials were refused.
+// through calls next when c may go, and reports whether its credentials were refused.
 func (l *keyLock) through(c *call, next handler) (resp *response, unauthenticated bool, err error) {
 	leave, err := l.enter(c)
 	if err != nil {
@@ -68,7 +69,7 @@ func (l *keyLock) through(c *call, next handler) (resp *response, unauthenticate
 	}
 	defer leave()
 	resp, err = next(c)
-	return resp, l.settle(c.credentials, err), err
+	return resp, l.noteAnswer(c.credentials, err), err
 }
 
 // enter gives c its credentials as soon as it may go, and returns what to call after it.
@@ -80,14 +81,12 @@ func (l *keyLock) enter(c *call) (leave func(), err error) {
 	select {
 	case l.alone <- struct{}{}:
 	case <-c.Context().Done():
-		return nil, &Error{
-			Class: Unavailable, Message: "no time was left while another call tried the key", Err: c.Context().Err(),
-		}
+		return nil, unavailable("no time was left while another call tried the key", c.Context().Err())
 	}
 	leave = func() { <-l.alone }
 	proven, now, err := l.pass(c)
 	if err == nil && !proven && now != unanswered {
-		// One dead call is enough: it must not cost each of those who waited as long again.
+		// One call without an answer is enough: the others must not wait as long again.
 		err = l.failedProbe()
 	}
 	if proven || err != nil {
@@ -98,17 +97,19 @@ func (l *keyLock) enter(c *call) (leave func(), err error) {
 }
 
 // failedProbe returns the error of a call that waited while another one tried the key in vain.
-func (l *keyLock) failedProbe() *Error {
+func (l *keyLock) failedProbe() *deletion.Error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e := l.probeErr; e != nil && e.Class == Unauthenticated {
-		return &Error{Class: Unauthenticated, Code: e.Code, StatusCode: e.StatusCode, Message: "held back, since another call was refused: " + e.Message}
+	if e := l.probeErr; e != nil && e.Class == deletion.ClassUnauthenticated {
+		return &deletion.Error{
+			Class: deletion.ClassUnauthenticated, Code: e.Code, HTTPStatus: e.HTTPStatus, Message: "held back, since another call was refused: " + e.Message,
+		}
 	}
-	return &Error{Class: Unavailable, Message: "another call, which tried the key, had no answer"}
+	return &deletion.Error{Class: deletion.ClassUnavailable, Message: "another call, which tried the key, had no answer"}
 }
 
-// pass gives c its credentials and reports whether they are proven, and how many calls that
-// tried them had no answer so far. The error says that they are left alone.
+// pass gives c its credentials and reports whether they are proven, and how many calls that tried
+// them had no answer so far. The error says why they are not used.
 func (l *keyLock) pass(c *call) (proven bool, unanswered int, err error) {
 	if held := l.held(); held != nil && !l.renewed(c.Context(), l.current()) {
 		return false, 0, held
@@ -120,7 +121,7 @@ func (l *keyLock) pass(c *call) (proven bool, unanswered int, err error) {
 	return left > 0 && left <= provenTime, l.unanswered, nil // more is left only where the clock was put back
 }
 
-// held returns why the key is left alone, nil where it is not.
+// held returns why the key is not used, or nil.
 func (l *keyLock) held() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -134,7 +135,10 @@ func (l *keyLock) held() error {
 	}
 	held := *l.refused
 	held.Message = "held back, since the key was refused: " + held.Message
-	held.RetryAfter, held.AnswerLost, held.Err = left, false, l.renewErr
+	if l.renewErr != nil {
+		held.Message += ": " + printable(l.renewErr.Error())
+	}
+	held.RetryAfter, held.MaybeSent = left, false
 	return &held
 }
 
@@ -144,12 +148,12 @@ func (l *keyLock) current() Credentials {
 	return l.credentials
 }
 
-// settle notes what the answer to a call says of its key and reports whether its credentials, key or
-// token, were refused.
-func (l *keyLock) settle(used Credentials, err error) (unauthenticated bool) {
-	var e *Error
+// noteAnswer notes what the answer to a call says about its key, and reports whether its credentials,
+// key or token, were refused.
+func (l *keyLock) noteAnswer(used Credentials, err error) (unauthenticated bool) {
+	var e *deletion.Error
 	failed := errors.As(err, &e)
-	unauthenticated = failed && e.Class == Unauthenticated
+	unauthenticated = failed && e.Class == deletion.ClassUnauthenticated
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if used != l.credentials { // replaced meanwhile
@@ -157,7 +161,7 @@ func (l *keyLock) settle(used Credentials, err error) (unauthenticated bool) {
 	}
 	switch {
 	case unauthenticated && refusesKey(e):
-		kept := *e // the call goes on with its own
+		kept := *e // the caller may change its own
 		l.refused, l.refusedAt, l.provenUntil = &kept, l.now(), time.Time{}
 	case !failed, provesKey(e) && (!unauthenticated || !used.AccessKey.IsZero()):
 		l.provenUntil = l.now().Add(provenTime)
@@ -168,14 +172,14 @@ func (l *keyLock) settle(used Credentials, err error) (unauthenticated bool) {
 	return unauthenticated
 }
 
-// provesKey reports whether an error says that the key was looked at: a code of DDS, or a
-// refusal of the gateway that comes after authentication.
-func provesKey(e *Error) bool {
-	return strings.HasPrefix(e.Code, "DBS.") || (e.Code != "" && e.Class == Forbidden)
+// provesKey reports whether an error shows that the key was accepted: a code of DDS, or a refusal of
+// the gateway that comes after authentication.
+func provesKey(e *deletion.Error) bool {
+	return strings.HasPrefix(e.Code, "DBS.") || (e.Code != "" && e.Class == deletion.ClassForbidden)
 }
 
-// renewed reports whether there are other credentials now than those that were refused. One
-// call asks their source, and the others wait for it no longer than they may.
+// renewed reports whether the credentials are now others than the refused ones. One call asks their
+// source, and the others wait for it until their deadline.
 func (l *keyLock) renewed(ctx context.Context, refused Credentials) bool {
 	if l.renew == nil {
 		return false
@@ -195,7 +199,7 @@ func (l *keyLock) renewed(ctx context.Context, refused Credentials) bool {
 	}
 	fresh, err := l.renew(ctx)
 	if ctx.Err() != nil {
-		return false // it was not asked in earnest
+		return false // the source had no time to answer
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -24,7 +25,7 @@ func newTestCall(ctx context.Context, t *testing.T) *call {
 }
 
 func refusedKey() error {
-	return &Error{Class: Unauthenticated, Code: "APIGW.0301", StatusCode: 401, Message: "verify aksk signature fail"}
+	return &deletion.Error{Class: deletion.ClassUnauthenticated, Code: "APIGW.0301", HTTPStatus: 401, Message: "verify aksk signature fail"}
 }
 
 // batch sends n calls at once through h and returns their errors.
@@ -83,14 +84,14 @@ func TestWhatProvesTheKey(t *testing.T) {
 		proven bool
 	}{
 		"a success":   {nil, true},
-		"not found":   {&Error{Class: NotFound, Code: "DBS.201214", StatusCode: 400}, true},
-		"no right":    {&Error{Class: Forbidden, Code: "DBS.280063", StatusCode: 403}, true},
-		"no access":   {&Error{Class: Forbidden, Code: "APIGW.0302", StatusCode: 403}, true},
-		"no answer":   {&Error{Class: Unavailable}, false},
-		"a bare 502":  {&Error{Class: Unavailable, StatusCode: 502}, false},
-		"IAM is away": {&Error{Class: Unavailable, Code: "APIGW.0613", StatusCode: 503}, false},
-		"throttled":   {&Error{Class: Throttled, Code: "APIGW.0308", StatusCode: 429}, false},
-		"a proxy":     {&Error{Class: Forbidden, StatusCode: 407}, false},
+		"not found":   {&deletion.Error{Class: deletion.ClassNotFound, Code: "DBS.201214", HTTPStatus: 400}, true},
+		"no right":    {&deletion.Error{Class: deletion.ClassForbidden, Code: "DBS.280063", HTTPStatus: 403}, true},
+		"no access":   {&deletion.Error{Class: deletion.ClassForbidden, Code: "APIGW.0302", HTTPStatus: 403}, true},
+		"no answer":   {&deletion.Error{Class: deletion.ClassUnavailable}, false},
+		"a bare 502":  {&deletion.Error{Class: deletion.ClassUnavailable, HTTPStatus: 502}, false},
+		"IAM is away": {&deletion.Error{Class: deletion.ClassUnavailable, Code: "APIGW.0613", HTTPStatus: 503}, false},
+		"throttled":   {&deletion.Error{Class: deletion.ClassThrottled, Code: "APIGW.0308", HTTPStatus: 429}, false},
+		"a proxy":     {&deletion.Error{Class: deletion.ClassForbidden, HTTPStatus: 407}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
@@ -115,8 +116,8 @@ func TestARefusedKeyIsLeftAlone(t *testing.T) {
 		check := func(want int64) {
 			t.Helper()
 			for _, err := range batch(t, h, 10) {
-				var e *Error
-				if !errors.As(err, &e) || e.Class != Unauthenticated {
+				var e *deletion.Error
+				if !errors.As(err, &e) || e.Class != deletion.ClassUnauthenticated {
 					t.Fatalf("error %v", err)
 				}
 			}
@@ -128,7 +129,7 @@ func TestARefusedKeyIsLeftAlone(t *testing.T) {
 		time.Sleep(4 * time.Minute)
 		check(1) // the next invocation
 		_, err := h(newTestCall(t.Context(), t))
-		var e *Error
+		var e *deletion.Error
 		if !errors.As(err, &e) || e.RetryAfter <= 0 || e.RetryAfter > time.Minute {
 			t.Errorf("held back for another %v, want what is left of five minutes", e.RetryAfter)
 		}
@@ -226,7 +227,7 @@ func TestTheKeyIsWaitedForNoLongerThanTheDeadline(t *testing.T) {
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
 		h := l.locking(func(c *call) (*response, error) {
 			<-c.Context().Done()
-			return nil, &Error{Class: Unavailable, Err: c.Context().Err()}
+			return nil, &deletion.Error{Class: deletion.ClassUnavailable, Message: c.Context().Err().Error()}
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -235,8 +236,8 @@ func TestTheKeyIsWaitedForNoLongerThanTheDeadline(t *testing.T) {
 			c := newTestCall(ctx, t)
 			wg.Go(func() {
 				_, err := h(c)
-				var e *Error
-				if !errors.As(err, &e) || e.Class != Unavailable || e.AnswerLost {
+				var e *deletion.Error
+				if !errors.As(err, &e) || e.Class != deletion.ClassUnavailable || e.MaybeSent {
 					t.Errorf("error %v", err)
 				}
 			})
@@ -253,7 +254,7 @@ func TestADeadCallFailsThoseWhoWaited(t *testing.T) {
 		h := l.locking(func(*call) (*response, error) {
 			calls++
 			time.Sleep(10 * time.Second)
-			return nil, &Error{Class: Unavailable}
+			return nil, &deletion.Error{Class: deletion.ClassUnavailable}
 		})
 		start := time.Now()
 		batch(t, h, 100)
@@ -346,7 +347,7 @@ func TestABare401CostsOneCall(t *testing.T) {
 		h := l.locking(func(*call) (*response, error) {
 			calls.Add(1)
 			time.Sleep(20 * time.Millisecond)
-			return nil, &Error{Class: Unauthenticated, StatusCode: http.StatusUnauthorized}
+			return nil, &deletion.Error{Class: deletion.ClassUnauthenticated, HTTPStatus: http.StatusUnauthorized}
 		})
 		batch(t, h, 10)
 		if calls.Load() != 1 || l.refused != nil {

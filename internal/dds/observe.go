@@ -3,22 +3,24 @@ package dds
 import (
 	"errors"
 	"time"
+
+	"dds-backup-delete/internal/deletion"
 )
 
-// Observer is told of every call that went out: how long the answer took, and the class of its
-// error, which is empty for a success.
-type Observer func(took time.Duration, class Class)
+// Observer is called after every try: with the time until the answer, and the class of its error,
+// which is empty for a success.
+type Observer func(took time.Duration, class deletion.Class)
 
-// observing returns a handler that tells an observer of every call that passes.
+// observing returns a handler that calls observe after every try.
 func observing(next handler, observe Observer) handler {
 	return func(c *call) (*response, error) {
 		began := time.Now()
 		resp, err := next(c)
-		var e *Error
+		var e *deletion.Error
 		if err != nil && !errors.As(err, &e) {
-			return resp, err // it did not go out
+			return resp, err // it was not sent
 		}
-		class := Class("")
+		class := deletion.Class("")
 		if e != nil {
 			class = e.Class
 		}

@@ -8,6 +8,7 @@ import (
 
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -18,12 +19,14 @@ func TestObserve(t *testing.T) {
 	server.Add(ddstest.SampleBackups()...)
 	server.Inject(ddstest.Answer(503, "", "busy"))
 	var mu sync.Mutex
-	var classes []dds.Class
+	var classes []deletion.Class
 	client, err := dds.New(dds.Options{
 		Endpoints:   map[string]string{"": server.URL()},
 		Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)},
-		RetryPolicy: func(_ int, err *dds.Error) (time.Duration, bool) { return 0, err.Class == dds.Unavailable },
-		Observe: func(took time.Duration, class dds.Class) {
+		RetryPolicy: func(_ int, err *deletion.Error) (time.Duration, bool) {
+			return 0, err.Class == deletion.ClassUnavailable
+		},
+		Observe: func(took time.Duration, class deletion.Class) {
 			mu.Lock()
 			defer mu.Unlock()
 			if took <= 0 {
@@ -36,9 +39,9 @@ func TestObserve(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{ddstest.SampleBackups()[0].ID, "00000000000000000000000000000000br02", "a/b"} {
-		_, _ = client.DeleteBackup(t.Context(), dds.Target{ProjectID: ddstest.ProjectID, BackupID: id}, false) // the calls are what counts
+		_, _ = client.DeleteBackup(t.Context(), deletion.Target{ProjectID: ddstest.ProjectID, BackupID: id}, false) // the calls are what counts
 	}
-	if want := []dds.Class{dds.Unavailable, "", dds.NotFound}; !slices.Equal(classes, want) || len(server.Calls()) != len(want) {
+	if want := []deletion.Class{deletion.ClassUnavailable, "", deletion.ClassNotFound}; !slices.Equal(classes, want) || len(server.Calls()) != len(want) {
 		t.Errorf("classes %v of %d calls, want %v", classes, len(server.Calls()), want)
 	}
 }

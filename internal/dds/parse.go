@@ -11,11 +11,12 @@ import (
 	"sync"
 	"time"
 
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/retry"
 )
 
-// parsing returns a handler that turns every answer but a success into an [Error].
-// 200 and 202 are successes: which of them a deletion gives differs between the pages.
+// parsing returns a handler that turns every answer except a success into a [*deletion.Error].
+// 200 and 202 are successes: the pages disagree about which one a deletion returns.
 func parsing(next handler, now func() time.Time) handler {
 	return func(c *call) (*response, error) {
 		resp, err := next(c)
@@ -25,37 +26,35 @@ func parsing(next handler, now func() time.Time) handler {
 		if resp.status == http.StatusOK || resp.status == http.StatusAccepted {
 			return resp, nil
 		}
-		return nil, parseError(resp, now())
+		return nil, c.parseError(resp, now())
 	}
 }
 
 // parseError reads an answer that is not a success.
-func parseError(resp *response, now time.Time) *Error {
+func (c *call) parseError(resp *response, now time.Time) *deletion.Error {
 	code, message, requestID := parseBody(resp)
-	e := &Error{
-		Class:      classOf(resp.status, code),
-		Code:       printable(code),
-		Message:    printable(message),
-		StatusCode: resp.status,
-		RequestID:  printable(requestID),
-		RetryAfter: retry.After(resp.header.Get("Retry-After"), now),
-		// A gateway that gave up on its backend cannot know what the backend still did, and
-		// an odd success may be one.
-		AnswerLost: resp.status < 300 || (resp.status >= 500 && (resp.status != http.StatusServiceUnavailable || code == "")),
+	e := &deletion.Error{
+		Class:        classOf(resp.status, code),
+		Code:         printable(code),
+		Message:      printable(message),
+		HTTPStatus:   resp.status,
+		DDSRequestID: printable(requestID),
+		RetryAfter:   retry.After(resp.header.Get("Retry-After"), now),
+		// A gateway that gave up on its backend does not know what the backend still did, and
+		// an unusual success may be real.
+		MaybeSent: resp.status < 300 || (resp.status >= 500 && (resp.status != http.StatusServiceUnavailable || code == "")),
 	}
-	e.date, _ = http.ParseTime(resp.header.Get("Date")) // zero where there is none
-	if e.Class == Throttled {
-		if limit, ok := parseRateLimit(message); ok {
-			e.Limit = limit
-			e.RetryAfter = max(e.RetryAfter, limit.Window)
-		}
+	c.last.date, _ = http.ParseTime(resp.header.Get("Date")) // zero if there is none
+	if e.Class == deletion.ClassThrottled {
+		c.last.limit = parseRateLimit(message)
+		e.RetryAfter = max(e.RetryAfter, c.last.limit.window)
 	}
 	return e
 }
 
-// errorBody is every shape in which a Huawei Cloud service tells an error: DDS and the gateway
-// (error_code, error_msg), old services (errCode, externalMessage), others (code, message),
-// and IAM and ECS, which nest theirs in error.
+// errorBody is the JSON of an error in all its forms: DDS and the gateway (error_code, error_msg),
+// old services (errCode, externalMessage), others (code, message), and IAM and ECS, which nest
+// theirs in error.
 type errorBody struct {
 	ErrorCode       text            `json:"error_code"`
 	ErrorMsg        text            `json:"error_msg"`
@@ -68,8 +67,8 @@ type errorBody struct {
 	Nested          json.RawMessage `json:"error"`
 }
 
-// text reads a JSON string or number: IAM's code is the one, all others are the other.
-// Anything else reads as empty, so that one odd member hides no other.
+// text reads a JSON string or number: IAM's code is a number, the others are strings. Anything else
+// reads as empty, so that one bad member does not hide the others.
 type text string
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -105,8 +104,8 @@ func (b *errorBody) codeAndMessage() (code, message string) {
 	return code, message
 }
 
-// parseBody reads code, text and request id of an answer. What is not JSON is described, not
-// repeated: a proxy's page is of no use in a log line.
+// parseBody returns the code, text and request id of an answer. It describes a body that is not JSON
+// and does not quote it, because a proxy's page is useless in a log line.
 func parseBody(resp *response) (code, message, requestID string) {
 	for _, name := range []string{"X-Request-Id", "X-Iam-Trace-Id"} {
 		if requestID == "" {
@@ -129,7 +128,7 @@ func parseBody(resp *response) (code, message, requestID string) {
 	return code, message, requestID
 }
 
-// describe says what a body is that could not be read.
+// describe returns the size and type of a body that could not be read.
 func describe(resp *response) string {
 	media, _, err := mime.ParseMediaType(resp.header.Get("Content-Type"))
 	if err != nil {
@@ -138,25 +137,25 @@ func describe(resp *response) string {
 	return fmt.Sprintf("%d bytes of %s", len(resp.body), printable(media))
 }
 
-// RateLimit is a limit that a throttled answer told: so many calls in a window.
-type RateLimit struct {
-	// Calls is how many calls the window has; 0 where the answer told no limit.
-	Calls int
-	// Window is the length of the window.
-	Window time.Duration
+// unreadable returns the error for a success with an unexpected body. DDS may have done its work.
+func unreadable(resp *response) *deletion.Error {
+	return &deletion.Error{
+		Class: deletion.ClassUnavailable, Message: "a success that cannot be read: " + describe(resp), HTTPStatus: resp.status,
+		DDSRequestID: printable(resp.header.Get("X-Request-Id")), MaybeSent: true,
+	}
 }
 
-// rateLimitText is compiled when it is first needed, which for most processes is never.
+// rateLimitText is compiled when it is first needed, and most processes never need it.
 var rateLimitText = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`limit:(\d{1,7}),\s*time:(\d{1,5}) ?(second|minute|hour|day)`)
 })
 
-// parseRateLimit reads the text of a throttled answer, as "policy user over
-// ratelimit,limit:200,time:5 minute". No Retry-After is documented.
-func parseRateLimit(message string) (RateLimit, bool) {
+// parseRateLimit reads the text of a throttled answer, for example "policy user over
+// ratelimit,limit:200,time:5 minute". DDS documents no Retry-After header.
+func parseRateLimit(message string) rateLimit {
 	parts := rateLimitText().FindStringSubmatch(message)
 	if parts == nil {
-		return RateLimit{}, false
+		return rateLimit{}
 	}
 	calls, _ := strconv.Atoi(parts[1]) // digits, by the expression
 	units, _ := strconv.Atoi(parts[2])
@@ -164,7 +163,7 @@ func parseRateLimit(message string) (RateLimit, bool) {
 		"second": time.Second, "minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour,
 	}[parts[3]]
 	if calls == 0 || units == 0 {
-		return RateLimit{}, false
+		return rateLimit{}
 	}
-	return RateLimit{Calls: calls, Window: min(time.Duration(units)*unit, 24*time.Hour)}, true
+	return rateLimit{calls: calls, window: min(time.Duration(units)*unit, 24*time.Hour)}
 }

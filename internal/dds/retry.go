@@ -7,20 +7,21 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/retry"
 )
 
-// maxTries is how often one call goes out at the most.
+// maxTries is how often one call is sent at most.
 const maxTries = 4
 
 // RetryPolicy decides whether a failed try is followed by another, and after what wait. The
 // first try is number 1.
-type RetryPolicy func(try int, err *Error) (wait time.Duration, again bool)
+type RetryPolicy func(try int, err *deletion.Error) (wait time.Duration, again bool)
 
-// DefaultRetryPolicy repeats what may pass by itself, throttling and unavailability, with
-// backoff, or after the wait that the service asked for.
-func DefaultRetryPolicy(try int, err *Error) (wait time.Duration, again bool) {
-	if try >= maxTries || (err.Class != Throttled && err.Class != Unavailable) {
+// DefaultRetryPolicy repeats throttled and unavailable tries with backoff, added to the wait that
+// the service asked for.
+func DefaultRetryPolicy(try int, err *deletion.Error) (wait time.Duration, again bool) {
+	if try >= maxTries || (err.Class != deletion.ClassThrottled && err.Class != deletion.ClassUnavailable) {
 		return 0, false
 	}
 	return err.RetryAfter + Backoff(try), true
@@ -33,11 +34,10 @@ func Backoff(try int) time.Duration {
 }
 
 // retrying returns a handler that repeats failed tries as the policy says, as long as
-//   - the wait is over before the deadline, and half of the call's time is left for others;
-//   - the budget of the process allows: a dead DDS must not be hammered by every call.
+//   - the wait ends in the first half of the call's time, so that time is left for the others;
+//   - the budget of the process allows it, so that the calls do not overload a failing DDS.
 //
-// A kept-alive connection that turned out to be dead, as after a freeze, costs one try that
-// counts for nothing.
+// One try on a dead kept-alive connection, for example after a freeze, does not count.
 func retrying(next handler, policy RetryPolicy, budget *rate.Limiter) handler {
 	return func(c *call) (*response, error) {
 		giveUp := halfOf(c.Context())
@@ -47,13 +47,13 @@ func retrying(next handler, policy RetryPolicy, budget *rate.Limiter) handler {
 			if err == nil {
 				return resp, nil
 			}
-			var e *Error
+			var e *deletion.Error
 			if !errors.As(err, &e) {
 				return nil, err
 			}
-			c.answerLost = c.answerLost || e.AnswerLost
-			e.AnswerLost = c.answerLost
-			if e.stale && staleLeft > 0 && c.Context().Err() == nil {
+			c.maybeSent = c.maybeSent || e.MaybeSent
+			e.MaybeSent = c.maybeSent
+			if c.last.stale && staleLeft > 0 && c.Context().Err() == nil {
 				staleLeft--
 				try--
 				continue
@@ -66,7 +66,7 @@ func retrying(next handler, policy RetryPolicy, budget *rate.Limiter) handler {
 	}
 }
 
-// halfOf returns the moment at which half of the time is gone that ctx leaves.
+// halfOf returns the time halfway to the deadline of ctx.
 func halfOf(ctx context.Context) time.Time {
 	now := time.Now()
 	deadline, bounded := ctx.Deadline()

@@ -8,21 +8,23 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"dds-backup-delete/internal/deletion"
 )
 
 func TestDefaultRetryPolicy(t *testing.T) {
-	for class, again := range map[Class]bool{
-		Invalid: false, NotFound: false, Forbidden: false, Unauthenticated: false, Conflict: false,
-		Throttled: true, Unavailable: true,
+	for class, again := range map[deletion.Class]bool{
+		deletion.ClassInvalid: false, deletion.ClassNotFound: false, deletion.ClassForbidden: false, deletion.ClassUnauthenticated: false, deletion.ClassConflict: false,
+		deletion.ClassThrottled: true, deletion.ClassUnavailable: true,
 	} {
-		if _, got := DefaultRetryPolicy(1, &Error{Class: class}); got != again {
+		if _, got := DefaultRetryPolicy(1, &deletion.Error{Class: class}); got != again {
 			t.Errorf("%s: again %v, want %v", class, got, again)
 		}
-		if _, got := DefaultRetryPolicy(maxTries, &Error{Class: class}); got {
+		if _, got := DefaultRetryPolicy(maxTries, &deletion.Error{Class: class}); got {
 			t.Errorf("%s: a try beyond the last", class)
 		}
 	}
-	if wait, _ := DefaultRetryPolicy(1, &Error{Class: Throttled, RetryAfter: time.Minute}); wait < time.Minute {
+	if wait, _ := DefaultRetryPolicy(1, &deletion.Error{Class: deletion.ClassThrottled, RetryAfter: time.Minute}); wait < time.Minute {
 		t.Errorf("waits %v, though the service asked for a minute", wait)
 	}
 }
@@ -53,9 +55,9 @@ func TestRetryBudget(t *testing.T) {
 		tries := 0
 		dead := func(*call) (*response, error) {
 			tries++
-			return nil, &Error{Class: Unavailable}
+			return nil, &deletion.Error{Class: deletion.ClassUnavailable}
 		}
-		forEver := func(int, *Error) (time.Duration, bool) { return time.Second, true }
+		forEver := func(int, *deletion.Error) (time.Duration, bool) { return time.Second, true }
 
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
@@ -68,7 +70,7 @@ func TestRetryBudget(t *testing.T) {
 		tries = 0
 		ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		h := retrying(dead, func(try int, _ *Error) (time.Duration, bool) { return 0, try < 4 }, rate.NewLimiter(1, 5))
+		h := retrying(dead, func(try int, _ *deletion.Error) (time.Duration, bool) { return 0, try < 4 }, rate.NewLimiter(1, 5))
 		for range 10 {
 			_, _ = h(newTestCall(ctx, t))
 		}
@@ -83,14 +85,14 @@ func TestALostAnswerIsNotForgotten(t *testing.T) {
 	tries := 0
 	h := retrying(func(*call) (*response, error) {
 		if tries++; tries == 1 {
-			return nil, &Error{Class: Unavailable, AnswerLost: true}
+			return nil, &deletion.Error{Class: deletion.ClassUnavailable, MaybeSent: true}
 		}
-		return nil, &Error{Class: Conflict, StatusCode: 403}
-	}, func(_ int, e *Error) (time.Duration, bool) { return 0, e.Class == Unavailable }, rate.NewLimiter(1, 10))
+		return nil, &deletion.Error{Class: deletion.ClassConflict, HTTPStatus: 403}
+	}, func(_ int, e *deletion.Error) (time.Duration, bool) { return 0, e.Class == deletion.ClassUnavailable }, rate.NewLimiter(1, 10))
 	c := newTestCall(t.Context(), t)
 	_, err := h(c)
-	var e *Error
-	if !errors.As(err, &e) || e.Class != Conflict || !e.AnswerLost || !c.answerLost {
+	var e *deletion.Error
+	if !errors.As(err, &e) || e.Class != deletion.ClassConflict || !e.MaybeSent || !c.maybeSent {
 		t.Errorf("error %+v", e)
 	}
 }
@@ -99,10 +101,11 @@ func TestALostAnswerIsNotForgotten(t *testing.T) {
 func TestOneStaleConnectionIsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		h := retrying(func(*call) (*response, error) {
+		h := retrying(func(c *call) (*response, error) {
 			tries++
-			return nil, &Error{Class: Unavailable, stale: true, AnswerLost: true}
-		}, func(int, *Error) (time.Duration, bool) { return 0, false }, rate.NewLimiter(0, 0))
+			c.last.stale = true
+			return nil, &deletion.Error{Class: deletion.ClassUnavailable, MaybeSent: true}
+		}, func(int, *deletion.Error) (time.Duration, bool) { return 0, false }, rate.NewLimiter(0, 0))
 		start := time.Now()
 		if _, err := h(newTestCall(t.Context(), t)); err == nil || tries != 2 || time.Since(start) != 0 {
 			t.Errorf("error %v after %d tries and %v", err, tries, time.Since(start))

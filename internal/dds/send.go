@@ -7,16 +7,17 @@ import (
 	"io"
 	"net/http"
 
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/transport"
 )
 
-// maxBody bounds, in bytes, what is read of an answer. A success is a hundred bytes.
+// maxBody bounds, in bytes, how much of an answer is read. A success has about a hundred bytes.
 const maxBody = 1 << 20
 
 // sender is the innermost handler: it sends a call and reads the answer.
 type sender struct{ transport http.RoundTripper }
 
-// newSender returns a sender over a transport; nil for one of its own.
+// newSender returns a sender that uses the transport; nil for the network.
 func newSender(over http.RoundTripper, connections int) *sender {
 	if over == nil {
 		over = transport.New(transport.Options{Connections: connections})
@@ -24,16 +25,16 @@ func newSender(over http.RoundTripper, connections int) *sender {
 	return &sender{transport: over}
 }
 
-// send is a [handler]. No redirect is followed: a signed request is for the host it was
-// signed for.
+// send is a [handler]. It follows no redirect, because a signature is valid for one host only.
 func (s *sender) send(c *call) (*response, error) {
+	c.last = facts{}
 	if deadline, bounded := c.Context().Deadline(); bounded && wallClock().After(deadline.Round(0)) {
-		// The context cannot know: its timer stands still while the function is frozen.
-		return nil, &Error{Class: Unavailable, Message: "the deadline passed while the function was frozen"}
+		// The context does not know: its timer stops while the function is frozen.
+		return nil, &deletion.Error{Class: deletion.ClassUnavailable, Message: "the deadline passed while the function was frozen"}
 	}
 	res, err := s.transport.RoundTrip(c.Request)
 	if err != nil {
-		return nil, noAnswer(err)
+		return nil, c.noAnswer(err)
 	}
 	defer res.Body.Close() //nolint:errcheck // the body was read
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
@@ -41,23 +42,24 @@ func (s *sender) send(c *call) (*response, error) {
 		err = fmt.Errorf("longer than %d bytes", maxBody)
 	}
 	if err != nil && res.StatusCode >= 400 && res.StatusCode < 500 {
-		body, err = nil, nil // the refusal is clear, whatever its text was
+		body, err = nil, nil // the status alone is a clear refusal
 	}
 	if err != nil {
-		return nil, &Error{
-			Class: Unavailable, Message: "the answer broke off", StatusCode: res.StatusCode, AnswerLost: true, Err: err,
-		}
+		e := unavailable("the answer broke off", err)
+		e.HTTPStatus, e.MaybeSent = res.StatusCode, true
+		return nil, e
 	}
 	return &response{status: res.StatusCode, header: res.Header, body: body}, nil
 }
 
-// noAnswer returns the error of a call that got no answer. The answer counts as lost unless the
-// request certainly was not sent.
-func noAnswer(err error) *Error {
-	e := &Error{Class: Unavailable, Message: "no answer", AnswerLost: true, Err: err}
+// noAnswer returns the error of a try without an answer. The request counts as sent unless it
+// certainly was not.
+func (c *call) noAnswer(err error) *deletion.Error {
+	e := unavailable("no answer", err)
+	e.MaybeSent = true
 	var failed *transport.Error
 	if errors.As(err, &failed) {
-		e.AnswerLost, e.stale = failed.MaybeSent, failed.Kept
+		e.MaybeSent, c.last.stale = failed.MaybeSent, failed.Kept
 	}
 	return e
 }
@@ -67,5 +69,5 @@ func (s *sender) connect(ctx context.Context, endpoint string) {
 	transport.Open(ctx, s.transport.RoundTrip, endpoint)
 }
 
-// closeIdle closes the kept connections, of a transport that keeps any.
+// closeIdle closes the idle connections, if the transport keeps any.
 func (s *sender) closeIdle() { (&http.Client{Transport: s.transport}).CloseIdleConnections() }

@@ -3,11 +3,12 @@ package dds
 import (
 	"context"
 	"errors"
+
+	"dds-backup-delete/internal/deletion"
 )
 
-// supplying returns a handler that obtains the first credentials of a client which was built
-// without any. It stands outside of retries and pace: a secret that cannot be read says nothing
-// about DDS.
+// supplying returns a handler that reads the first credentials if the client was built without any.
+// It is outside of retries and pace, because a secret that cannot be read says nothing about DDS.
 func (l *keyLock) supplying(next handler) handler {
 	return func(c *call) (*response, error) {
 		if err := l.supply(c.Context()); err != nil {
@@ -17,8 +18,8 @@ func (l *keyLock) supplying(next handler) handler {
 	}
 }
 
-// supply calls renew where there are no credentials yet. One call does so at a time, and the
-// others wait for what it finds.
+// supply calls renew if there are no credentials yet. One call does so at a time, and the others
+// wait for its result.
 func (l *keyLock) supply(ctx context.Context) error {
 	if l.current() != (Credentials{}) {
 		return nil
@@ -27,7 +28,7 @@ func (l *keyLock) supply(ctx context.Context) error {
 	case l.renewing <- struct{}{}:
 		defer func() { <-l.renewing }()
 	case <-ctx.Done():
-		return &Error{Class: Unavailable, Message: "no time was left while another call read the credentials", Err: ctx.Err()}
+		return unavailable("no time was left while another call read the credentials", ctx.Err())
 	}
 	if l.current() != (Credentials{}) {
 		return nil
@@ -42,13 +43,13 @@ func (l *keyLock) supply(ctx context.Context) error {
 	return nil
 }
 
-// renewError returns the error of a call that has no credentials: a copy, since callers share
-// err and each may change its own.
-func renewError(err error) *Error {
-	var e *Error
+// renewError returns the error of a call without credentials. It is a copy, because several calls
+// get the same err and each may change its own.
+func renewError(err error) *deletion.Error {
+	var e *deletion.Error
 	if errors.As(err, &e) {
 		kept := *e
 		return &kept
 	}
-	return &Error{Class: Unavailable, Message: "the credentials could not be read", Err: err}
+	return unavailable("the credentials could not be read", err)
 }

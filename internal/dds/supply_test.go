@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestTheFirstCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fails, reads, sent := true, 0, atomic.Int64{}
-		failure := &Error{Class: Forbidden, Message: "denied", RetryAfter: time.Hour}
+		failure := &deletion.Error{Class: deletion.ClassForbidden, Message: "denied", RetryAfter: time.Hour}
 		renew := func(context.Context) (Credentials, error) {
 			reads++
 			time.Sleep(10 * time.Millisecond)
@@ -33,8 +34,8 @@ func TestTheFirstCredentials(t *testing.T) {
 			return &response{status: 202}, nil
 		}))
 		for _, err := range batch(t, h, 3) {
-			var e *Error
-			if !errors.As(err, &e) || e.Class != Forbidden || e.RetryAfter != time.Hour || e == failure {
+			var e *deletion.Error
+			if !errors.As(err, &e) || e.Class != deletion.ClassForbidden || e.RetryAfter != time.Hour || e == failure {
 				t.Errorf("error %v, want a copy of the failure", err)
 			}
 		}
@@ -72,8 +73,8 @@ func TestTheFirstCredentialsAreWaitedForNoLongerThanTheDeadline(t *testing.T) {
 			}()
 		}
 		for range 2 {
-			var e *Error
-			if err := <-done; !errors.As(err, &e) || e.Class != Unavailable || e.AnswerLost {
+			var e *deletion.Error
+			if err := <-done; !errors.As(err, &e) || e.Class != deletion.ClassUnavailable || e.MaybeSent {
 				t.Errorf("error %v", err)
 			}
 		}

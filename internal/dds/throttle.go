@@ -8,45 +8,45 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/retry"
 )
 
 const (
-	// firstRate, in calls per second, is what the first throttled answer slows the process to
-	// where it told no limit.
+	// firstRate, in calls per second, is the limit after the first throttled answer that reported none.
 	firstRate = 10
-	// openRate, in calls per second, is where a recovering limit is dropped again.
+	// openRate, in calls per second, is where a recovering limit is removed.
 	openRate = 200
-	// headroom is how much faster than its calls were taken a process goes on that shares a limit
-	// with others. What they leave is found by it; what is refused of it counts for nothing.
+	// headroom is how much faster a process calls than its calls were accepted, to find out what
+	// other processes leave of a shared limit. A refusal of the excess does no harm.
 	headroom = 1.1
-	// leastHorizon is the time over which calls are counted at the least.
+	// leastHorizon is the shortest time over which calls are counted.
 	leastHorizon = 10 * time.Second
-	// longestPause bounds how long a throttled answer that names no time holds all calls: less
-	// than an invocation, so that each looks again before its messages go back to their queue.
+	// longestPause bounds how long a throttled answer without a time stops all calls: less than an
+	// invocation, so that each invocation tries again before its messages return to the queue.
 	longestPause = 3 * time.Second
 )
 
-// pace slows all calls of the process together after a throttled answer, and recovers by
-// itself. The limit is shared with processes that it knows nothing of, so it goes by what was
-// taken of its own calls.
+// pace slows down all calls of the process after a throttled answer, and recovers by itself. It
+// shares the limit with unknown other processes, so it follows the rate at which its own calls
+// were accepted.
 type pace struct {
 	now     func() time.Time
 	ceiling rate.Limit // DDS_RATE, or rate.Inf
 	limiter *rate.Limiter
 
-	mu      sync.Mutex
-	until   time.Time  // no call goes out before
-	hold    time.Time  // recovery begins then; before it, the limit told holds
-	strikes int        // throttled answers since the last that was not
-	refused time.Time  // the last throttled answer that counted
-	told    rate.Limit // what the last answer that told a limit allows
-	taken   tally      // of the calls that were not throttled
+	mu            sync.Mutex
+	until         time.Time  // no call is sent before
+	holdUntil     time.Time  // the reported limit holds until then; later, the limit recovers
+	strikes       int        // throttled answers in a row
+	refused       time.Time  // the last throttled answer that counted
+	reportedLimit rate.Limit // a little below the limit that a throttled answer reported last
+	accepted      rateWindow // the calls that were not throttled
 }
 
-// newPace returns a pace of so many calls per second; 0 for no limit but the service's own.
+// newPace returns a pace of at most perSecond calls; 0 if only the service limits them.
 func newPace(perSecond float64, now func() time.Time) *pace {
-	p := &pace{ceiling: rate.Inf, now: now, taken: tally{horizon: time.Minute}}
+	p := &pace{ceiling: rate.Inf, now: now, accepted: rateWindow{horizon: time.Minute}}
 	if perSecond > 0 {
 		p.ceiling = rate.Limit(perSecond)
 	}
@@ -54,7 +54,7 @@ func newPace(perSecond float64, now func() time.Time) *pace {
 	return p
 }
 
-// burst is how many calls may go at once: a second's worth.
+// burst returns how many calls may be sent at once: those of a second.
 func burst(limit rate.Limit) int {
 	if limit == rate.Inf {
 		return 1
@@ -62,9 +62,8 @@ func burst(limit rate.Limit) int {
 	return max(1, int(math.Min(float64(limit), 1000)))
 }
 
-// pacing returns a handler that lets calls pass at the pace of the moment. A call that was
-// throttled goes out again in its turn, as long as there is time: given back, its message would
-// lose a receive.
+// pacing returns a handler that lets calls pass at the current pace. A throttled call is sent again
+// in its turn while there is time, because returning its message to the queue would use up a receive.
 func (p *pace) pacing(next handler) handler {
 	return func(c *call) (resp *response, err error) {
 		end := time.Now().Add(time.Minute)
@@ -74,17 +73,17 @@ func (p *pace) pacing(next handler) handler {
 		for {
 			if held := p.wait(c, end); held != nil {
 				if err != nil {
-					return nil, err // what DDS said tells more
+					return nil, err // the answer of DDS says more
 				}
 				return nil, held
 			}
 			resp, err = next(c)
-			var e *Error
+			var e *deletion.Error
 			switch errors.As(err, &e); {
-			case e != nil && e.Class == Throttled:
-				p.slow(e, p.now())
+			case e != nil && e.Class == deletion.ClassThrottled:
+				p.slow(e, c.last.limit, p.now())
 				continue
-			case err == nil || (e != nil && e.StatusCode != 0):
+			case err == nil || (e != nil && e.HTTPStatus != 0):
 				p.recover(p.now())
 			}
 			return resp, err
@@ -92,7 +91,7 @@ func (p *pace) pacing(next handler) handler {
 	}
 }
 
-// wait waits for the turn of c. Where the end of its time comes first, c is given back at once.
+// wait waits for the turn of c. It fails at once if the turn would come after end.
 func (p *pace) wait(c *call, end time.Time) error {
 	for first := true; ; first = false {
 		p.mu.Lock()
@@ -105,21 +104,21 @@ func (p *pace) wait(c *call, end time.Time) error {
 			return nil
 		}
 		if pause > time.Until(end) {
-			return &Error{Class: Throttled, Message: "held back, since DDS throttles calls", RetryAfter: pause}
+			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back, since DDS throttles calls", RetryAfter: pause}
 		}
 		if pause > 0 && !retry.Wait(c.Context(), pause) {
-			return &Error{Class: Unavailable, Message: "no time was left to wait for a turn", Err: c.Context().Err()}
+			return unavailable("no time was left to wait for a turn", c.Context().Err())
 		}
 		if err := p.limiter.Wait(c.Context()); err != nil {
-			return &Error{Class: Throttled, Message: "held back: no turn before the deadline", Err: err}
+			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + printable(err.Error())}
 		}
 	}
 }
 
-// slow follows a throttled answer. Where it told a limit, calls go on as fast as they were taken
-// of late, which is this process's share of it; else at a part of the present rate. The answers of
-// calls that were on their way together count once.
-func (p *pace) slow(e *Error, now time.Time) {
+// slow reacts to a throttled answer. If it reported a limit, calls continue at the rate at which
+// they were accepted lately, which is this process's share; otherwise at a part of the current rate.
+// The answers to calls that were sent together count once.
+func (p *pace) slow(e *deletion.Error, reported rateLimit, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Before(p.until) {
@@ -128,51 +127,51 @@ func (p *pace) slow(e *Error, now time.Time) {
 	limit := p.limiter.Limit()
 	longest := longestPause
 	switch {
-	case e.Limit.Calls > 0:
-		// A little below it, so that the ends of windows do not matter. It is a rule, not a
-		// guess, so it holds for long.
-		p.told = rate.Limit(0.98 * float64(e.Limit.Calls) / e.Limit.Window.Seconds())
-		p.hold = now.Add(10 * e.Limit.Window)
-		p.taken.horizon = max(e.Limit.Window, leastHorizon)
-		least := max(p.told/100, rate.Limit(1/p.taken.horizon.Seconds()))
-		limit = min(max(headroom*p.taken.rate(now), least), p.told)
-		longest = min(e.Limit.Window/50, longest)
+	case reported.calls > 0:
+		// A little below it, so that the edges of windows do not matter. It is known and not
+		// guessed, so it holds for long.
+		p.reportedLimit = rate.Limit(0.98 * float64(reported.calls) / reported.window.Seconds())
+		p.holdUntil = now.Add(10 * reported.window)
+		p.accepted.horizon = max(reported.window, leastHorizon)
+		least := max(p.reportedLimit/100, rate.Limit(1/p.accepted.horizon.Seconds()))
+		limit = min(max(headroom*p.accepted.rate(now), least), p.reportedLimit)
+		longest = min(reported.window/50, longest)
 	case limit == rate.Inf:
 		limit = firstRate
-		p.hold = now
+		p.holdUntil = now
 	case p.strikes == 0:
 		limit *= 0.8
-		p.hold = now
+		p.holdUntil = now
 	}
 	limit = min(limit, p.ceiling)
 	p.refused = now
 	p.limiter.SetLimitAt(now, limit)
 	p.limiter.SetBurstAt(now, 1)
-	// One interval, and twice as long for each further strike, since the window may be spent.
+	// One interval, doubled for each further strike, because the window may be used up.
 	pause := min(time.Duration(float64(time.Second)/float64(limit)*math.Pow(2, float64(min(p.strikes, 10)))), longest)
 	p.strikes++
-	if e.Limit.Calls == 0 {
-		pause = max(pause, e.RetryAfter) // the service's own word
+	if reported.calls == 0 {
+		pause = max(pause, e.RetryAfter) // what the service asked for
 	}
 	p.until = now.Add(pause)
 }
 
-// recover follows an answer that was not throttled: the longer ago the last one that was, the
-// faster it goes up, so that a limit nearby is met slowly and one that is gone is soon forgotten.
+// recover reacts to an answer that was not throttled. The longer ago the last throttled answer was,
+// the faster the limit rises: slowly near a real limit, quickly after the limit is gone.
 func (p *pace) recover(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.strikes = 0
-	p.taken.add(now)
+	p.accepted.add(now)
 	limit := p.limiter.Limit()
 	switch {
 	case limit == p.ceiling:
 		return
-	case now.Before(p.hold): // others may have left something of the limit that was told
-		factor := headroom + now.Sub(p.refused).Seconds()/(5*p.taken.horizon.Seconds())
-		limit = min(max(limit, rate.Limit(factor)*p.taken.rate(now)), p.told, p.ceiling)
+	case now.Before(p.holdUntil): // other processes may leave a part of the reported limit
+		factor := headroom + now.Sub(p.refused).Seconds()/(5*p.accepted.horizon.Seconds())
+		limit = min(max(limit, rate.Limit(factor)*p.accepted.rate(now)), p.reportedLimit, p.ceiling)
 	default:
-		limit += rate.Limit(now.Sub(p.hold).Seconds() / float64(limit))
+		limit += rate.Limit(now.Sub(p.holdUntil).Seconds() / float64(limit))
 		if limit >= min(openRate, p.ceiling) {
 			limit = p.ceiling
 			p.limiter.SetBurstAt(now, burst(limit))
@@ -181,38 +180,38 @@ func (p *pace) recover(now time.Time) {
 	p.limiter.SetLimitAt(now, limit)
 }
 
-// tally counts calls over the last horizon of time: those of the present part of it, and those
-// of the part before, as far as it reaches into the last horizon.
-type tally struct {
+// rateWindow counts calls over a sliding window of time. It keeps two fixed parts, each as long as
+// the horizon, and counts the earlier one as far as it overlaps the window.
+type rateWindow struct {
 	horizon     time.Duration
 	since       time.Time // the first call of all
-	start       time.Time // of the present part
-	now, before float64
+	start       time.Time // of the current part
+	now, before float64   // calls in the current part and in the one before
 }
 
-func (t *tally) add(now time.Time) {
-	t.turn(now)
-	t.now++
+func (w *rateWindow) add(now time.Time) {
+	w.turn(now)
+	w.now++
 }
 
-// turn begins a new part where the present one is over.
-func (t *tally) turn(now time.Time) {
-	switch past := now.Sub(t.start); {
-	case past >= 2*t.horizon:
-		t.start, t.now, t.before = now, 0, 0
-		if t.since.IsZero() {
-			t.since = now
+// turn begins a new part if the current one is over.
+func (w *rateWindow) turn(now time.Time) {
+	switch past := now.Sub(w.start); {
+	case past >= 2*w.horizon:
+		w.start, w.now, w.before = now, 0, 0
+		if w.since.IsZero() {
+			w.since = now
 		}
-	case past >= t.horizon:
-		t.start, t.now, t.before = t.start.Add(t.horizon), 0, t.now
+	case past >= w.horizon:
+		w.start, w.now, w.before = w.start.Add(w.horizon), 0, w.now
 	}
 }
 
-// rate is how many calls a second there were: over the horizon, or over the time since the
-// first call of all where that is shorter, one second at the least.
-func (t *tally) rate(now time.Time) rate.Limit {
-	t.turn(now)
-	left := 1 - now.Sub(t.start).Seconds()/t.horizon.Seconds()
-	over := min(max(now.Sub(t.since), time.Second), t.horizon)
-	return rate.Limit((t.now + left*t.before) / over.Seconds())
+// rate returns the calls per second over the horizon, or over the time since the first call if that
+// is shorter, but at least over one second.
+func (w *rateWindow) rate(now time.Time) rate.Limit {
+	w.turn(now)
+	left := 1 - now.Sub(w.start).Seconds()/w.horizon.Seconds()
+	over := min(max(now.Sub(w.since), time.Second), w.horizon)
+	return rate.Limit((w.now + left*w.before) / over.Seconds())
 }

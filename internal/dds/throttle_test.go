@@ -7,12 +7,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"dds-backup-delete/internal/deletion"
 )
 
 // fixedWindow is a service that takes so many calls a window and tells the limit, or not.
 type fixedWindow struct {
 	mu       sync.Mutex
-	limit    RateLimit
+	limit    rateLimit
 	silent   bool
 	start    time.Time
 	inWindow int
@@ -20,17 +22,17 @@ type fixedWindow struct {
 	refused  int
 }
 
-func (w *fixedWindow) handle(*call) (*response, error) {
+func (w *fixedWindow) handle(c *call) (*response, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if now := time.Now(); now.Sub(w.start) >= w.limit.Window {
+	if now := time.Now(); now.Sub(w.start) >= w.limit.window {
 		w.start, w.inWindow = now, 0
 	}
-	if w.inWindow++; w.inWindow > w.limit.Calls {
+	if w.inWindow++; w.inWindow > w.limit.calls {
 		w.refused++
-		e := &Error{Class: Throttled, StatusCode: 429}
+		e := &deletion.Error{Class: deletion.ClassThrottled, HTTPStatus: 429}
 		if !w.silent {
-			e.Limit, e.RetryAfter = w.limit, w.limit.Window
+			c.last.limit, e.RetryAfter = w.limit, w.limit.window
 		}
 		return nil, e
 	}
@@ -64,15 +66,15 @@ func TestPaceFollowsTheLimit(t *testing.T) {
 		least  float64 // share of what the limit allows
 		most   float64 // share of calls that are refused
 	}{
-		"told":          {&fixedWindow{limit: RateLimit{600, time.Minute}}, 0.95, 0.1},
-		"told, seconds": {&fixedWindow{limit: RateLimit{20, time.Second}}, 0.95, 0.1},
-		"not told":      {&fixedWindow{limit: RateLimit{20, time.Second}, silent: true}, 0.7, 0.15},
+		"told":          {&fixedWindow{limit: rateLimit{600, time.Minute}}, 0.95, 0.1},
+		"told, seconds": {&fixedWindow{limit: rateLimit{20, time.Second}}, 0.95, 0.1},
+		"not told":      {&fixedWindow{limit: rateLimit{20, time.Second}, silent: true}, 0.7, 0.15},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := tc.window
 				press(t, newPace(0, time.Now).pacing(w.handle), 32, 10*time.Minute)
-				allowed := (10 * time.Minute).Seconds() / w.limit.Window.Seconds() * float64(w.limit.Calls)
+				allowed := (10 * time.Minute).Seconds() / w.limit.window.Seconds() * float64(w.limit.calls)
 				if share := float64(w.taken) / allowed; share < tc.least {
 					t.Errorf("%.0f %% of what was allowed, want %.0f", 100*share, 100*tc.least)
 				}
@@ -91,7 +93,7 @@ func TestPaceRecovers(t *testing.T) {
 		throttled := true
 		h := p.pacing(func(*call) (*response, error) {
 			if throttled {
-				return nil, &Error{Class: Throttled, StatusCode: 429}
+				return nil, &deletion.Error{Class: deletion.ClassThrottled, HTTPStatus: 429}
 			}
 			time.Sleep(time.Millisecond)
 			return &response{status: 202}, nil
@@ -130,15 +132,15 @@ func TestPaceHoldsAFixedRate(t *testing.T) {
 func TestPaceGivesBackAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newPace(0, time.Now).pacing(func(*call) (*response, error) {
-			return nil, &Error{Class: Throttled, StatusCode: 429, RetryAfter: 30 * time.Second}
+			return nil, &deletion.Error{Class: deletion.ClassThrottled, HTTPStatus: 429, RetryAfter: 30 * time.Second}
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		_, _ = h(newTestCall(ctx, t))
 		start := time.Now()
 		_, err := h(newTestCall(ctx, t))
-		var e *Error
-		if !errors.As(err, &e) || e.Class != Throttled || e.RetryAfter != 30*time.Second || time.Since(start) != 0 {
+		var e *deletion.Error
+		if !errors.As(err, &e) || e.Class != deletion.ClassThrottled || e.RetryAfter != 30*time.Second || time.Since(start) != 0 {
 			t.Errorf("error %v after %v", err, time.Since(start))
 		}
 	})

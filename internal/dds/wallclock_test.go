@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -52,7 +53,7 @@ func newClockClient(t *testing.T, m *machine, renew func(context.Context) (Crede
 }
 
 // deleteMany asks for n deletions at once and returns the error of the last that failed.
-func deleteMany(t *testing.T, c *Client, n int) (last *Error) {
+func deleteMany(t *testing.T, c *Client, n int) (last *deletion.Error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -60,7 +61,7 @@ func deleteMany(t *testing.T, c *Client, n int) (last *Error) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			_, err := c.DeleteBackup(ctx, Target{"r", "p", fmt.Sprint("b", i)}, false)
+			_, err := c.DeleteBackup(ctx, deletion.Target{"r", "p", fmt.Sprint("b", i)}, false)
 			mu.Lock()
 			defer mu.Unlock()
 			_ = errors.As(err, &last) // a success leaves it
@@ -206,7 +207,7 @@ func TestAJobIDIsKept(t *testing.T) {
 		c := newClockClient(t, newMachine(0), nil, func(*http.Request) (*http.Response, error) {
 			return answerAt(http.StatusOK, body, time.Now()), nil
 		})
-		if got, err := c.DeleteBackup(t.Context(), Target{"r", "p", "b"}, false); err != nil || got.JobID != "j" {
+		if got, err := c.DeleteBackup(t.Context(), deletion.Target{"r", "p", "b"}, false); err != nil || got.JobID != "j" {
 			t.Errorf("%q: %+v, %v", body, got, err)
 		}
 	}
@@ -222,7 +223,7 @@ func TestWaitersShareA401(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 			return answerAt(http.StatusUnauthorized, "proxy", time.Now()), nil
 		})
-		if err := deleteMany(t, c, 20); err == nil || err.Class != Unauthenticated || calls.Load() != 1 {
+		if err := deleteMany(t, c, 20); err == nil || err.Class != deletion.ClassUnauthenticated || calls.Load() != 1 {
 			t.Errorf("error %+v after %d calls", err, calls.Load())
 		}
 	})

@@ -12,21 +12,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 )
 
 // untouchable is a ledger that must not be called.
 type untouchable struct{ t *testing.T }
 
-func (u untouchable) Begin(context.Context, *deletion.Request, time.Duration) (deletion.Begun, error) {
+func (u untouchable) Begin(context.Context, *deletion.Request, time.Duration) (deletion.Claim, error) {
 	u.t.Error("a dry run called Begin")
-	return deletion.Begun{}, errDown
+	return deletion.Claim{}, errDown
 }
 
-func (u untouchable) Record(context.Context, string, bool, []deletion.Record) (*deletion.Record, error) {
+func (u untouchable) Record(context.Context, string, bool, []deletion.Record) (deletion.Recorded, error) {
 	u.t.Error("a dry run called Record")
-	return nil, errDown
+	return deletion.Recorded{}, errDown
 }
 
 func (u untouchable) Release(context.Context, *deletion.Request, string, bool) error {
@@ -50,9 +49,9 @@ func TestDryRunOnlyLooks(t *testing.T) {
 		status deletion.Status
 	}{
 		{"nothing is against it", nil, deletion.Simulated},
-		{"there is no such backup", &dds.Error{Class: dds.NotFound}, deletion.NotFound},
-		{"it is no manual backup", &dds.Error{Class: dds.Invalid}, deletion.Rejected},
-		{"its instance is busy", &dds.Error{Class: dds.Conflict}, deletion.Retry},
+		{"there is no such backup", &deletion.Error{Class: deletion.ClassNotFound}, deletion.NotFound},
+		{"it is no manual backup", &deletion.Error{Class: deletion.ClassInvalid}, deletion.Rejected},
+		{"its instance is busy", &deletion.Error{Class: deletion.ClassConflict}, deletion.Retry},
 		{"another error", errors.New("boom"), deletion.Retry},
 	} {
 		for _, everywhere := range []bool{true, false} { // DRY_RUN, or dry_run in the request
@@ -118,9 +117,9 @@ func TestDryRunHoldsNothing(t *testing.T) {
 	l := memory()
 	deleting := service(nil, &sink{}, nil)
 	deleting.Ledger = l
-	deleting.Deleter = deleteFunc(func(_ context.Context, _ dds.Target, maybeSent bool) (dds.Deletion, error) {
+	deleting.Deleter = deleteFunc(func(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 		warned = append(warned, maybeSent)
-		return dds.Deletion{JobID: "job"}, nil
+		return deletion.Deletion{JobID: "job"}, nil
 	})
 	looking := service(&deleter{check: func(string) error {
 		if o := deleting.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Accepted {
@@ -144,7 +143,7 @@ func TestDryRunInABatch(t *testing.T) {
 		for i := range in {
 			in[i].Order, in[i].MessageID, in[i].DryRun = order, in[i].ID, i%2 == 0
 		}
-		d := &deleter{delete: accept, check: func(string) error { return &dds.Error{Class: dds.NotFound} }}
+		d := &deleter{delete: accept, check: func(string) error { return &deletion.Error{Class: deletion.ClassNotFound} }}
 		s := &sink{}
 		got := statuses(service(d, s, nil).Do(t.Context(), in))
 		want := []deletion.Status{deletion.NotFound, deletion.Accepted, deletion.NotFound, deletion.Accepted}
@@ -161,7 +160,7 @@ func TestDryRunInABatch(t *testing.T) {
 func TestDryRunInAnOrder(t *testing.T) {
 	in := ordered("A/1/a", "A/2/busy", "A/3/b")
 	in[1].DryRun = true
-	d := &deleter{delete: accept, check: func(string) error { return &dds.Error{Class: dds.Conflict} }}
+	d := &deleter{delete: accept, check: func(string) error { return &deletion.Error{Class: deletion.ClassConflict} }}
 	got := statuses(service(d, &sink{}, nil).Do(t.Context(), in))
 	if diff := cmp.Diff([]deletion.Status{deletion.Accepted, deletion.Retry, deletion.Retry}, got); diff != "" {
 		t.Errorf("statuses (-want +got):\n%s", diff)
@@ -196,11 +195,11 @@ func TestMetadataIsLogged(t *testing.T) {
 
 // A look-up of the project that fails says nothing about the requests, whatever its error.
 func TestProjectThatIsNotFoundDecidesNothing(t *testing.T) {
-	for _, class := range []dds.Class{dds.Invalid, dds.NotFound, dds.Unavailable} {
+	for _, class := range []deletion.Class{deletion.ClassInvalid, deletion.ClassNotFound, deletion.ClassUnavailable} {
 		s := &sink{}
 		sv := service(&deleter{delete: accept}, s, nil)
 		sv.Scope.ProjectID = ""
-		sv.FindProject = func(context.Context) (string, error) { return "", &dds.Error{Class: class} }
+		sv.FindProject = func(context.Context) (string, error) { return "", &deletion.Error{Class: class} }
 		if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Retry || len(s.taken) != 0 {
 			t.Errorf("%s: %s, %d events", class, o.Status, len(s.taken))
 		}

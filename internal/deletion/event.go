@@ -5,27 +5,26 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 )
 
-// TypePrefix begins the CloudEvents type of every outcome event. No event of such a type is
-// ever a request.
+// TypePrefix begins the CloudEvents type of every outcome event. An event with such a type is
+// never a request.
 const TypePrefix = "dds.backup.deletion."
 
-// EventType is the CloudEvents type of the events of a status.
+// EventType returns the CloudEvents type of the events of a status.
 func EventType(s Status) string { return TypePrefix + string(s) + ".v1" }
 
 // Event is an outcome as it is published: a CloudEvent 1.0 in JSON.
 //
-// Its bytes follow from the outcome alone (there is no time in them), so that a repeat of an
-// outcome is the same event to the last byte.
+// Its bytes depend only on the outcome and contain no time, so a repeat of an outcome is the same
+// event to the last byte.
 type Event struct {
 	// ID, Type, Source, Subject and TraceParent are the CloudEvents attributes.
 	ID, Type, Source, Subject, TraceParent string
-	// TraceHeader is the X-Ray trace header of the request, for sinks that have a place for it. It
-	// is no part of JSON: a repeat may come with another.
+	// TraceHeader is the X-Ray trace header of the request, for sinks that can carry it. It is not
+	// part of JSON, because a repeat may come with another one.
 	TraceHeader string
 	// Status and ProjectID are those of the data, for sinks whose subscribers filter by them.
 	Status    Status
@@ -36,24 +35,12 @@ type Event struct {
 
 // Data is the data of an outcome event, and the result that a caller gets.
 type Data struct {
-	RequestID string     `json:"request_id"`
-	ProjectID string     `json:"project_id"`
-	BackupID  string     `json:"backup_id,omitempty"`
-	JobID     string     `json:"job_id,omitempty"`
-	Status    Status     `json:"status"`
-	Error     *DataError `json:"error,omitempty"`
-}
-
-// DataError is why an outcome is not accepted.
-type DataError struct {
-	Class        Class  `json:"class"`
-	Code         string `json:"code,omitempty"`
-	Message      string `json:"message"`
-	HTTPStatus   int    `json:"http_status,omitempty"`
-	DDSRequestID string `json:"dds_request_id,omitempty"`
-	// RetryAfter, in seconds, is when to ask again; only where there is no verdict, so that it
-	// is never part of an event.
-	RetryAfter int64 `json:"retry_after,omitempty"`
+	RequestID string `json:"request_id"`
+	ProjectID string `json:"project_id"`
+	BackupID  string `json:"backup_id,omitempty"`
+	JobID     string `json:"job_id,omitempty"`
+	Status    Status `json:"status"`
+	Error     *Error `json:"error,omitempty"`
 }
 
 // cloudEvent is an event in structured mode.
@@ -69,7 +56,8 @@ type cloudEvent struct {
 	Data            json.RawMessage `json:"data"`
 }
 
-// Data returns the outcome as its event and its caller see it.
+// Data returns the outcome as its event and its caller see it. Its error is a copy, and has a
+// RetryAfter only if there is no verdict, so an event never contains one.
 func (o *Outcome) Data() Data {
 	d := Data{
 		RequestID: o.Request.ID,
@@ -79,23 +67,18 @@ func (o *Outcome) Data() Data {
 		Status:    o.Status,
 	}
 	if o.Err != nil {
-		d.Error = &DataError{
-			Class:        o.Err.Class,
-			Code:         o.Err.Code,
-			Message:      o.Err.Message,
-			HTTPStatus:   o.Err.HTTPStatus,
-			DDSRequestID: o.Err.DDSRequestID,
+		e := *o.Err
+		if o.Status != Retry {
+			e.RetryAfter = 0
 		}
-		if o.Status == Retry {
-			d.Error.RetryAfter = int64(math.Ceil(o.Err.RetryAfter.Seconds()))
-		}
+		d.Error = &e
 	}
 	return d
 }
 
-// write writes the event of an outcome that the ledger keeps and returns for every repeat. Its id
-// therefore follows from what the outcome is final for.
-func (o *Outcome) write() (err error) {
+// writeEvent writes the event of an outcome that the ledger keeps and returns for every repeat. Its
+// id depends on what the outcome is final for.
+func (o *Outcome) writeEvent() (err error) {
 	if o.Event, err = o.newEvent(); err != nil {
 		return err
 	}
@@ -104,20 +87,26 @@ func (o *Outcome) write() (err error) {
 	return err
 }
 
-// writeUnrecorded writes the event of an outcome that no ledger keeps. A repeat is written anew and
-// may say something else, so the id follows from all that the event says, and from what was asked:
-// the message about a bad id does not repeat it.
-func (o *Outcome) writeUnrecorded(asked *Request) (err error) {
-	if o.Event, err = o.newEvent(); err != nil {
-		return err
+// writeUnrecordedEvent writes the event of an outcome that no ledger keeps, unless it is a [Retry].
+// A repeat is written anew and may differ, so the id depends on the whole content. It also depends
+// on the request as it came in, because the message about a bad id does not repeat that id.
+func (o *Outcome) writeUnrecordedEvent(original *Request) {
+	if o.Status == Retry {
+		return
 	}
-	content, err := o.Event.marshal() // without an id
+	var content []byte
+	var err error
+	if o.Event, err = o.newEvent(); err == nil {
+		content, err = o.Event.marshal() // without an id
+	}
+	if err == nil {
+		o.Event.ID = digest(original.Identity(), strconv.Quote(original.Region), strconv.Quote(original.ProjectID),
+			strconv.Quote(original.BackupID), string(content))
+		o.Event.JSON, err = o.Event.marshal()
+	}
 	if err != nil {
-		return err
+		o.undelivered(err)
 	}
-	o.Event.ID = digest(asked.Identity(), strconv.Quote(asked.Region), strconv.Quote(asked.ProjectID), strconv.Quote(asked.BackupID), string(content))
-	o.Event.JSON, err = o.Event.marshal()
-	return err
 }
 
 // newEvent returns the event of an outcome, without its id and JSON.
@@ -150,9 +139,8 @@ func (e *Event) marshal() ([]byte, error) {
 }
 
 // recordedID derives the id of an event from what its outcome is final for. Accepted and
-// unconfirmed are final for the backup: every request for it gets the same event. Not found and
-// rejected are final for one request only, since another request asks DDS again, so two requests
-// must not share an id.
+// unconfirmed are final for the backup, so every request for it gets the same event. Not found and
+// rejected are final for one request only: another request asks DDS again, so it needs its own id.
 func recordedID(o *Outcome) string {
 	parts := []string{o.Request.ProjectID, o.Request.BackupID, string(o.Status)}
 	if !finalForBackup(o.Status) {

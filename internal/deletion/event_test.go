@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 )
 
@@ -15,8 +14,8 @@ import (
 func publishOne(t *testing.T, request deletion.Request, jobID string, err error) deletion.Event {
 	t.Helper()
 	s := &sink{}
-	d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
-		return dds.Deletion{JobID: jobID}, err
+	d := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
+		return deletion.Deletion{JobID: jobID}, err
 	}}
 	service(d, s, nil).Do(t.Context(), []deletion.Request{request})
 	if len(s.taken) != 1 {
@@ -30,7 +29,7 @@ func TestEventJSON(t *testing.T) {
 		ID: "message-1", Source: "sqs", BackupID: "8d9586c40b33449a815518d4635a2cd9br02",
 		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	}
-	gone := &dds.Error{Class: dds.NotFound, Code: "DBS.201214", Message: "no such backup", StatusCode: 400, RequestID: "req"}
+	gone := &deletion.Error{Class: deletion.ClassNotFound, Code: "DBS.201214", Message: "no such backup", HTTPStatus: 400, DDSRequestID: "req"}
 	for name, tc := range map[string]struct {
 		jobID string
 		err   error
@@ -67,7 +66,7 @@ func TestEventJSON(t *testing.T) {
 
 // A repeat must be told from the first by nothing; two distinct events must never share an id.
 func TestEventIdentity(t *testing.T) {
-	gone := &dds.Error{Class: dds.NotFound}
+	gone := &deletion.Error{Class: deletion.ClassNotFound}
 	one := deletion.Request{ID: "message-1", Source: "sqs", BackupID: "a"}
 	another := deletion.Request{ID: "message-2", Source: "sqs", BackupID: "a"}
 	elsewhere := deletion.Request{ID: "message-1", Source: "direct", BackupID: "a"}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 )
 
@@ -58,7 +57,7 @@ func TestARefusalBeforeDDSAndOneOfDDS(t *testing.T) {
 	r := deletion.Request{ID: "message", Source: "sqs", BackupID: "a", Err: &deletion.Error{Class: deletion.ClassInvalid, Message: "m"}}
 	before := publishOne(t, r, "", nil)
 	r.Err = nil
-	if after := publishOne(t, r, "", &dds.Error{Class: dds.Invalid, Message: "m"}); after.ID == before.ID {
+	if after := publishOne(t, r, "", &deletion.Error{Class: deletion.ClassInvalid, Message: "m"}); after.ID == before.ID {
 		t.Errorf("one id:\n%s\n%s", before.JSON, after.JSON)
 	}
 }
@@ -68,9 +67,9 @@ func TestDryRunsThatDiffer(t *testing.T) {
 	n := 0
 	d := &deleter{check: func(string) error {
 		n++
-		return &dds.Error{Class: dds.NotFound, RequestID: fmt.Sprint(n)}
-	}, delete: func(context.Context, string) (dds.Deletion, error) {
-		return dds.Deletion{}, &dds.Error{Class: dds.NotFound, RequestID: "real"}
+		return &deletion.Error{Class: deletion.ClassNotFound, DDSRequestID: fmt.Sprint(n)}
+	}, delete: func(context.Context, string) (deletion.Deletion, error) {
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound, DDSRequestID: "real"}
 	}}
 	s := &sink{}
 	sv := service(d, s, nil)
@@ -87,8 +86,8 @@ func TestDryRunsThatDiffer(t *testing.T) {
 // Many requests for one backup whose events are long take no more than one write may; those
 // beyond come again.
 func TestOneWriteIsBounded(t *testing.T) {
-	d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
-		return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+	d := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound}
 	}}
 	s := &sink{}
 	sv := service(d, s, nil)
@@ -122,7 +121,7 @@ type measuring struct {
 	most int
 }
 
-func (m *measuring) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (*deletion.Record, error) {
+func (m *measuring) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
 	size := 0
 	for _, r := range records {
 		size += len(r.Event)

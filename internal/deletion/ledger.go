@@ -7,73 +7,76 @@ import (
 	"time"
 )
 
-// Ledger is the memory of outcomes that makes repeats harmless. For each backup it holds a
-// lease, or what became of it:
+// Ledger remembers outcomes, so that a redelivered request does no harm. For each backup it holds
+// a lease or its outcome:
 //
 //	none ──Begin──▶ leased ──Record──▶ done
 //	  ▲               │
 //	  └───Release─────┘   (with maybeSent: the next lease comes with a warning)
 //
-// A lease that ran out counts as one released with maybeSent: its holder may have sent the
-// DELETE before it died.
+// An expired lease counts as released with maybeSent: its holder may have sent the DELETE before
+// it died.
 type Ledger interface {
-	// Begin asks for the lease of the request's backup. It lasts as long as given.
-	Begin(ctx context.Context, r *Request, lease time.Duration) (Begun, error)
-	// Record notes outcomes under the lease of that token, and ends it. Accepted and
-	// unconfirmed are one record, final for the backup; all others are one for each request.
-	// It returns nil, also where the very same records are there already (the answer to a write
-	// may be lost), or the record that was final before, or [ErrLeaseLost] where somebody else
-	// holds the lease. The events of one call take [MaxRecorded] bytes at most. A job id is never refused for want of the lease: it may still
-	// replace unconfirmed, and nothing replaces it.
-	Record(ctx context.Context, token string, maybeSent bool, records []Record) (earlier *Record, err error)
-	// Release gives the lease back without an outcome. With maybeSent, the deletion may have
-	// been started.
-	Release(ctx context.Context, r *Request, token string, maybeSent bool) error
+	// Begin asks for a lease on the request's backup that lasts for the given duration.
+	Begin(ctx context.Context, r *Request, duration time.Duration) (Claim, error)
+	// Record stores outcomes under a lease and ends the lease. Accepted and unconfirmed are one
+	// record that is final for the backup; all others are one record for each request. The events
+	// of one call have [MaxRecorded] bytes at most.
+	//
+	// Record succeeds if the same records are already there, because the answer to an earlier
+	// write may have been lost. It returns [ErrLeaseLost] if another holder has the lease. A job
+	// id needs no lease: it may still replace unconfirmed, and nothing replaces it.
+	Record(ctx context.Context, lease string, maybeSent bool, records []Record) (Recorded, error)
+	// Release ends the lease without an outcome. With maybeSent, the deletion may have been started.
+	Release(ctx context.Context, r *Request, lease string, maybeSent bool) error
 }
 
-// MaxRecorded bounds, in bytes, the events that one call of [Ledger.Record] brings: a ledger bounds
-// what it keeps of a backup, as DynamoDB does with an item.
+// MaxRecorded bounds, in bytes, the events of one call of [Ledger.Record], because a ledger bounds
+// what it keeps for one backup; DynamoDB, for example, bounds an item.
 const MaxRecorded = 256 << 10
 
-// ErrLeaseLost says that the lease ran out and somebody else has it.
+// ErrLeaseLost says that the lease expired and another holder has it.
 var ErrLeaseLost = errors.New("the lease of the backup ran out and is somebody else's")
 
-// Begun is the answer to [Ledger.Begin]: a lease, or a record, or neither where somebody else
-// holds the lease.
-type Begun struct {
-	// Token is that of the lease; empty where there is none.
-	Token string
-	// MaybeSent warns that an earlier holder may have sent the DELETE. It also stands beside
+// Claim is the answer to [Ledger.Begin]. Exactly one of Lease, Record and BusyFor is set.
+type Claim struct {
+	// Lease is the token of the lease that the caller now holds.
+	Lease string
+	// Record is the known outcome of the backup or of this request.
+	Record *Record
+	// BusyFor is how long the lease of another holder lasts.
+	BusyFor time.Duration
+	// MaybeSent warns that an earlier holder may have sent the DELETE. It may be set beside
 	// BusyFor, for a holder that works several requests for one backup.
 	MaybeSent bool
-	// Done is what became of the backup, or of this very request.
-	Done *Record
-	// BusyFor is how long the lease of somebody else lasts.
-	BusyFor time.Duration
+}
+
+// Recorded is the answer to [Ledger.Record]. The zero value means that the records are stored.
+type Recorded struct {
+	// Earlier is the record that was final for the backup before; the new ones were not stored.
+	Earlier *Record
 }
 
 // Record is an outcome as the ledger keeps it.
 type Record struct {
-	// Request is the request that was decided. A ledger keeps its identity at the most, and gives
-	// back the request that asks.
+	// Request is the request that was decided. A ledger stores only its identity, and returns the
+	// request that asks.
 	Request Request
 	// Status is the verdict.
 	Status Status
-	// Event is the JSON of the event, to be published again for every repeat.
+	// Event is the JSON of the event, which is published again for every repeat.
 	Event []byte
 }
 
-// Final reports whether the record is final for the backup, and not just for its request.
+// Final reports whether the record answers every request for the backup, and not only its own.
 func (r *Record) Final() bool { return finalForBackup(r.Status) }
 
 func (r *Record) sameRequest(other Record) bool {
 	return r.Request.Identity() == other.Request.Identity()
 }
 
-func finalForBackup(s Status) bool { return s == Accepted || s == Unconfirmed }
-
-// replay is the outcome that a record stands for, for a request that may be another one. DDS
-// is not asked.
+// replay returns the recorded outcome as the outcome of request, which may not be the request
+// that was recorded. DDS is not asked.
 func (r *Record) replay(request Request) Outcome {
 	var e cloudEvent
 	var data Data
@@ -84,10 +87,11 @@ func (r *Record) replay(request Request) Outcome {
 	if err != nil {
 		return failed(request, newError(ClassInternal, "the ledger holds an event that cannot be read"))
 	}
-	o := Outcome{
+	return Outcome{
 		Request:  request,
 		Status:   r.Status,
 		JobID:    data.JobID,
+		Err:      data.Error,
 		Replayed: true,
 		Event: Event{
 			ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
@@ -95,10 +99,4 @@ func (r *Record) replay(request Request) Outcome {
 			Status: data.Status, ProjectID: data.ProjectID, Data: e.Data, JSON: r.Event,
 		},
 	}
-	if d := data.Error; d != nil {
-		o.Err = &Error{
-			Class: d.Class, Code: d.Code, Message: d.Message, HTTPStatus: d.HTTPStatus, DDSRequestID: d.DDSRequestID,
-		}
-	}
-	return o
 }

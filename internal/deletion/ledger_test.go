@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/ledger"
 )
@@ -31,10 +30,10 @@ type faulty struct {
 	afterBegin    func()
 }
 
-func (f *faulty) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
+func (f *faulty) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Claim, error) {
 	time.Sleep(f.trip)
 	if f.begin != nil {
-		return deletion.Begun{}, f.begin
+		return deletion.Claim{}, f.begin
 	}
 	b, err := f.Ledger.Begin(ctx, r, lease)
 	if f.afterBegin != nil {
@@ -43,19 +42,19 @@ func (f *faulty) Begin(ctx context.Context, r *deletion.Request, lease time.Dura
 	return b, err
 }
 
-func (f *faulty) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (*deletion.Record, error) {
+func (f *faulty) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
 	time.Sleep(f.trip)
 	if n := int(f.recorded.Add(1)); f.record != nil && (f.recordFor == 0 || n <= f.recordFor) {
-		return nil, f.record
+		return deletion.Recorded{}, f.record
 	}
 	if f.panics {
 		panic("a bug of the ledger")
 	}
-	earlier, err := f.Ledger.Record(ctx, token, maybeSent, records)
+	recorded, err := f.Ledger.Record(ctx, token, maybeSent, records)
 	if f.loseAnswer && f.recorded.Load() == 1 {
-		return nil, errDown
+		return deletion.Recorded{}, errDown
 	}
-	return earlier, err
+	return recorded, err
 }
 
 var errDown = errors.New("the table is on fire")
@@ -65,16 +64,18 @@ func memory() *ledger.Memory { return ledger.NewMemory(1000, nil) }
 // A repeat sends the stored event, byte for byte, and DDS is never asked again.
 func TestRepeats(t *testing.T) {
 	n := 0
-	for name, answer := range map[string]func(context.Context, string) (dds.Deletion, error){
-		"accepted":    accept,
-		"unconfirmed": func(context.Context, string) (dds.Deletion, error) { return dds.Deletion{Unconfirmed: "why"}, nil },
-		"not found": func(context.Context, string) (dds.Deletion, error) {
-			n++ // DDS gives every answer an id of its own
-			return dds.Deletion{}, &dds.Error{Class: dds.NotFound, RequestID: strings.Repeat("x", n)}
+	for name, answer := range map[string]func(context.Context, string) (deletion.Deletion, error){
+		"accepted": accept,
+		"unconfirmed": func(context.Context, string) (deletion.Deletion, error) {
+			return deletion.Deletion{Unconfirmed: "why"}, nil
 		},
-		"rejected": func(context.Context, string) (dds.Deletion, error) {
+		"not found": func(context.Context, string) (deletion.Deletion, error) {
+			n++ // DDS gives every answer an id of its own
+			return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound, DDSRequestID: strings.Repeat("x", n)}
+		},
+		"rejected": func(context.Context, string) (deletion.Deletion, error) {
 			n++
-			return dds.Deletion{}, &dds.Error{Class: dds.Invalid, RequestID: strings.Repeat("x", n)}
+			return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassInvalid, DDSRequestID: strings.Repeat("x", n)}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +88,7 @@ func TestRepeats(t *testing.T) {
 				if first[i].Replayed || !again[i+1].Replayed {
 					t.Errorf("replayed: %v, then %v", first[i].Replayed, again[i+1].Replayed)
 				}
-				first[i].Replayed, first[i].Took = true, 0 // that is all that may differ
+				first[i].Replayed, first[i].Duration = true, 0 // that is all that may differ
 				if diff := cmp.Diff(first[i], again[i+1]); diff != "" {
 					t.Errorf("the repeat of request %d differs (-first +again):\n%s", i, diff)
 				}
@@ -123,12 +124,14 @@ func TestLedgerDownAfterTheDelete(t *testing.T) {
 	}{
 		"a job id": {jobID: "job", status: deletion.Accepted},
 		"no job":   {status: deletion.Retry},
-		"gone":     {err: &dds.Error{Class: dds.NotFound}, status: deletion.Retry},
+		"gone":     {err: &deletion.Error{Class: deletion.ClassNotFound}, status: deletion.Retry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
-				d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) { return dds.Deletion{JobID: tc.jobID}, tc.err }}
+				d := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
+					return deletion.Deletion{JobID: tc.jobID}, tc.err
+				}}
 				s := &sink{}
 				l := &faulty{Ledger: memory(), record: errDown}
 				sv := service(d, s, slog.New(slog.NewJSONHandler(&log, nil)))
@@ -199,23 +202,23 @@ func TestWhatARetryLeaves(t *testing.T) {
 		err    error
 		status deletion.Status
 	}{
-		"refused": {&dds.Error{Class: dds.Conflict}, deletion.NotFound},
-		"lost":    {&dds.Error{Class: dds.Unavailable, AnswerLost: true}, deletion.Unconfirmed},
+		"refused": {&deletion.Error{Class: deletion.ClassConflict}, deletion.NotFound},
+		"lost":    {&deletion.Error{Class: deletion.ClassUnavailable, MaybeSent: true}, deletion.Unconfirmed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var warned []bool
 			l := memory()
 			sv := service(nil, &sink{}, nil)
 			sv.Ledger = l
-			sv.Deleter = deleteFunc(func(_ context.Context, _ dds.Target, maybeSent bool) (dds.Deletion, error) {
+			sv.Deleter = deleteFunc(func(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 				warned = append(warned, maybeSent)
 				switch {
 				case len(warned) == 1:
-					return dds.Deletion{}, tc.err
+					return deletion.Deletion{}, tc.err
 				case maybeSent:
-					return dds.Deletion{Unconfirmed: "gone"}, nil
+					return deletion.Deletion{Unconfirmed: "gone"}, nil
 				default:
-					return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+					return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound}
 				}
 			})
 			if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Retry {
@@ -228,13 +231,13 @@ func TestWhatARetryLeaves(t *testing.T) {
 	}
 }
 
-type deleteFunc func(ctx context.Context, backup dds.Target, maybeSent bool) (dds.Deletion, error)
+type deleteFunc func(ctx context.Context, backup deletion.Target, maybeSent bool) (deletion.Deletion, error)
 
-func (f deleteFunc) DeleteBackup(ctx context.Context, backup dds.Target, maybeSent bool) (dds.Deletion, error) {
+func (f deleteFunc) DeleteBackup(ctx context.Context, backup deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 	return f(ctx, backup, maybeSent)
 }
 
-func (deleteFunc) CheckBackup(context.Context, dds.Target) error { return nil }
+func (deleteFunc) CheckBackup(context.Context, deletion.Target) error { return nil }
 
 // Who was frozen between Begin and the DELETE must not send it: somebody else may be done by now.
 func TestNoDeleteWithoutALease(t *testing.T) {
@@ -269,7 +272,7 @@ func TestBusyElsewhere(t *testing.T) {
 func TestABatchCostsFourRoundTrips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const trip = 20 * time.Millisecond
-		d := &deleter{delete: func(ctx context.Context, id string) (dds.Deletion, error) {
+		d := &deleter{delete: func(ctx context.Context, id string) (deletion.Deletion, error) {
 			time.Sleep(trip)
 			return accept(ctx, id)
 		}}
@@ -291,8 +294,8 @@ func TestABatchCostsFourRoundTrips(t *testing.T) {
 // group keeps its own outcome.
 func TestALostAnswerOfTheLedger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
-			return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+		d := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
+			return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound}
 		}}
 		s := &sink{}
 		sv := service(d, s, nil)
@@ -320,9 +323,9 @@ func TestALedgerThatPanics(t *testing.T) {
 func TestARedeliveryInAGroup(t *testing.T) {
 	warned := false
 	sv := service(nil, &sink{}, nil)
-	sv.Deleter = deleteFunc(func(_ context.Context, _ dds.Target, maybeSent bool) (dds.Deletion, error) {
+	sv.Deleter = deleteFunc(func(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 		warned = maybeSent
-		return dds.Deletion{Unconfirmed: "gone"}, nil
+		return deletion.Deletion{Unconfirmed: "gone"}, nil
 	})
 	reqs := requests("a", "a")
 	reqs[1].Redelivered = true
@@ -333,8 +336,8 @@ func TestARedeliveryInAGroup(t *testing.T) {
 
 // One message may stand twice in a batch.
 func TestOneMessageTwiceInABatch(t *testing.T) {
-	d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
-		return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+	d := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound}
 	}}
 	s := &sink{}
 	sv := service(d, s, nil)
@@ -354,7 +357,7 @@ type counting struct {
 	records int
 }
 
-func (c *counting) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (*deletion.Record, error) {
+func (c *counting) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
 	c.records = len(records)
 	return c.Ledger.Record(ctx, token, maybeSent, records)
 }
@@ -367,13 +370,13 @@ func TestManyRequestsForOneBackup(t *testing.T) {
 		ids = append(ids, "a")
 	}
 	for name, tc := range map[string]struct {
-		delete func(context.Context, string) (dds.Deletion, error)
+		delete func(context.Context, string) (deletion.Deletion, error)
 		want   deletion.Status
 		calls  int
 	}{
 		"accepted": {accept, deletion.Accepted, 1},
-		"gone": {func(context.Context, string) (dds.Deletion, error) {
-			return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+		"gone": {func(context.Context, string) (deletion.Deletion, error) {
+			return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound}
 		}, deletion.NotFound, 3},
 	} {
 		d := &deleter{delete: tc.delete}

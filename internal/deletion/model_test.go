@@ -14,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/ledger"
 )
@@ -136,31 +135,31 @@ func did(f fault) (done bool, err error) {
 	}
 }
 
-func (w *worker) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
+func (w *worker) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Claim, error) {
 	done, err := did(w.step("begin"))
 	if !done {
-		return deletion.Begun{}, err
+		return deletion.Claim{}, err
 	}
 	b, ledgerErr := w.ledger.Begin(ctx, r, lease)
 	return b, errors.Join(err, ledgerErr)
 }
 
-func (w *worker) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (*deletion.Record, error) {
+func (w *worker) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
 	done, err := did(w.step("record"))
 	if !done {
-		return nil, err
+		return deletion.Recorded{}, err
 	}
-	earlier, ledgerErr := w.ledger.Record(ctx, token, maybeSent, records)
+	recorded, ledgerErr := w.ledger.Record(ctx, token, maybeSent, records)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if ledgerErr == nil && earlier == nil && records[0].Final() {
+	if ledgerErr == nil && recorded.Earlier == nil && records[0].Final() {
 		w.final = true
 		w.jobRecorded = w.jobRecorded || records[0].Status == deletion.Accepted
 	}
 	if err != nil {
-		return nil, err
+		return deletion.Recorded{}, err
 	}
-	return earlier, ledgerErr
+	return recorded, ledgerErr
 }
 
 func (w *worker) Release(ctx context.Context, r *deletion.Request, token string, maybeSent bool) error {
@@ -172,14 +171,14 @@ func (w *worker) Release(ctx context.Context, r *deletion.Request, token string,
 }
 
 // DeleteBackup is DDS behind our client, which settles a lost answer as the client does.
-func (w *worker) DeleteBackup(_ context.Context, _ dds.Target, maybeSent bool) (dds.Deletion, error) {
+func (w *worker) DeleteBackup(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 	f := w.step("delete")
 	if f == refused {
-		return dds.Deletion{}, &dds.Error{Class: dds.Conflict, StatusCode: 400}
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassConflict, HTTPStatus: 400}
 	}
 	done, err := did(f)
 	if !done {
-		return dds.Deletion{}, &dds.Error{Class: dds.Unavailable, AnswerLost: true, Err: err}
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassUnavailable, MaybeSent: true, Message: err.Error()}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -193,27 +192,27 @@ func (w *worker) DeleteBackup(_ context.Context, _ dds.Target, maybeSent bool) (
 	}
 	switch {
 	case err != nil:
-		return dds.Deletion{}, &dds.Error{Class: dds.Unavailable, AnswerLost: true, Err: err}
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassUnavailable, MaybeSent: true, Message: err.Error()}
 	case there:
-		return dds.Deletion{JobID: job}, nil
+		return deletion.Deletion{JobID: job}, nil
 	case maybeSent:
-		return dds.Deletion{Unconfirmed: "gone"}, nil
+		return deletion.Deletion{Unconfirmed: "gone"}, nil
 	default:
 		// DDS gives every answer another request id: a repeat must not.
-		return dds.Deletion{}, &dds.Error{Class: dds.NotFound, Code: "DBS.201214", StatusCode: 400, RequestID: fmt.Sprintf("%s-%d", w.name, len(w.trace))}
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound, Code: "DBS.201214", HTTPStatus: 400, DDSRequestID: fmt.Sprintf("%s-%d", w.name, len(w.trace))}
 	}
 }
 
 // CheckBackup is the look-up of a dry run with REQUIRE_MANUAL.
-func (w *worker) CheckBackup(context.Context, dds.Target) error {
+func (w *worker) CheckBackup(context.Context, deletion.Target) error {
 	if f := w.step("check"); f != none {
-		return &dds.Error{Class: dds.Unavailable, Err: errFault}
+		return &deletion.Error{Class: deletion.ClassUnavailable, Message: errFault.Error()}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.exists {
 		// Every answer says something else, and the ledger keeps none of them.
-		return &dds.Error{Class: dds.NotFound, RequestID: fmt.Sprintf("%s-%d", w.name, len(w.trace))}
+		return &deletion.Error{Class: deletion.ClassNotFound, DDSRequestID: fmt.Sprintf("%s-%d", w.name, len(w.trace))}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package deletion_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 )
 
@@ -28,12 +28,12 @@ func ordered(names ...string) []deletion.Request {
 // The requests of one order follow each other and stop at the first message that needs another
 // try; other orders, and those of none, go on.
 func TestOrder(t *testing.T) {
-	d := &deleter{delete: func(ctx context.Context, backupID string) (dds.Deletion, error) {
+	d := &deleter{delete: func(ctx context.Context, backupID string) (deletion.Deletion, error) {
 		switch {
 		case strings.HasPrefix(backupID, "busy"):
-			return dds.Deletion{}, &dds.Error{Class: dds.Conflict, RetryAfter: 7 * time.Minute}
+			return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassConflict, RetryAfter: 7 * time.Minute}
 		case strings.HasPrefix(backupID, "gone"):
-			return dds.Deletion{}, &dds.Error{Class: dds.NotFound}
+			return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound}
 		}
 		return accept(ctx, backupID)
 	}}
@@ -75,7 +75,7 @@ func TestOrdersRunAtOnce(t *testing.T) {
 	together := make(chan struct{})
 	arrived := make(chan string, orders)
 	d := &deleter{}
-	d.delete = func(ctx context.Context, backupID string) (dds.Deletion, error) {
+	d.delete = func(ctx context.Context, backupID string) (deletion.Deletion, error) {
 		if strings.HasSuffix(backupID, "-0") {
 			if arrived <- backupID; len(arrived) == orders {
 				close(together)
@@ -83,7 +83,7 @@ func TestOrdersRunAtOnce(t *testing.T) {
 			select {
 			case <-together:
 			case <-ctx.Done():
-				return dds.Deletion{}, &dds.Error{Class: dds.Unavailable}
+				return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassUnavailable}
 			}
 		}
 		return accept(ctx, backupID)
@@ -106,7 +106,7 @@ func TestOrdersRunAtOnce(t *testing.T) {
 
 // A panic in the middle of an order is that request's failure, and stops the order.
 func TestOrderAndPanic(t *testing.T) {
-	d := &deleter{delete: func(ctx context.Context, backupID string) (dds.Deletion, error) {
+	d := &deleter{delete: func(ctx context.Context, backupID string) (deletion.Deletion, error) {
 		if backupID == "b" {
 			panic("bug")
 		}
@@ -128,8 +128,8 @@ func TestRequestsThatWait(t *testing.T) {
 	if outcomes[1].Status != deletion.Retry || outcomes[1].Event.ID != "" || len(s.taken) != 1 || len(d.calls) != 1 {
 		t.Errorf("outcome %+v, %d events, calls %v", outcomes[1], len(s.taken), d.calls)
 	}
-	if data := outcomes[1].Data(); data.Error.RetryAfter != 60 {
-		t.Errorf("data %+v", data)
+	if data, err := json.Marshal(outcomes[1].Data()); err != nil || !strings.Contains(string(data), `"retry_after":60`) {
+		t.Errorf("data %s, error %v", data, err)
 	}
 }
 
@@ -158,9 +158,9 @@ func TestWhatTellsRequestsApart(t *testing.T) {
 	}
 
 	calls := 0
-	gone := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
+	gone := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
 		calls++
-		return dds.Deletion{}, &dds.Error{Class: dds.NotFound, RequestID: fmt.Sprint(calls)}
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound, DDSRequestID: fmt.Sprint(calls)}
 	}}
 	s = &sink{}
 	both := service(gone, s, nil)

@@ -1,5 +1,6 @@
-// Package deletion is the heart: a [Request] becomes an [Outcome], and the outcome an
-// [Event] for whoever waits for it. It knows no source's JSON and no AWS.
+// Package deletion is the heart: a [Request] becomes an [Outcome], and the outcome becomes an
+// [Event]. It imports no other package of this project: the DDS client, the ledgers and the sinks
+// implement its interfaces.
 package deletion
 
 import (
@@ -7,8 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-
-	"dds-backup-delete/internal/dds"
 )
 
 // Source names where a payload came from.
@@ -16,21 +15,22 @@ type Source string
 
 // Request asks for the deletion of one backup.
 type Request struct {
-	// ID is what the source calls the request: the message id of a queue, the request id of
-	// an API or of an invocation. A repeat of the same request has the same id.
+	// ID is the id that the source gave the request: the message id of a queue, the request id of
+	// an API or of an invocation. A repeat of a request has the same id.
 	ID string
 	// Source is where the request came from.
 	Source Source
-	// Origin tells requests of one source and id apart, where the source does not give out the
-	// ids itself: the source attribute of a CloudEvent, the queue of a broker. Mostly empty.
+	// Origin tells requests with the same source and id apart if the source does not assign the ids
+	// itself: the source attribute of a CloudEvent, the queue of a broker. Mostly empty.
 	Origin string
-	// MessageID is what the source calls the message that holds the request, which may hold several;
-	// empty where the request is all there is.
+	// MessageID is the id of the message that contains the request and maybe others; empty if the
+	// source has no messages.
 	MessageID string
 	// Order is the same for requests that must be worked one after the other: a message group,
-	// a partition. Empty for the others, which are worked at once.
+	// a partition. Empty for requests that may be worked at once.
 	Order string
-	// Field is where its message names the backup, as backup_ids[2]; empty for backup_id.
+	// Field is the member of the message that names the backup, for example backup_ids[2]; empty
+	// for backup_id.
 	Field string
 	// Region is the region of the backup; empty for the configured one.
 	Region string
@@ -38,23 +38,23 @@ type Request struct {
 	ProjectID string
 	// BackupID is the backup to delete.
 	BackupID string
-	// DryRun asks for everything but the deletion, and leaves no trace in the ledger.
+	// DryRun asks for everything except the deletion. It leaves no trace in the ledger.
 	DryRun bool
-	// Metadata is a JSON object that the sender wants logged with the request; nil where it sent none.
+	// Metadata is a JSON object that the sender wants logged with the request; nil if it sent none.
 	Metadata json.RawMessage
 	// Redelivered says that the source has delivered the request before.
 	Redelivered bool
-	// TraceParent is the W3C trace context to carry on; empty where the source gave none.
+	// TraceParent is the W3C trace context to carry on; empty if there is none.
 	TraceParent string
-	// TraceHeader is the X-Ray trace header to carry on; empty where there is none.
+	// TraceHeader is the X-Ray trace header to carry on; empty if there is none.
 	TraceHeader string
-	// Err says why this part of a payload is no request that can be worked; nil where it is
-	// one. Its class decides what becomes of the request, without a call to DDS.
+	// Err says why this part of a payload is not a valid request; nil if it is. Its class decides the
+	// outcome, without a call to DDS.
 	Err *Error
 }
 
-// Identity is what makes two deliveries the same request. Source, id and origin hold no control
-// characters, so that nothing else has the same.
+// Identity returns what two deliveries of the same request have in common. Source, id and origin
+// contain no control characters, so different requests have different identities.
 func (r *Request) Identity() string {
 	identity := string(r.Source) + "\x00" + r.ID
 	if r.Origin != "" || r.Field != "" {
@@ -63,16 +63,16 @@ func (r *Request) Identity() string {
 	return identity
 }
 
-// Scope is what may be deleted, and what a request means that leaves something out.
+// Scope is what may be deleted, and the defaults for what a request leaves out.
 type Scope struct {
-	// Region and ProjectID are those of a request that names none. The region may be empty.
+	// Region and ProjectID are the defaults. The region may be empty.
 	Region, ProjectID string
 	// Regions and Projects are the others that a request may name.
 	Regions, Projects []string
 }
 
-// admit completes the request and returns why it cannot be worked, or nil. What cannot be an
-// id, or lies outside the scope, is taken out: nobody downstream gets to see it.
+// admit fills in the defaults and returns why the request cannot be worked, or nil. It removes
+// invalid ids and anything outside the scope, so that they appear in no log and no event.
 func (s *Scope) admit(r *Request) *Error {
 	elsewhere := r.Region != "" && r.Region != s.Region
 	var regionErr, projectErr, backupErr *Error
@@ -97,15 +97,21 @@ func (s *Scope) admit(r *Request) *Error {
 	return cmp.Or(r.Err, regionErr, projectErr, backupErr)
 }
 
-func (r *Request) target() dds.Target {
-	return dds.Target{Region: r.Region, ProjectID: r.ProjectID, BackupID: r.BackupID}
+// Target is a backup: its region, project and id.
+type Target struct {
+	Region, ProjectID, BackupID string
+}
+
+// Target returns the backup that the request names.
+func (r *Request) Target() Target {
+	return Target{Region: r.Region, ProjectID: r.ProjectID, BackupID: r.BackupID}
 }
 
 // maxID bounds, in bytes, a backup or project id. Those of DDS have 36 and 32.
 const maxID = 64
 
-// checkID says what is wrong with the id in the named field, without repeating the id. An id
-// becomes a path segment of a destructive call, so what it may hold is narrow.
+// checkID returns what is wrong with the id in the named field, without repeating the id. An id
+// becomes a path segment of a destructive call, so few characters are allowed.
 func checkID(field, id string) *Error {
 	const want = `expected 1 to 64 letters, digits, "-" or "_"`
 	switch {

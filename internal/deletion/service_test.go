@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/ledger"
 )
@@ -25,15 +24,15 @@ const project = "0549b4a43100d4f32f51c01c2fe4acdb"
 // deleter is a [deletion.Deleter] made of a function, which counts.
 type deleter struct {
 	mu           sync.Mutex
-	delete       func(ctx context.Context, backupID string) (dds.Deletion, error)
+	delete       func(ctx context.Context, backupID string) (deletion.Deletion, error)
 	check        func(backupID string) error // nil where nothing is against a deletion
 	calls        []string
 	checks       []string
-	targets      []dds.Target
+	targets      []deletion.Target
 	now, highest int
 }
 
-func (d *deleter) DeleteBackup(ctx context.Context, backup dds.Target, _ bool) (dds.Deletion, error) {
+func (d *deleter) DeleteBackup(ctx context.Context, backup deletion.Target, _ bool) (deletion.Deletion, error) {
 	d.mu.Lock()
 	d.calls = append(d.calls, backup.BackupID)
 	d.targets = append(d.targets, backup)
@@ -48,7 +47,7 @@ func (d *deleter) DeleteBackup(ctx context.Context, backup dds.Target, _ bool) (
 	return d.delete(ctx, backup.BackupID)
 }
 
-func (d *deleter) CheckBackup(_ context.Context, backup dds.Target) error {
+func (d *deleter) CheckBackup(_ context.Context, backup deletion.Target) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.checks = append(d.checks, backup.BackupID)
@@ -82,8 +81,8 @@ func service(d *deleter, s *sink, log *slog.Logger) *deletion.Service {
 	}
 }
 
-func accept(_ context.Context, backupID string) (dds.Deletion, error) {
-	return dds.Deletion{JobID: "job-of-" + backupID}, nil
+func accept(_ context.Context, backupID string) (deletion.Deletion, error) {
+	return deletion.Deletion{JobID: "job-of-" + backupID}, nil
 }
 
 func requests(ids ...string) []deletion.Request {
@@ -113,20 +112,20 @@ func TestVerdictFollowsTheClass(t *testing.T) {
 	}{
 		{name: "a job", jobID: "job", status: deletion.Accepted},
 		{name: "no job", status: deletion.Unconfirmed, class: deletion.ClassUnavailable},
-		{name: "gone", err: &dds.Error{Class: dds.NotFound}, status: deletion.NotFound, class: deletion.ClassNotFound},
-		{name: "invalid", err: &dds.Error{Class: dds.Invalid}, status: deletion.Rejected, class: deletion.ClassInvalid},
-		{name: "forbidden", err: &dds.Error{Class: dds.Forbidden}, status: deletion.Retry, class: deletion.ClassForbidden, wait: time.Hour},
-		{name: "bad key", err: &dds.Error{Class: dds.Unauthenticated}, status: deletion.Retry, class: deletion.ClassUnauthenticated, wait: 5 * time.Minute},
-		{name: "busy instance", err: &dds.Error{Class: dds.Conflict}, status: deletion.Retry, class: deletion.ClassConflict, wait: 5 * time.Minute},
-		{name: "a code in no table", err: &dds.Error{Class: dds.Unknown}, status: deletion.Retry, class: deletion.ClassUnknown, wait: 5 * time.Minute},
-		{name: "throttled", err: &dds.Error{Class: dds.Throttled, RetryAfter: 7 * time.Second}, status: deletion.Retry, class: deletion.ClassThrottled, wait: 7 * time.Second},
-		{name: "a code in no table", err: &dds.Error{Class: dds.Unknown, Code: "DBS.999999"}, status: deletion.Retry, class: deletion.ClassUnknown, wait: 5 * time.Minute},
-		{name: "unavailable", err: &dds.Error{Class: dds.Unavailable}, status: deletion.Retry, class: deletion.ClassUnavailable, wait: 15 * time.Second},
+		{name: "gone", err: &deletion.Error{Class: deletion.ClassNotFound}, status: deletion.NotFound, class: deletion.ClassNotFound},
+		{name: "invalid", err: &deletion.Error{Class: deletion.ClassInvalid}, status: deletion.Rejected, class: deletion.ClassInvalid},
+		{name: "forbidden", err: &deletion.Error{Class: deletion.ClassForbidden}, status: deletion.Retry, class: deletion.ClassForbidden, wait: time.Hour},
+		{name: "bad key", err: &deletion.Error{Class: deletion.ClassUnauthenticated}, status: deletion.Retry, class: deletion.ClassUnauthenticated, wait: 5 * time.Minute},
+		{name: "busy instance", err: &deletion.Error{Class: deletion.ClassConflict}, status: deletion.Retry, class: deletion.ClassConflict, wait: 5 * time.Minute},
+		{name: "a code in no table", err: &deletion.Error{Class: deletion.ClassUnknown}, status: deletion.Retry, class: deletion.ClassUnknown, wait: 5 * time.Minute},
+		{name: "throttled", err: &deletion.Error{Class: deletion.ClassThrottled, RetryAfter: 7 * time.Second}, status: deletion.Retry, class: deletion.ClassThrottled, wait: 7 * time.Second},
+		{name: "a code in no table", err: &deletion.Error{Class: deletion.ClassUnknown, Code: "DBS.999999"}, status: deletion.Retry, class: deletion.ClassUnknown, wait: 5 * time.Minute},
+		{name: "unavailable", err: &deletion.Error{Class: deletion.ClassUnavailable}, status: deletion.Retry, class: deletion.ClassUnavailable, wait: 15 * time.Second},
 		{name: "some other error", err: errors.New("boom"), status: deletion.Retry, class: deletion.ClassInternal, wait: time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
-				return dds.Deletion{JobID: tc.jobID}, tc.err
+			d := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
+				return deletion.Deletion{JobID: tc.jobID}, tc.err
 			}}
 			s := &sink{}
 			o := service(d, s, nil).Do(t.Context(), requests("backup"))[0]
@@ -194,12 +193,12 @@ func TestScope(t *testing.T) {
 	for name, tc := range map[string]struct {
 		region, project string
 		says            string // empty where the request is in scope
-		target          dds.Target
+		target          deletion.Target
 	}{
-		"nothing named":          {target: dds.Target{Region: "cn-north-4", ProjectID: project}},
-		"the configured ones":    {region: "cn-north-4", project: project, target: dds.Target{Region: "cn-north-4", ProjectID: project}},
-		"an allowed project":     {project: "allowed", target: dds.Target{Region: "cn-north-4", ProjectID: "allowed"}},
-		"an allowed region":      {region: "eu-west-101", project: "allowed", target: dds.Target{Region: "eu-west-101", ProjectID: "allowed"}},
+		"nothing named":          {target: deletion.Target{Region: "cn-north-4", ProjectID: project}},
+		"the configured ones":    {region: "cn-north-4", project: project, target: deletion.Target{Region: "cn-north-4", ProjectID: project}},
+		"an allowed project":     {project: "allowed", target: deletion.Target{Region: "cn-north-4", ProjectID: "allowed"}},
+		"an allowed region":      {region: "eu-west-101", project: "allowed", target: deletion.Target{Region: "eu-west-101", ProjectID: "allowed"}},
 		"region, no project":     {region: "eu-west-101", says: "project_id: missing"},
 		"another region":         {region: "ru-moscow-1", project: "allowed", says: "region: "},
 		"another project":        {project: other, says: "project_id: "},
@@ -215,7 +214,7 @@ func TestScope(t *testing.T) {
 			o := sv.Do(t.Context(), reqs)[0]
 			if tc.says == "" {
 				tc.target.BackupID = "a"
-				if o.Status != deletion.Accepted || !cmp.Equal(d.targets, []dds.Target{tc.target}) {
+				if o.Status != deletion.Accepted || !cmp.Equal(d.targets, []deletion.Target{tc.target}) {
 					t.Errorf("%s, DDS was asked for %+v", o.Status, d.targets)
 				}
 				if want := "urn:huaweicloud:dds:" + tc.target.Region + ":" + tc.target.ProjectID; o.Event.Source != want {
@@ -253,8 +252,8 @@ func TestDuplicatesShareOneDeletion(t *testing.T) {
 }
 
 func TestDuplicatesShareAFailureToo(t *testing.T) {
-	d := &deleter{delete: func(context.Context, string) (dds.Deletion, error) {
-		return dds.Deletion{}, &dds.Error{Class: dds.Conflict}
+	d := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassConflict}
 	}}
 	got := service(d, &sink{}, nil).Do(t.Context(), requests("a", "a"))
 	if want := []deletion.Status{deletion.Retry, deletion.Retry}; !cmp.Equal(statuses(got), want) {
@@ -263,12 +262,12 @@ func TestDuplicatesShareAFailureToo(t *testing.T) {
 }
 
 func TestOneBadRecordHarmsNoOther(t *testing.T) {
-	d := &deleter{delete: func(ctx context.Context, id string) (dds.Deletion, error) {
+	d := &deleter{delete: func(ctx context.Context, id string) (deletion.Deletion, error) {
 		switch id {
 		case "panics":
 			panic("at the disco")
 		case "fails":
-			return dds.Deletion{}, &dds.Error{Class: dds.Unavailable}
+			return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassUnavailable}
 		}
 		return accept(ctx, id)
 	}}
@@ -312,7 +311,7 @@ func TestWhatTheSinkDidNotTakeIsGivenBack(t *testing.T) {
 func TestABatchIsWorkedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const trip = 20 * time.Millisecond
-		d := &deleter{delete: func(ctx context.Context, id string) (dds.Deletion, error) {
+		d := &deleter{delete: func(ctx context.Context, id string) (deletion.Deletion, error) {
 			time.Sleep(trip) // of the bubble's own clock
 			return accept(ctx, id)
 		}}
@@ -341,9 +340,9 @@ func TestABatchIsWorkedAtOnce(t *testing.T) {
 }
 
 func TestEveryRecordIsAnsweredBeforeTheDeadline(t *testing.T) {
-	hang := func(ctx context.Context, _ string) (dds.Deletion, error) {
+	hang := func(ctx context.Context, _ string) (deletion.Deletion, error) {
 		<-ctx.Done()
-		return dds.Deletion{}, &dds.Error{Class: dds.Unavailable, Err: ctx.Err()}
+		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassUnavailable, Message: ctx.Err().Error()}
 	}
 	for name, tc := range map[string]struct {
 		left                 time.Duration
@@ -359,7 +358,7 @@ func TestEveryRecordIsAnsweredBeforeTheDeadline(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, s := &deleter{delete: accept}, &sink{}
 				if tc.slowDelete {
-					d.delete = func(ctx context.Context, id string) (dds.Deletion, error) {
+					d.delete = func(ctx context.Context, id string) (deletion.Deletion, error) {
 						if id == "quick" && tc.left > 0 {
 							return accept(ctx, id)
 						}

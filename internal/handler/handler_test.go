@@ -188,14 +188,14 @@ func TestPanic(t *testing.T) {
 // deadline is a deleter that notes how long it may take.
 type deadline struct{ left time.Duration }
 
-func (d *deadline) DeleteBackup(ctx context.Context, _ dds.Target, _ bool) (dds.Deletion, error) {
+func (d *deadline) DeleteBackup(ctx context.Context, _ deletion.Target, _ bool) (deletion.Deletion, error) {
 	if end, ok := ctx.Deadline(); ok {
 		d.left = time.Until(end)
 	}
-	return dds.Deletion{JobID: "job"}, nil
+	return deletion.Deletion{JobID: "job"}, nil
 }
 
-func (*deadline) CheckBackup(context.Context, dds.Target) error { return nil }
+func (*deadline) CheckBackup(context.Context, deletion.Target) error { return nil }
 
 // An HTTP request is worked within 25 s, whatever the invocation has left.
 func TestTheLimitOfASourceHolds(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/metrics"
 	"dds-backup-delete/internal/secret"
 )
@@ -22,7 +22,7 @@ type lookup[T any] struct {
 	variable string // the environment variable that makes the look-up necessary
 	log      *slog.Logger
 	metrics  *metrics.Recorder
-	find     func(context.Context) (T, error) // its errors are [*dds.Error] values
+	find     func(context.Context) (T, error) // its errors are [*deletion.Error] values
 	turn     chan struct{}                    // holds the one call of find
 
 	mu      sync.Mutex
@@ -39,7 +39,7 @@ func (l *lookup[T]) get(ctx context.Context) (found T, err error) {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
 	case <-ctx.Done():
-		return found, &dds.Error{Class: dds.Unavailable, Message: l.variable + ": no time was left to look it up", Err: ctx.Err()}
+		return found, &deletion.Error{Class: deletion.ClassUnavailable, Message: l.variable + ": no time was left to look it up: " + ctx.Err().Error()}
 	}
 	if err := l.lastFailure(); err != nil {
 		return found, err
@@ -76,7 +76,7 @@ func (l *lookup[T]) retry() {
 }
 
 // report counts a failed look-up and logs its whole cause, which callers do not get to see.
-func (l *lookup[T]) report(ctx context.Context, class dds.Class, cause error) {
+func (l *lookup[T]) report(ctx context.Context, class deletion.Class, cause error) {
 	l.metrics.LookupFailed(class)
 	l.log.ErrorContext(ctx, "look-up failed, so requests are given back", "variable", l.variable, "class", string(class),
 		"error", secret.Redact(cause.Error()))

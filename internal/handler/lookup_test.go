@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
 )
 
 // Those who want the same thing at once share one look-up that fails, and the next invocation
@@ -19,7 +19,7 @@ func TestLookup(t *testing.T) {
 		l := newLookup("V", discard, nil, func(ctx context.Context) (string, error) {
 			if finds++; hangs {
 				<-ctx.Done()
-				return "", &dds.Error{Class: dds.Unavailable, Err: ctx.Err()}
+				return "", &deletion.Error{Class: deletion.ClassUnavailable, Message: ctx.Err().Error()}
 			}
 			return "found", nil
 		})
@@ -30,8 +30,8 @@ func TestLookup(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 100 {
 				wg.Go(func() {
-					var e *dds.Error
-					if _, err := l.get(ctx); !errors.As(err, &e) || e.Class != dds.Unavailable {
+					var e *deletion.Error
+					if _, err := l.get(ctx); !errors.As(err, &e) || e.Class != deletion.ClassUnavailable {
 						t.Errorf("error %v", err)
 					}
 				})

@@ -8,6 +8,7 @@ import (
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/metrics"
 )
 
@@ -36,19 +37,19 @@ func newProject(c *config.Config, client *dds.Client, credentials *lookup[dds.Cr
 
 // projectError returns the error of requests whose project is not known. What IAM answers says
 // nothing about a request, so the error is never final: where only a person can help, it is
-// [dds.Forbidden].
-func projectError(err error) *dds.Error {
-	e := &dds.Error{Class: dds.Unavailable, Message: "no answer", Err: err}
-	var answer *dds.Error
+// [deletion.ClassForbidden].
+func projectError(err error) *deletion.Error {
+	e := &deletion.Error{Class: deletion.ClassUnavailable, Message: "no answer: " + err.Error()}
+	var answer *deletion.Error
 	if errors.As(err, &answer) {
 		kept := *answer
 		e = &kept
 	}
 	switch {
-	case e.Class == dds.Invalid, e.Class == dds.NotFound, e.Class == dds.Unknown && e.StatusCode == http.StatusForbidden:
-		e.Class = dds.Forbidden
+	case e.Class == deletion.ClassInvalid, e.Class == deletion.ClassNotFound, e.Class == deletion.ClassUnknown && e.HTTPStatus == http.StatusForbidden:
+		e.Class = deletion.ClassForbidden
 	}
 	e.Message = "HUAWEICLOUD_SDK_PROJECT_ID: not set, and IAM did not name the project of the region: " + e.Message
-	e.AnswerLost = false // nothing was deleted
+	e.MaybeSent = false // nothing was deleted
 	return e
 }

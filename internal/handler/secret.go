@@ -17,6 +17,7 @@ import (
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/metrics"
 	"dds-backup-delete/internal/secret"
 )
@@ -38,19 +39,19 @@ func newCredentials(c *config.Config, clients *clients, log *slog.Logger, m *met
 		}
 		credentials, err := config.ParseSecret(aws.ToString(out.SecretString))
 		if err != nil { // the content can be put right without a deployment
-			l.report(ctx, dds.Forbidden, err)
-			return dds.Credentials{}, &dds.Error{Class: dds.Forbidden, Message: err.Error()}
+			l.report(ctx, deletion.ClassForbidden, err)
+			return dds.Credentials{}, &deletion.Error{Class: deletion.ClassForbidden, Message: err.Error()}
 		}
 		return credentials, nil
 	})
 	return l
 }
 
-// secretError returns the error of requests whose credentials cannot be read: [dds.Forbidden]
+// secretError returns the error of requests whose credentials cannot be read: [deletion.ClassForbidden]
 // where Secrets Manager refuses the call, which a person must change, and else
-// [dds.Unavailable]. It names the code alone, since the text names the role and the account.
-func secretError(err error) *dds.Error {
-	e := &dds.Error{Class: dds.Unavailable, Message: "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: Secrets Manager did not answer"}
+// [deletion.ClassUnavailable]. It names the code alone, since the text names the role and the account.
+func secretError(err error) *deletion.Error {
+	e := &deletion.Error{Class: deletion.ClassUnavailable, Message: "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: Secrets Manager did not answer"}
 	var answer *awshttp.ResponseError
 	if !errors.As(err, &answer) {
 		return e
@@ -64,7 +65,7 @@ func secretError(err error) *dds.Error {
 	case status == http.StatusTooManyRequests, throttles.IsErrorThrottle(err) == aws.TrueTernary:
 		e.RetryAfter = time.Minute
 	case status >= 400 && status < 500 && retryables.IsErrorRetryable(err) != aws.TrueTernary:
-		e.Class = dds.Forbidden
+		e.Class = deletion.ClassForbidden
 	}
 	return e
 }

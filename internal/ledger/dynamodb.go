@@ -20,16 +20,16 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// DynamoDB is a ledger in an Amazon DynamoDB table, shared by all processes. The straight path
-// is two conditional writes and no read: a condition that fails brings the item with it.
+// DynamoDB is a ledger in an Amazon DynamoDB table that all processes share. A deletion normally
+// needs two conditional writes and no read: a failed condition returns the item.
 //
-// The table has the string key "backup", and "expires_at" for its time to live. An item:
+// The table has the string key "backup", and "expires_at" as its time to live. An item has:
 //
 //	backup        project/backup
-//	lease_token   of the lease; missing where there is none
+//	lease_token   of the lease; missing if there is none
 //	lease_until   its end, in milliseconds since 1970
-//	lease_after   the token of a lease that ran out before this one
-//	maybe_sent    true where an earlier holder may have sent the DELETE
+//	lease_after   the token of a lease that expired before this one
+//	maybe_sent    true if an earlier holder may have sent the DELETE
 //	final_status  accepted or unconfirmed, with final_event
 //	refused       the other outcomes, {status, event, at} by request; see maxRefusals
 //	expires_at    in seconds since 1970
@@ -39,11 +39,11 @@ type DynamoDB struct {
 	now    func() time.Time
 }
 
-// keep is how long an item is kept after its last write. DynamoDB removes it some days later,
-// so what has expired is also recognised here.
+// keep is how long an item is kept after its last write. DynamoDB may remove it days later, so this
+// package checks the expiry itself.
 const keep = 35 * 24 * time.Hour
 
-// NewDynamoDB returns the ledger in that table. The clock is that of leases; nil for [time.Now].
+// NewDynamoDB returns the ledger in that table. The clock now is for leases; nil for [time.Now].
 func NewDynamoDB(client *dynamodb.Client, table string, now func() time.Time) *DynamoDB {
 	if now == nil {
 		now = time.Now
@@ -52,29 +52,29 @@ func NewDynamoDB(client *dynamodb.Client, table string, now func() time.Time) *D
 }
 
 // Begin implements [deletion.Ledger].
-func (d *DynamoDB) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
-	begun, item, err := d.begin(ctx, r, lease)
+func (d *DynamoDB) Begin(ctx context.Context, r *deletion.Request, duration time.Duration) (deletion.Claim, error) {
+	claim, item, err := d.begin(ctx, r, duration)
 	if errors.Is(err, errExpired) {
 		if err := d.remove(ctx, r); err != nil {
-			return deletion.Begun{}, err
+			return deletion.Claim{}, err
 		}
-		begun, item, err = d.begin(ctx, r, lease)
+		claim, item, err = d.begin(ctx, r, duration)
 	}
-	if err != nil || begun.Token == "" {
-		return begun, err
+	if err != nil || claim.Lease == "" {
+		return claim, err
 	}
-	if err := d.trim(ctx, r, begun.Token, item); err != nil {
-		_ = d.Release(ctx, r, begun.Token, begun.MaybeSent) // else the lease would count as maybe sent
-		return deletion.Begun{}, err
+	if err := d.trim(ctx, r, claim.Lease, item); err != nil {
+		_ = d.Release(ctx, r, claim.Lease, claim.MaybeSent) // otherwise the lease would count as maybe sent
+		return deletion.Claim{}, err
 	}
-	return begun, nil
+	return claim, nil
 }
 
 // errExpired says that an item must be removed first.
 var errExpired = errors.New("ledger: the item has expired")
 
-// begin asks once, and returns the item as it found or left it.
-func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Duration) (begun deletion.Begun, item map[string]types.AttributeValue, err error) {
+// begin tries to take the lease once, and also returns the item as it is now.
+func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, duration time.Duration) (claim deletion.Claim, item map[string]types.AttributeValue, err error) {
 	now := d.now()
 	token := rand.Text()
 	out, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -88,7 +88,7 @@ func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Du
 		ExpressionAttributeNames: map[string]string{"#request": requestKey(r)},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":token":   text(token),
-			":until":   number(now.Add(lease).UnixMilli()),
+			":until":   number(now.Add(duration).UnixMilli()),
 			":expires": number(now.Add(keep).Unix()),
 			":nobody":  text(""),
 			":none":    &types.AttributeValueMemberM{},
@@ -99,23 +99,23 @@ func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, lease time.Du
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if err == nil {
-		return deletion.Begun{Token: token, MaybeSent: maybeSent(out.Attributes)}, out.Attributes, nil
+		return deletion.Claim{Lease: token, MaybeSent: maybeSent(out.Attributes)}, out.Attributes, nil
 	}
 	var failed *types.ConditionalCheckFailedException
 	if !errors.As(err, &failed) {
-		return deletion.Begun{}, nil, wrap(err)
+		return deletion.Claim{}, nil, wrap(err)
 	}
 	item = failed.Item
 	if integer(item["expires_at"]) <= now.Unix() {
-		return deletion.Begun{}, nil, errExpired
+		return deletion.Claim{}, nil, errExpired
 	}
 	if done := recordOf(item, r); done != nil {
-		return deletion.Begun{Done: done}, item, nil
+		return deletion.Claim{Record: done}, item, nil
 	}
-	if stringOf(item["lease_token"]) == token { // the SDK tried twice, and the first answer was lost
-		return deletion.Begun{Token: token, MaybeSent: maybeSent(item)}, item, nil
+	if stringOf(item["lease_token"]) == token { // the SDK retried after the first answer was lost
+		return deletion.Claim{Lease: token, MaybeSent: maybeSent(item)}, item, nil
 	}
-	return deletion.Begun{BusyFor: time.UnixMilli(integer(item["lease_until"])).Sub(now)}, item, nil
+	return deletion.Claim{BusyFor: time.UnixMilli(integer(item["lease_until"])).Sub(now)}, item, nil
 }
 
 // maybeSent reports whether an earlier holder of the lease may have sent the DELETE.
@@ -138,9 +138,9 @@ func (d *DynamoDB) remove(ctx context.Context, r *deletion.Request) error {
 	return wrap(err)
 }
 
-// trim forgets the oldest refusals of an item that holds too many bytes of them. It needs the
-// lease, whose holder alone writes refusals.
-func (d *DynamoDB) trim(ctx context.Context, r *deletion.Request, token string, item map[string]types.AttributeValue) error {
+// trim forgets the oldest refusals of an item if they take too many bytes. It needs the lease,
+// because only its holder writes refusals.
+func (d *DynamoDB) trim(ctx context.Context, r *deletion.Request, lease string, item map[string]types.AttributeValue) error {
 	refused, _ := item["refused"].(*types.AttributeValueMemberM)
 	if refused == nil {
 		return nil
@@ -165,17 +165,17 @@ func (d *DynamoDB) trim(ctx context.Context, r *deletion.Request, token string, 
 		Key:                       itemKey(r),
 		UpdateExpression:          aws.String("SET refused = :kept"),
 		ConditionExpression:       aws.String("lease_token = :token"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":kept": refused, ":token": text(token)},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":kept": refused, ":token": text(lease)},
 	})
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
-		return nil // the lease ran out, and Record will say so
+		return nil // the lease expired, and Record will return that
 	}
 	return wrap(err)
 }
 
 // Record implements [deletion.Ledger].
-func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (earlier *deletion.Record, err error) {
+func (d *DynamoDB) Record(ctx context.Context, lease string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
 	first := &records[0]
 	in := &dynamodb.UpdateItemInput{
 		TableName: aws.String(d.table),
@@ -191,9 +191,9 @@ func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, rec
 	switch {
 	case first.Final():
 		sets = append(sets, "final_status = :status", "final_event = :event")
-		remove += ", refused" // what is final for the backup answers every request
+		remove += ", refused" // a final record answers every request
 		values[":status"], values[":event"] = text(string(first.Status)), text(string(first.Event))
-		if first.Status == deletion.Accepted { // a job id needs no lease, and gives way to none but another
+		if first.Status == deletion.Accepted { // a job id needs no lease, and only another job id prevents it
 			condition = "attribute_not_exists(final_status) OR final_status = :unconfirmed"
 			values[":unconfirmed"] = text(string(deletion.Unconfirmed))
 		}
@@ -215,30 +215,30 @@ func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, rec
 		}
 	}
 	if first.Status != deletion.Accepted {
-		values[":token"] = text(token)
+		values[":token"] = text(lease)
 	}
 	in.UpdateExpression, in.ConditionExpression = aws.String("SET "+strings.Join(sets, ", ")+remove), aws.String(condition)
-	_, err = d.client.UpdateItem(ctx, in)
+	_, err := d.client.UpdateItem(ctx, in)
 	var failed *types.ConditionalCheckFailedException
 	if !errors.As(err, &failed) {
-		return nil, wrap(err)
+		return deletion.Recorded{}, wrap(err)
 	}
 	if done := recordOf(failed.Item, &first.Request); done != nil && done.Final() {
-		return done, nil
+		return deletion.Recorded{Earlier: done}, nil
 	}
-	for i := range records { // a repeat of a write whose answer was lost finds its own records
+	for i := range records { // after a lost answer, the records are already there
 		done := recordOf(failed.Item, &records[i].Request)
 		if done == nil || !bytes.Equal(done.Event, records[i].Event) {
-			return nil, deletion.ErrLeaseLost
+			return deletion.Recorded{}, deletion.ErrLeaseLost
 		}
 	}
-	return nil, nil //nolint:nilnil // they are there already
+	return deletion.Recorded{}, nil
 }
 
 // Release implements [deletion.Ledger].
-func (d *DynamoDB) Release(ctx context.Context, r *deletion.Request, token string, maybeSent bool) error {
+func (d *DynamoDB) Release(ctx context.Context, r *deletion.Request, lease string, maybeSent bool) error {
 	update := "REMOVE lease_token, lease_until, maybe_sent"
-	values := map[string]types.AttributeValue{":token": text(token)}
+	values := map[string]types.AttributeValue{":token": text(lease)}
 	if maybeSent {
 		update = "SET maybe_sent = :yes REMOVE lease_token, lease_until"
 		values[":yes"] = &types.AttributeValueMemberBOOL{Value: true}
@@ -252,12 +252,13 @@ func (d *DynamoDB) Release(ctx context.Context, r *deletion.Request, token strin
 	})
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
-		return nil // it ran out, and somebody else has it
+		return nil // it expired, and another holder has it
 	}
 	return wrap(err)
 }
 
-// recordOf returns what an item holds for a request: the final record, or its own refusal.
+// recordOf returns the record in an item that answers a request: the final one, or its own refusal.
+// It returns nil if there is none.
 func recordOf(item map[string]types.AttributeValue, r *deletion.Request) *deletion.Record {
 	if status := stringOf(item["final_status"]); status != "" {
 		return &deletion.Record{
@@ -277,7 +278,7 @@ func recordOf(item map[string]types.AttributeValue, r *deletion.Request) *deleti
 	}
 }
 
-// requestKey names a request inside an item; a source may use any text as an id.
+// requestKey returns the key of a request inside an item. It is a hash because an id may be any text.
 func requestKey(r *deletion.Request) string {
 	digest := sha256.Sum256([]byte(r.Identity()))
 	return hex.EncodeToString(digest[:16])
@@ -309,7 +310,7 @@ func integer(v types.AttributeValue) int64 {
 	return 0
 }
 
-// wrap returns the error of a call to DynamoDB, which may repeat in its text what it was sent.
+// wrap redacts the error of a call to DynamoDB, because its text may contain what was sent.
 func wrap(err error) error {
 	if err == nil {
 		return nil

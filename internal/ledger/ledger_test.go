@@ -107,10 +107,10 @@ func begin(t *testing.T, l deletion.Ledger, id string, warned bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.Token == "" || b.Done != nil || b.MaybeSent != warned {
+	if b.Lease == "" || b.Record != nil || b.MaybeSent != warned {
 		t.Fatalf("begin of %s: %+v, want a lease, warned: %v", id, b, warned)
 	}
-	return b.Token
+	return b.Lease
 }
 
 // done begins and wants a record.
@@ -120,7 +120,7 @@ func done(t *testing.T, l deletion.Ledger, id string, status deletion.Status, ev
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.Done == nil || b.Token != "" || b.Done.Status != status || string(b.Done.Event) != event {
+	if b.Record == nil || b.Lease != "" || b.Record.Status != status || string(b.Record.Event) != event {
 		t.Fatalf("begin of %s: %+v, want the record %s %s", id, b, status, event)
 	}
 }
@@ -132,7 +132,7 @@ func busy(t *testing.T, l deletion.Ledger, id string, left time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.Done != nil || b.Token != "" || b.BusyFor != left {
+	if b.Record != nil || b.Lease != "" || b.BusyFor != left {
 		t.Fatalf("begin of %s: %+v, want it busy for %v", id, b, left)
 	}
 }
@@ -140,8 +140,8 @@ func busy(t *testing.T, l deletion.Ledger, id string, left time.Duration) {
 // note records and wants it recorded as given.
 func note(t *testing.T, l deletion.Ledger, token string, records ...deletion.Record) {
 	t.Helper()
-	if earlier, err := l.Record(t.Context(), token, false, records); err != nil || earlier != nil {
-		t.Fatalf("record: earlier %+v, error %v", earlier, err)
+	if recorded, err := l.Record(t.Context(), token, false, records); err != nil || recorded.Earlier != nil {
+		t.Fatalf("record: earlier %+v, error %v", recorded.Earlier, err)
 	}
 }
 
@@ -178,7 +178,7 @@ func TestReleaseWithAWarning(t *testing.T) {
 // Nothing left is nothing, and not for ever.
 func TestLeaseOfNoTime(t *testing.T) {
 	both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
-		if b, err := l.Begin(t.Context(), request("r1"), 0); err != nil || b.Token == "" {
+		if b, err := l.Begin(t.Context(), request("r1"), 0); err != nil || b.Lease == "" {
 			t.Fatalf("%+v, %v", b, err)
 		}
 		begin(t, l, "r2", true)
@@ -224,9 +224,9 @@ func TestALateJobIDUpgradesAndNeverTheReverse(t *testing.T) {
 		done(t, l, "r1", deletion.Accepted, "accepted")
 
 		for _, status := range []deletion.Status{deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Accepted} {
-			earlier, err := l.Record(t.Context(), second, false, []deletion.Record{record("r1", status, "other")})
-			if err != nil || earlier == nil || earlier.Status != deletion.Accepted || string(earlier.Event) != "accepted" {
-				t.Errorf("%s over a job id: earlier %+v, error %v", status, earlier, err)
+			recorded, err := l.Record(t.Context(), second, false, []deletion.Record{record("r1", status, "other")})
+			if err != nil || recorded.Earlier == nil || recorded.Earlier.Status != deletion.Accepted || string(recorded.Earlier.Event) != "accepted" {
+				t.Errorf("%s over a job id: earlier %+v, error %v", status, recorded.Earlier, err)
 			}
 		}
 		done(t, l, "r1", deletion.Accepted, "accepted")
@@ -275,9 +275,9 @@ func TestRecordTwice(t *testing.T) {
 		both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
 			token := begin(t, l, "r1", false)
 			note(t, l, token, record("r1", status, "one"))
-			earlier, err := l.Record(t.Context(), token, false, []deletion.Record{record("r1", status, "one")})
-			if err != nil || (earlier != nil && string(earlier.Event) != "one") {
-				t.Errorf("%s again: earlier %+v, error %v", status, earlier, err)
+			recorded, err := l.Record(t.Context(), token, false, []deletion.Record{record("r1", status, "one")})
+			if err != nil || (recorded.Earlier != nil && string(recorded.Earlier.Event) != "one") {
+				t.Errorf("%s again: earlier %+v, error %v", status, recorded.Earlier, err)
 			}
 			done(t, l, "r1", status, "one")
 		})
@@ -294,7 +294,7 @@ func TestOneOfManyGetsTheLease(t *testing.T) {
 				switch {
 				case err != nil:
 					t.Error(err)
-				case b.Token != "":
+				case b.Lease != "":
 					leases.Add(1)
 				default:
 					others.Add(1)
@@ -313,7 +313,7 @@ func TestBackupsDoNotMix(t *testing.T) {
 		note(t, l, begin(t, l, "r1", false), record("r1", deletion.Accepted, "one"))
 		other := request("r1")
 		other.BackupID = "another"
-		if b, err := l.Begin(t.Context(), other, lease); err != nil || b.Token == "" {
+		if b, err := l.Begin(t.Context(), other, lease); err != nil || b.Lease == "" {
 			t.Errorf("%+v, %v", b, err)
 		}
 	})
@@ -341,17 +341,17 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	for i := 1; i <= 100; i++ {
 		b, err := l.Begin(t.Context(), of(i), lease)
-		if err != nil || b.Token == "" {
+		if err != nil || b.Lease == "" {
 			t.Fatalf("%+v, %v", b, err)
 		}
-		if _, err := l.Record(t.Context(), b.Token, false, []deletion.Record{{Request: *of(i), Status: deletion.Accepted, Event: []byte("e")}}); err != nil {
+		if _, err := l.Record(t.Context(), b.Lease, false, []deletion.Record{{Request: *of(i), Status: deletion.Accepted, Event: []byte("e")}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if b, _ := l.Begin(t.Context(), of(1), lease); b.Done != nil {
+	if b, _ := l.Begin(t.Context(), of(1), lease); b.Record != nil {
 		t.Error("the oldest is still remembered")
 	}
-	if b, _ := l.Begin(t.Context(), of(100), lease); b.Done == nil {
+	if b, _ := l.Begin(t.Context(), of(100), lease); b.Record == nil {
 		t.Error("the youngest is forgotten")
 	}
 	if b, _ := l.Begin(t.Context(), of(0), lease); b.BusyFor == 0 {
@@ -396,8 +396,8 @@ func TestDynamoDBLosesItsAnswers(t *testing.T) {
 	second := begin(t, l, "r2", true)
 	note(t, l, second, record("r2", deletion.NotFound, "two"), record("r2b", deletion.NotFound, "twin"))
 	done(t, l, "r2b", deletion.NotFound, "twin")
-	if earlier, err := l.Record(t.Context(), token, false, []deletion.Record{record("r1", deletion.Accepted, "one")}); err != nil || (earlier != nil && string(earlier.Event) != "one") {
-		t.Errorf("earlier %+v, error %v", earlier, err)
+	if recorded, err := l.Record(t.Context(), token, false, []deletion.Record{record("r1", deletion.Accepted, "one")}); err != nil || (recorded.Earlier != nil && string(recorded.Earlier.Event) != "one") {
+		t.Errorf("earlier %+v, error %v", recorded.Earlier, err)
 	}
 	done(t, l, "r3", deletion.Accepted, "one")
 }

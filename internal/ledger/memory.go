@@ -1,5 +1,5 @@
-// Package ledger holds the memory of outcomes that makes repeats harmless: in the process, or
-// in DynamoDB. What is remembered, and when, is [deletion.Ledger]'s contract.
+// Package ledger implements [deletion.Ledger] in memory and in DynamoDB. The interface says what a
+// ledger remembers and when.
 package ledger
 
 import (
@@ -16,9 +16,9 @@ import (
 // DefaultSize is how many backups a [Memory] remembers.
 const DefaultSize = 10_000
 
-// Memory is a ledger in the process: for laptops, tests and single processes. What it has
-// forgotten, or another process remembers, it does not know. So where a request was delivered
-// before and there is no record, it warns that the deletion may have been started.
+// Memory is a ledger in the process: for laptops, tests and single processes. It does not know what
+// it has forgotten or what another process did. So if a request was delivered before and there is
+// no record, it warns that the deletion may have been started.
 type Memory struct {
 	size int
 	now  func() time.Time
@@ -30,21 +30,21 @@ type Memory struct {
 
 type key struct{ project, backup string }
 
-// entry is what is known of one backup. Most are final, and have no more than that.
+// entry is what is known about one backup. Most entries are final and have only final set.
 type entry struct {
 	key
-	final     verdict // zero where there is none
-	token     string  // of the lease; empty where there is none
+	final     verdict // zero if there is none
+	lease     string  // token; empty if there is none
 	until     time.Time
 	maybeSent bool
-	requests  map[string]verdict // those that this process has met, by identity; without a status where undecided
+	requests  map[string]verdict // that this process has seen, by identity; no status while undecided
 }
 
 // verdict is what a ledger keeps of a [deletion.Record].
 type verdict struct {
 	status deletion.Status
 	event  []byte
-	at     time.Time // when a request was met or refused
+	at     time.Time // when a request was first seen or refused
 }
 
 func (v verdict) exists() bool { return v.status != "" }
@@ -53,8 +53,8 @@ func (v verdict) record(r *deletion.Request) *deletion.Record {
 	return &deletion.Record{Request: *r, Status: v.status, Event: v.event}
 }
 
-// NewMemory returns an empty ledger that remembers so many backups. The clock is that of
-// leases; nil for [time.Now].
+// NewMemory returns an empty ledger that remembers size backups. The clock now is for leases; nil
+// for [time.Now].
 func NewMemory(size int, now func() time.Time) *Memory {
 	if now == nil {
 		now = time.Now
@@ -65,7 +65,7 @@ func NewMemory(size int, now func() time.Time) *Memory {
 func keyOf(r *deletion.Request) key { return key{r.ProjectID, r.BackupID} }
 
 // Begin implements [deletion.Ledger].
-func (m *Memory) Begin(_ context.Context, r *deletion.Request, lease time.Duration) (deletion.Begun, error) {
+func (m *Memory) Begin(_ context.Context, r *deletion.Request, duration time.Duration) (deletion.Claim, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -74,29 +74,29 @@ func (m *Memory) Begin(_ context.Context, r *deletion.Request, lease time.Durati
 		e = m.remember(keyOf(r), now)
 	}
 	if e.final.exists() {
-		return deletion.Begun{Done: e.final.record(r)}, nil
+		return deletion.Claim{Record: e.final.record(r)}, nil
 	}
-	refusal, met := e.requests[r.Identity()]
+	refusal, seen := e.requests[r.Identity()]
 	switch {
 	case refusal.exists():
-		return deletion.Begun{Done: refusal.record(r)}, nil
-	case !met:
+		return deletion.Claim{Record: refusal.record(r)}, nil
+	case !seen:
 		e.requests[r.Identity()] = verdict{at: now}
 		e.maybeSent = e.maybeSent || r.Redelivered // another process may have worked it
 	}
-	if e.token != "" {
+	if e.lease != "" {
 		if now.Before(e.until) {
-			return deletion.Begun{BusyFor: e.until.Sub(now), MaybeSent: e.maybeSent}, nil
+			return deletion.Claim{BusyFor: e.until.Sub(now), MaybeSent: e.maybeSent}, nil
 		}
-		e.maybeSent = true // its holder died, or sleeps
+		e.maybeSent = true // its holder died or is frozen
 	}
-	e.token, e.until = rand.Text(), now.Add(lease)
+	e.lease, e.until = rand.Text(), now.Add(duration)
 	e.trim()
-	return deletion.Begun{Token: e.token, MaybeSent: e.maybeSent}, nil
+	return deletion.Claim{Lease: e.lease, MaybeSent: e.maybeSent}, nil
 }
 
 // Record implements [deletion.Ledger].
-func (m *Memory) Record(_ context.Context, token string, maybeSent bool, records []deletion.Record) (earlier *deletion.Record, err error) {
+func (m *Memory) Record(_ context.Context, lease string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k := keyOf(&records[0].Request)
@@ -108,37 +108,37 @@ func (m *Memory) Record(_ context.Context, token string, maybeSent bool, records
 	switch {
 	case status == deletion.Accepted && e.final.status != deletion.Accepted:
 	case e.final.exists():
-		return e.final.record(&records[0].Request), nil
-	case e.token != token:
+		return deletion.Recorded{Earlier: e.final.record(&records[0].Request)}, nil
+	case e.lease != lease:
 		for _, record := range records {
 			if refusal := e.requests[record.Request.Identity()]; !refusal.exists() || !bytes.Equal(refusal.event, record.Event) {
-				return nil, deletion.ErrLeaseLost
+				return deletion.Recorded{}, deletion.ErrLeaseLost
 			}
 		}
-		return nil, nil //nolint:nilnil // they are there already
+		return deletion.Recorded{}, nil // they are there already
 	}
-	e.token, e.maybeSent = "", maybeSent
+	e.lease, e.maybeSent = "", maybeSent
 	if records[0].Final() {
 		e.final, e.requests = verdict{status: status, event: records[0].Event}, nil
-		return nil, nil //nolint:nilnil // nothing was recorded earlier
+		return deletion.Recorded{}, nil
 	}
 	for _, record := range records {
 		e.requests[record.Request.Identity()] = verdict{record.Status, record.Event, m.now()}
 	}
-	return nil, nil //nolint:nilnil // nothing was recorded earlier
+	return deletion.Recorded{}, nil
 }
 
 // Release implements [deletion.Ledger].
-func (m *Memory) Release(_ context.Context, r *deletion.Request, token string, maybeSent bool) error {
+func (m *Memory) Release(_ context.Context, r *deletion.Request, lease string, maybeSent bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e, known := m.entries[keyOf(r)]; known && e.token == token {
-		e.token, e.maybeSent = "", maybeSent
+	if e, known := m.entries[keyOf(r)]; known && e.lease == lease {
+		e.lease, e.maybeSent = "", maybeSent
 	}
 	return nil
 }
 
-// trim forgets the oldest requests of an entry that holds too many bytes of them.
+// trim forgets the oldest requests of an entry if they take too many bytes.
 func (e *entry) trim() {
 	refusals := make([]refusal, 0, len(e.requests))
 	for identity, v := range e.requests {
@@ -149,12 +149,12 @@ func (e *entry) trim() {
 	}
 }
 
-// remember makes an entry and forgets the oldest that nobody holds where there are too many.
-// m.mu is held.
+// remember adds an entry. If there are too many, it forgets the oldest one without a lease. The
+// caller holds m.mu.
 func (m *Memory) remember(k key, now time.Time) *entry {
 	for at := m.order.Front(); at != nil && len(m.entries) >= m.size; at = at.Next() {
 		oldest, _ := at.Value.(*entry)
-		if oldest.token == "" || now.After(oldest.until) {
+		if oldest.lease == "" || now.After(oldest.until) {
 			delete(m.entries, oldest.key)
 			m.order.Remove(at)
 			break

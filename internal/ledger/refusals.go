@@ -6,25 +6,24 @@ import (
 )
 
 const (
-	// maxRefusals bounds, in bytes, the refusals of one backup that a request finds when it gets the
-	// lease. One Record adds [deletion.MaxRecorded] and its keys at most, and all that stays well below the
-	// 400 KB that DynamoDB takes.
+	// maxRefusals bounds, in bytes, the refusals of one backup when a lease begins. One Record adds
+	// at most [deletion.MaxRecorded] and its keys, so an item stays well below DynamoDB's limit of 400 KB.
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 	maxRefusals = 128 << 10
-	// refusalOverhead is what a refusal takes besides its event: its key, time and status, and the
+	// refusalOverhead is the size of a refusal without its event: its key, time and status, and the
 	// names of these attributes.
 	refusalOverhead = 128
 )
 
-// refusal is what a ledger has to know of a refusal to forget it.
+// refusal is what decides whether a refusal is forgotten.
 type refusal struct {
 	key  string
 	at   int64 // when it was recorded
 	size int   // of the event, in bytes
 }
 
-// forgettable returns the keys of the refusals to forget: none up to maxRefusals, else the oldest,
-// until half of that is left. So it takes many requests until it happens again.
+// forgettable returns the keys of the refusals to forget: none up to maxRefusals bytes, otherwise the
+// oldest until half of that is left, so that it rarely happens.
 func forgettable(refusals []refusal) (keys []string) {
 	total := 0
 	for _, r := range refusals {

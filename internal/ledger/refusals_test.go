@@ -30,10 +30,10 @@ func forgotten(t *testing.T, l deletion.Ledger, id string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.Token != "" {
-		release(t, l, b.Token, false)
+	if b.Lease != "" {
+		release(t, l, b.Lease, false)
 	}
-	return b.Done == nil
+	return b.Record == nil
 }
 
 // However many refusals there are and however long they are, the next request finds room. The oldest are

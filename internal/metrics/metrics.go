@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 )
 
@@ -51,7 +50,7 @@ type Recorder struct {
 	outcomes  map[deletion.Source]map[string]int // by name
 	counts    map[string]int                     // of the function as a whole, by name
 	latencies []float64                          // milliseconds
-	errors    map[dds.Class]int
+	errors    map[deletion.Class]int
 }
 
 // New returns a recorder that writes for the function of that name.
@@ -62,12 +61,12 @@ func New(w io.Writer, function string) *Recorder {
 }
 
 func (r *Recorder) reset() {
-	r.outcomes, r.errors = make(map[deletion.Source]map[string]int), make(map[dds.Class]int)
+	r.outcomes, r.errors = make(map[deletion.Source]map[string]int), make(map[deletion.Class]int)
 	r.counts, r.latencies = make(map[string]int), nil
 }
 
 // Call notes a call to DDS; it is a [dds.Observer].
-func (r *Recorder) Call(took time.Duration, class dds.Class) {
+func (r *Recorder) Call(took time.Duration, class deletion.Class) {
 	if r == nil {
 		return
 	}
@@ -81,7 +80,7 @@ func (r *Recorder) Call(took time.Duration, class dds.Class) {
 
 // LookupFailed notes that something which calls to DDS need could not be looked up, so that the
 // alarm of the class goes off.
-func (r *Recorder) LookupFailed(class dds.Class) {
+func (r *Recorder) LookupFailed(class deletion.Class) {
 	if r == nil {
 		return
 	}
@@ -141,7 +140,7 @@ func (r *Recorder) Flush() error {
 	defer r.mu.Unlock()
 	defer r.reset()
 	whole := r.line()
-	whole.add(throttleCount, r.errors[dds.Throttled])
+	whole.add(throttleCount, r.errors[deletion.ClassThrottled])
 	for name, n := range r.counts {
 		whole.add(name, n)
 	}

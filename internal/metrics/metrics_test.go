@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 )
 
@@ -82,8 +81,8 @@ func TestFlush(t *testing.T) {
 	var out bytes.Buffer
 	r := recorder(&out)
 	r.Call(20*time.Millisecond, "")
-	r.Call(1500*time.Microsecond, dds.Throttled)
-	r.Call(time.Second, dds.Unavailable)
+	r.Call(1500*time.Microsecond, deletion.ClassThrottled)
+	r.Call(time.Second, deletion.ClassUnavailable)
 	r.ColdStart()
 	undelivered := &deletion.Error{Class: deletion.ClassUndelivered}
 	r.Outcomes("sqs", []deletion.Outcome{

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/ledger"
 )
@@ -51,19 +50,19 @@ const (
 // deleter is a DDS that knows every backup but two.
 type deleter struct{}
 
-func (deleter) CheckBackup(context.Context, dds.Target) error { return nil }
+func (deleter) CheckBackup(context.Context, deletion.Target) error { return nil }
 
-func (deleter) DeleteBackup(_ context.Context, backup dds.Target, _ bool) (dds.Deletion, error) {
+func (deleter) DeleteBackup(_ context.Context, backup deletion.Target, _ bool) (deletion.Deletion, error) {
 	switch backup.BackupID {
 	case gone:
-		return dds.Deletion{}, &dds.Error{
-			Class: dds.NotFound, Code: "DBS.201214", Message: "The backup file does not exist or does not belong to the instance.",
-			StatusCode: 400, RequestID: "3d9c1f3e0c4b4f0e9a1d2b3c4d5e6f70",
+		return deletion.Deletion{}, &deletion.Error{
+			Class: deletion.ClassNotFound, Code: "DBS.201214", Message: "The backup file does not exist or does not belong to the instance.",
+			HTTPStatus: 400, DDSRequestID: "3d9c1f3e0c4b4f0e9a1d2b3c4d5e6f70",
 		}
 	case lost:
-		return dds.Deletion{Unconfirmed: "the deletion may have been started before, and now the backup is gone"}, nil
+		return deletion.Deletion{Unconfirmed: "the deletion may have been started before, and now the backup is gone"}, nil
 	default:
-		return dds.Deletion{JobID: "3711e2ad-5787-49bc-a47f-3f0b066af9f5"}, nil
+		return deletion.Deletion{JobID: "3711e2ad-5787-49bc-a47f-3f0b066af9f5"}, nil
 	}
 }
 

@@ -48,7 +48,7 @@ func startDDS(t *testing.T, after time.Duration) (*network, *dds.Client, *atomic
 	return n, client, deletes
 }
 
-var backup = dds.Target{Region: "r", ProjectID: "p", BackupID: "b"}
+var backup = deletion.Target{Region: "r", ProjectID: "p", BackupID: "b"}
 
 // A DDS that needs longer than ten seconds still gets its job id through.
 func TestASlowDDSKeepsItsJobID(t *testing.T) {
@@ -89,8 +89,8 @@ func TestSilentDDS(t *testing.T) {
 		ctx, cancel = context.WithTimeout(t.Context(), 50*time.Second)
 		defer cancel()
 		_, err = client.DeleteBackup(ctx, backup, false)
-		var e *dds.Error
-		if !errors.As(err, &e) || e.Class != dds.Unavailable || !e.AnswerLost {
+		var e *deletion.Error
+		if !errors.As(err, &e) || e.Class != deletion.ClassUnavailable || !e.MaybeSent {
 			t.Errorf("after a new connection that said nothing: %+v", err)
 		}
 	})

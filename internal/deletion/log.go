@@ -1,0 +1,68 @@
+package deletion
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// requestAttrs returns the log attributes of every line about a request, followed by more.
+func requestAttrs(r *Request, more ...slog.Attr) []slog.Attr {
+	attrs := append(make([]slog.Attr, 0, 20),
+		slog.String("request_id", r.ID), slog.String("source", string(r.Source)),
+		slog.String("project_id", r.ProjectID), slog.String("backup_id", r.BackupID))
+	if r.MessageID != "" && r.MessageID != r.ID {
+		attrs = append(attrs, slog.String("message_id", r.MessageID))
+	}
+	if r.TraceParent != "" {
+		attrs = append(attrs, slog.String("traceparent", r.TraceParent))
+	}
+	if r.TraceHeader != "" {
+		attrs = append(attrs, slog.String("trace_header", r.TraceHeader))
+	}
+	return append(attrs, more...)
+}
+
+// logJob logs a job id before anything else is done, because DDS returns it only once. It ignores
+// the log level.
+func (s *Service) logJob(ctx context.Context, r *Request, jobID string) {
+	line := slog.NewRecord(time.Now(), slog.LevelInfo, "job started", 0)
+	line.AddAttrs(requestAttrs(r, slog.String("job_id", jobID))...)
+	_ = s.Log.Handler().Handle(ctx, line) // there is no other place to report it
+}
+
+// logOutcome logs an outcome: at error level if it could not be delivered, or if there is a bug.
+func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
+	attrs := requestAttrs(&o.Request, slog.String("status", string(o.Status)))
+	if len(o.Request.Metadata) > 0 {
+		attrs = append(attrs, slog.Any("metadata", o.Request.Metadata)) // as JSON
+	}
+	if o.JobID != "" {
+		attrs = append(attrs, slog.String("job_id", o.JobID))
+	}
+	if o.Event.ID != "" {
+		attrs = append(attrs, slog.String("event_id", o.Event.ID))
+	}
+	if o.Replayed {
+		attrs = append(attrs, slog.Bool("replayed", true))
+	}
+	if o.Duration > 0 {
+		attrs = append(attrs, slog.Int64("dds_ms", o.Duration.Milliseconds()))
+	}
+	level := slog.LevelInfo
+	if o.Err != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("class", string(o.Err.Class)), slog.String("code", o.Err.Code), slog.String("error", o.Err.Message),
+			slog.Int("http_status", o.Err.HTTPStatus), slog.String("dds_request_id", o.Err.DDSRequestID))
+		if o.Err.Cause != "" {
+			attrs = append(attrs, slog.String("cause", o.Err.Cause))
+		}
+		if o.Status == Retry {
+			attrs = append(attrs, slog.Int64("retry_after", int64(o.Err.RetryAfter.Seconds())))
+		}
+		if o.Err.Class == ClassInternal || o.Err.Class == ClassUndelivered {
+			level = slog.LevelError
+		}
+	}
+	s.Log.LogAttrs(ctx, level, "outcome", attrs...)
+}
