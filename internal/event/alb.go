@@ -23,7 +23,7 @@ var albShape = shape{
 	decode: func(d *Decoder, _ []byte, members object, in Invocation) (*Batch, error) {
 		e := newEnvelope(members)
 		// Parameters come as they were sent, which API Gateway decodes.
-		query := e.decoded("queryStringParameters", e.multi("queryStringParameters", "multiValueQueryStringParameters"))
+		query := e.decoded("queryStringParameters", e.query("queryStringParameters", "multiValueQueryStringParameters"))
 		r := e.call(e.text("httpMethod"), "", e.multi("headers", "multiValueHeaders"), query, in)
 		r.path = e.text("path")
 		r.err = *e.err

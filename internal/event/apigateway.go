@@ -70,7 +70,7 @@ func decodeFormat2(d *Decoder, _ []byte, members object, in Invocation) (*Batch,
 func decodeFormat1(d *Decoder, _ []byte, members object, in Invocation) (*Batch, error) {
 	e := newEnvelope(members)
 	context := e.object("requestContext")
-	headers, query := e.multi("headers", "multiValueHeaders"), e.multi("queryStringParameters", "multiValueQueryStringParameters")
+	headers, query := e.multi("headers", "multiValueHeaders"), e.query("queryStringParameters", "multiValueQueryStringParameters")
 	r := e.call(e.text("httpMethod"), context.text("requestId"), headers, query, in)
 	r.setPath(e, e.text("resource"), e.text("path"), context.text("stage"))
 	return d.httpBatch(r, maxLambdaReply, func(reply *httpReply, body string) any {

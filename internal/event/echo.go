@@ -1,7 +1,11 @@
 package event
 
 import (
+	"bytes"
+	"encoding/base64"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -18,8 +22,37 @@ var published = []deletion.Status{
 // way: a loop without end. So it is left alone.
 //
 // The wrapping may be of a form that nobody foresaw, so it is not opened: the members that make
-// an outcome are looked for in the text, however often its quotes were escaped.
-func isEcho(text []byte) bool {
+// an outcome are looked for in the text, however often its quotes were escaped, and in what the text
+// holds in base64 or percent-encoded.
+func isEcho(text []byte) bool { return holdsOutcome(text, maxEncodings) }
+
+// maxEncodings is how many encodings are undone, one inside the other.
+const maxEncodings = 2
+
+func holdsOutcome(text []byte, encodings int) bool {
+	text = plainEscapes(text)
+	if hasMarks(text) {
+		return true
+	}
+	if encodings == 0 {
+		return false
+	}
+	if bytes.Contains(text, []byte("%22")) {
+		if plain, err := url.PathUnescape(string(text)); err == nil && holdsOutcome([]byte(plain), encodings-1) {
+			return true
+		}
+	}
+	for _, run := range base64Runs().FindAll(text, -1) {
+		plain, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(string(run)))
+		if err == nil && holdsOutcome(plain, encodings-1) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasMarks reports whether the members that make an outcome are in a text.
+func hasMarks(text []byte) bool {
 	marks := outcomeMarks()
 	if marks.eventType.Match(text) {
 		return true
@@ -36,6 +69,26 @@ func isEcho(text []byte) bool {
 type marks struct {
 	eventType *regexp.Regexp
 	data      []*regexp.Regexp
+}
+
+// base64Runs finds what may be base64 and is long enough for an outcome.
+var base64Runs = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[A-Za-z0-9+/_-]{64,}`) })
+
+// escapes finds the escapes of characters in JSON, however often they were escaped themselves.
+var escapes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\+u00[2-7][0-9A-Fa-f]`) })
+
+// plainEscapes replaces the escapes of ASCII characters: some writers escape every quote so.
+func plainEscapes(text []byte) []byte {
+	if !bytes.Contains(text, []byte(`\u00`)) {
+		return text
+	}
+	return escapes().ReplaceAllFunc(text, func(escape []byte) []byte {
+		code, err := strconv.ParseUint(string(escape[len(escape)-2:]), 16, 8)
+		if err != nil {
+			return escape
+		}
+		return []byte{byte(code)}
+	})
 }
 
 // outcomeMarks compiles the marks when they are first needed, which is seldom.
@@ -66,13 +119,32 @@ func isOutcomeType(eventType string) bool {
 
 // judge leaves alone what is no request because it is an outcome event of ours.
 func judge(c content, text []byte) content {
+	if len(c.requests) == 0 {
+		return c
+	}
 	for i := range c.requests {
 		if c.requests[i].Err == nil {
 			return c
 		}
 	}
-	if !isEcho(text) {
+	if !isEcho(withoutMetadata(text)) {
 		return c
 	}
 	return content{list: c.list, echo: c.requests[0].Err.Message}
+}
+
+// withoutMetadata returns a text without the metadata of the request in it, which may quote anything,
+// for example the outcome of an earlier request.
+func withoutMetadata(text []byte) []byte {
+	members, err := parseObject(text)
+	if err != nil {
+		return text
+	}
+	detail := members.object("detail")
+	for _, o := range []object{members, members.object("data"), detail, detail.object("data")} {
+		if metadata, ok := o.get("metadata"); ok && namesBackup(o) {
+			return bytes.Replace(text, metadata, []byte("{}"), 1)
+		}
+	}
+	return text
 }

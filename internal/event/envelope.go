@@ -185,9 +185,14 @@ func isDestinationRecord(members object) bool {
 // invocation: the result of one that succeeded, the event of one that did not.
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 func (d *Decoder) openDestinationRecord(members object, base deletion.Request, envelopes int) content {
-	name := "requestPayload"
-	if condition, _ := members.object("requestContext").text("condition"); condition == "Success" {
+	var name string
+	switch condition, _ := members.object("requestContext").text("condition"); condition {
+	case "Success":
 		name = "responsePayload"
+	case "RetriesExhausted", "EventAgeExceeded":
+		name = "requestPayload"
+	default:
+		return refuse(base, fmt.Sprintf("requestContext.condition: %q; expected Success, RetriesExhausted or EventAgeExceeded", shorten(condition)))
 	}
 	if id, _ := members.object("requestContext").text("requestId"); isID(id) {
 		base.ID = id
@@ -196,5 +201,19 @@ func (d *Decoder) openDestinationRecord(members object, base deletion.Request, e
 	if !ok {
 		return refuse(base, name+": missing; expected a request")
 	}
+	if isEmptyResult(payload) {
+		return content{echo: name + ": the reply to a payload that held only own outcome events"}
+	}
 	return d.openAny(name, payload, base, envelopes-1)
+}
+
+// isEmptyResult reports whether a value is what this function returns for a payload without requests:
+// its own outcome events that came back. A destination must not make a request of it.
+func isEmptyResult(value []byte) bool {
+	members, err := objectOf(value)
+	if err != nil || len(members) != 1 {
+		return false
+	}
+	list, ok := members.get("results")
+	return ok && kind(list) == "array" && list[skipSpace(list, 1)] == ']'
 }

@@ -38,6 +38,7 @@ type httpRequest struct {
 	parameters                    map[string]string // the path parameters that the front found
 	attributes                    map[string]string // of a CloudEvent in binary mode; none of a call that is not one
 	body                          []byte
+	hasBody                       bool   // something was sent, be it blanks alone
 	bodyErr                       string // why there is no body to read; empty where there is
 	err                           error  // why the front's envelope cannot be read; nil where it can
 }
@@ -79,7 +80,7 @@ func (r *httpRequest) binary() bool { return len(r.attributes) > 0 }
 
 // setBody takes the bytes of a body, without a byte order mark, or says why there are none.
 func (r *httpRequest) setBody(body string, isBase64 bool) {
-	r.body = []byte(body)
+	r.body, r.hasBody = []byte(body), body != ""
 	if isBase64 {
 		var err error
 		if r.body, err = base64.StdEncoding.DecodeString(body); err != nil {
@@ -171,7 +172,7 @@ func (r *httpRequest) routeDelete(project *string, segment string) (ask, *httpRe
 	switch {
 	case r.binary(): // its sender reports something to others and did not ask for a deletion
 		return r.refused("it is a CloudEvent; expected a plain request"), nil
-	case len(r.body) > 0 || r.bodyErr != "":
+	case r.hasBody:
 		return r.refused("the body: a DELETE takes none; expected the request in the path, or POST /deletions"), nil
 	case project != nil && *project == "":
 		return r.refused("project_id: empty in the path"), nil
@@ -260,7 +261,11 @@ func (r *httpRequest) media(onlyEvents bool) (string, error) {
 // contentType returns the media type that a header names, in lower case. Fronts join a header that was
 // sent twice, so that it may be a list.
 func contentType(header string) (media string, err error) {
-	for part := range strings.SplitSeq(header, ",") {
+	parts := []string{header}
+	if _, _, err := mime.ParseMediaType(header); err != nil { // else a comma stands in a quoted parameter
+		parts = strings.Split(header, ",")
+	}
+	for _, part := range parts {
 		got, parameters, err := mime.ParseMediaType(part)
 		if err != nil {
 			return "", fmt.Errorf("%q cannot be read", shorten(strings.TrimSpace(part)))

@@ -133,13 +133,27 @@ func (e envelope) multi(single, multiple string) []pair {
 	return pairs
 }
 
+// query returns the pairs of a query. A parameter without a value is there all the same, and empty: it
+// must not be dropped, since it may be dry_run.
+func (e envelope) query(single, multiple string) []pair {
+	pairs := e.multi(single, multiple)
+	for _, name := range []string{single, multiple} {
+		for _, m := range e.object(name).members {
+			if kind(m.value) == "null" || (kind(m.value) == "array" && m.value[skipSpace(m.value, 1)] == ']') {
+				pairs = append(pairs, pair{name: string(m.name)})
+			}
+		}
+	}
+	return pairs
+}
+
 // joinedQuery returns the query of payload format 2.0, which has it twice: as it was sent, and decoded
 // with the values of a repeated name joined by commas.
 func (e envelope) joinedQuery() []pair {
 	raw, joined := e.text("rawQueryString"), e.texts("queryStringParameters")
 	if raw == "" {
 		var pairs []pair
-		for _, p := range joined {
+		for _, p := range e.query("queryStringParameters", "multiValueQueryStringParameters") {
 			for value := range strings.SplitSeq(p.value, ",") {
 				pairs = append(pairs, pair{p.name, value})
 			}

@@ -71,7 +71,7 @@ func (q query) addTo(r *deletion.Request, place string) error {
 // addToAll completes the requests of a body.
 func (q query) addToAll(requests []deletion.Request, body []byte) error {
 	// A request does not tell "dry_run": false from none, so the text of the body is searched for it.
-	if q.dryRun != "" && bytes.Contains(body, []byte("dry_run")) {
+	if q.dryRun != "" && bytes.Contains(withoutMetadata(body), []byte("dry_run")) {
 		return errors.New("dry_run: both in the query and in the body; expected it once")
 	}
 	for i := range requests {

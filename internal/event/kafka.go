@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -128,13 +129,18 @@ func (d *Decoder) addKafka(batch *Batch, record object, partition, cluster strin
 		return errors.New("offset: missing or no whole number")
 	}
 	m := message{id: partition + "@" + strconv.FormatInt(offset, 10), order: partition, offset: offset}
-	if value, _ := record.get("value"); value == nil || kind(value) == "null" {
+	if value, given := record.get("value"); (given && kind(value) == "null") || (!given && !hasMisspelled(record, "value")) {
 		batch.Tombstones++
 		batch.add(m, content{})
 		return nil
 	}
 	batch.add(m, d.readKafka(record, deletion.Request{ID: m.id, Origin: cluster, Order: m.order}))
 	return nil
+}
+
+// hasMisspelled reports whether an object has a member of that name in another case, or with blanks.
+func hasMisspelled(members object, name string) bool {
+	return slices.ContainsFunc(members, func(m member) bool { return strings.EqualFold(strings.TrimSpace(string(m.name)), name) })
 }
 
 // readKafka reads the requests of one record.

@@ -124,7 +124,11 @@ var otherServices = []struct {
 func otherService(members object) string {
 	for _, name := range []string{"eventSource", "EventSource"} {
 		if members.has(name) {
-			if service, _ := members.text(name); !isBatchSource(service) {
+			service, isText := members.text(name)
+			if !isText {
+				return "an event whose " + name + " is not a string"
+			}
+			if !isBatchSource(service) {
 				return nameService("an event of", service)
 			}
 		}
