@@ -61,7 +61,7 @@ func deleteMany(t *testing.T, c *Client, n int) (last *deletion.Error) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			_, err := c.DeleteBackup(ctx, deletion.Target{"r", "p", fmt.Sprint("b", i)}, false)
+			_, err := c.DeleteBackup(ctx, deletion.Target{Region: "r", ProjectID: "p", BackupID: fmt.Sprint("b", i)}, false)
 			mu.Lock()
 			defer mu.Unlock()
 			_ = errors.As(err, &last) // a success leaves it
@@ -207,7 +207,7 @@ func TestAJobIDIsKept(t *testing.T) {
 		c := newClockClient(t, newMachine(0), nil, func(*http.Request) (*http.Response, error) {
 			return answerAt(http.StatusOK, body, time.Now()), nil
 		})
-		if got, err := c.DeleteBackup(t.Context(), deletion.Target{"r", "p", "b"}, false); err != nil || got.JobID != "j" {
+		if got, err := c.DeleteBackup(t.Context(), deletion.Target{Region: "r", ProjectID: "p", BackupID: "b"}, false); err != nil || got.JobID != "j" {
 			t.Errorf("%q: %+v, %v", body, got, err)
 		}
 	}
