@@ -111,7 +111,7 @@ func (l *keyLock) failedProbe() *deletion.Error {
 // pass gives c its credentials and reports whether they are proven, and how many calls that tried
 // them had no answer so far. The error says why they are not used.
 func (l *keyLock) pass(c *call) (proven bool, unanswered int, err error) {
-	if held := l.held(); held != nil && !l.renewed(c.Context(), l.current()) {
+	if held, refused := l.held(); held != nil && !l.renewed(c.Context(), refused) {
 		return false, 0, held
 	}
 	l.mu.Lock()
@@ -121,17 +121,18 @@ func (l *keyLock) pass(c *call) (proven bool, unanswered int, err error) {
 	return left > 0 && left <= provenTime, l.unanswered, nil // more is left only where the clock was put back
 }
 
-// held returns why the key is not used, or nil.
-func (l *keyLock) held() error {
+// held returns why the key is not used and the credentials that were refused, or nil. Both are read
+// at once: the credentials may be renewed in the next moment.
+func (l *keyLock) held() (why *deletion.Error, refused Credentials) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refused == nil {
-		return nil
+		return nil, Credentials{}
 	}
 	left := lockTime - l.now().Sub(l.refusedAt)
 	if left <= 0 || left > lockTime { // over, or the clock was put back
 		l.refused = nil
-		return nil
+		return nil, Credentials{}
 	}
 	held := *l.refused
 	held.Message = "held back, since the key was refused: " + held.Message
@@ -139,7 +140,7 @@ func (l *keyLock) held() error {
 		held.Message += ": " + printable(l.renewErr.Error())
 	}
 	held.RetryAfter, held.MaybeSent = left, false
-	return &held
+	return &held, l.credentials
 }
 
 func (l *keyLock) current() Credentials {
