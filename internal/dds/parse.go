@@ -2,12 +2,14 @@ package dds
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"mime"
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -119,8 +121,8 @@ func parseBody(resp *response) (code, message, requestID string) {
 			requestID = string(body.RequestID)
 		}
 	}
-	if code == "" && message == "" {
-		message = http.StatusText(resp.status)
+	if code == "" && strings.TrimSpace(printable(message)) == "" {
+		message = cmp.Or(http.StatusText(resp.status), fmt.Sprintf("HTTP status %d", resp.status))
 		if len(resp.body) > 0 {
 			message += "; " + describe(resp)
 		}
