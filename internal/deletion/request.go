@@ -6,7 +6,6 @@ package deletion
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"slices"
 )
 
@@ -128,8 +127,4 @@ func checkID(field, id string) *Error {
 		}
 	}
 	return nil
-}
-
-func invalid(format string, args ...any) *Error {
-	return &Error{Class: ClassInvalid, Message: fmt.Sprintf(format, args...)}
 }
