@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// maxGroup is how many requests for one backup are worked together, with one write to the ledger.
+// maxGroup is how many requests for one backup are processed together, with one write to the ledger.
 const maxGroup = 50
 
-// Do works the requests concurrently and returns an outcome for each, in their order. A request
-// that the deadline of ctx leaves no time for ends as [Retry]. Do never panics and never returns
+// Do processes the requests concurrently and returns an outcome for each, in their order. A request
+// for which the deadline of ctx leaves no time ends as [Retry]. Do never panics and never returns
 // late: it stops deleting early enough to record, recording early enough to publish, and
 // publishing early enough to reply.
 func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
@@ -67,7 +67,7 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	defer cancel()
 	recording, cancel := withDeadline(ctx, stages.record)
 	defer cancel()
-	work := func(group []*Outcome) { s.work(deleting, recording, stages.end, group) }
+	process := func(group []*Outcome) { s.process(deleting, recording, stages.end, group) }
 
 	groups := make(map[call][]*Outcome, len(requests))
 	orders := make(map[string][]*Outcome)
@@ -97,14 +97,14 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	workers.SetLimit(s.Concurrency)
 	for _, order := range orders {
 		workers.Go(func() error {
-			inOrder(order, work)
+			inOrder(order, process)
 			return nil
 		})
 	}
 	for _, c := range calls {
 		workers.Go(func() error {
 			for part := range slices.Chunk(groups[c], maxGroup) {
-				work(part)
+				process(part)
 			}
 			return nil
 		})
@@ -112,21 +112,21 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	_ = workers.Wait() // no worker returns an error
 }
 
-// inOrder works the requests of one order one after the other. It stops after the first message
+// inOrder processes the requests of one order one after the other. It stops after the first message
 // that must be retried, because the source redelivers that message and all after it. Requests in
 // the same message do not stop each other.
-func inOrder(order []*Outcome, work func(group []*Outcome)) {
+func inOrder(order []*Outcome, process func(group []*Outcome)) {
 	var stopped *Outcome
 	for _, o := range order {
 		if stopped != nil && o.Request.MessageID != stopped.Request.MessageID {
 			*o = failed(o.Request, &Error{
 				Class: stopped.Err.Class, RetryAfter: stopped.Err.RetryAfter,
-				Message: "it comes after a request of the same order that needs another try: " + stopped.Request.MessageID,
+				Message: "an earlier message of the same order must be retried first: " + stopped.Request.MessageID,
 			})
 			continue
 		}
 		if o.Status == "" {
-			work([]*Outcome{o})
+			process([]*Outcome{o})
 		}
 		if stopped == nil && o.Status == Retry {
 			stopped = o
@@ -134,8 +134,8 @@ func inOrder(order []*Outcome, work func(group []*Outcome)) {
 	}
 }
 
-// stages are the times at which each part of the work must end so that there is time for the next
-// part; zero if there is no deadline.
+// stages are the times at which each stage must end so that there is time for the next
+// stage; zero if there is no deadline.
 type stages struct {
 	delete, record, publish, end time.Time
 }

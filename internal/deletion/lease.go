@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// leaseMargin is how much longer a lease lasts than its holder works, because clocks may differ
+	// leaseMargin is how much longer a lease lasts than its holder needs it, because clocks may differ
 	// a little.
 	leaseMargin = 5 * time.Second
 	// unboundedLease is how long the lease of a holder without a deadline lasts, for example outside Lambda.
@@ -19,8 +19,8 @@ const (
 	recordTime = time.Minute
 )
 
-// lease is the right to delete one backup.
-type lease struct {
+// heldLease is the right to delete one backup.
+type heldLease struct {
 	token     string
 	end       time.Time // when the holder must stop working
 	maybeSent bool      // an earlier holder may have sent the DELETE
@@ -28,7 +28,7 @@ type lease struct {
 
 // begin asks the ledger about each request of a group. It decides those that the ledger can decide,
 // and returns the others with one lease for them all.
-func (s *Service) begin(ctx context.Context, until time.Time, group []*Outcome) (open []*Outcome, l lease) {
+func (s *Service) begin(ctx context.Context, until time.Time, group []*Outcome) (open []*Outcome, l heldLease) {
 	for _, o := range group {
 		claim, end, err := s.claim(ctx, until, &o.Request)
 		switch {
@@ -43,7 +43,7 @@ func (s *Service) begin(ctx context.Context, until time.Time, group []*Outcome) 
 			l.token, l.end = claim.Lease, end
 		case len(open) == 0: // otherwise the lease is the one that this group holds
 			*o = failed(o.Request, &Error{
-				Class: ClassConflict, Message: "another delivery of a request for this backup is being worked", RetryAfter: max(claim.BusyFor, time.Second),
+				Class: ClassConflict, Message: "another delivery of a request for this backup is being processed", RetryAfter: max(claim.BusyFor, time.Second),
 			})
 			continue
 		}
@@ -67,7 +67,7 @@ func (s *Service) claim(ctx context.Context, until time.Time, r *Request) (claim
 	claim, err = s.Ledger.Begin(ctx, r, duration+leaseMargin)
 	if err != nil {
 		s.Log.LogAttrs(ctx, slog.LevelWarn, "ledger: begin", requestAttrs(r, slog.String("error", err.Error()))...)
-		err = errors.New("the ledger cannot be asked, so nothing was deleted")
+		err = errors.New("the ledger could not be reached, so nothing was deleted")
 	}
 	return claim, end, err
 }

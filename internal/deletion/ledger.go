@@ -35,7 +35,7 @@ type Ledger interface {
 const MaxRecorded = 256 << 10
 
 // ErrLeaseLost says that the lease expired and another holder has it.
-var ErrLeaseLost = errors.New("the lease of the backup ran out and is somebody else's")
+var ErrLeaseLost = errors.New("the lease on the backup expired, and another holder has it")
 
 // Claim is the answer to [Ledger.Begin]. Exactly one of Lease, Record and BusyFor is set.
 type Claim struct {
@@ -46,7 +46,7 @@ type Claim struct {
 	// BusyFor is how long the lease of another holder lasts.
 	BusyFor time.Duration
 	// MaybeSent warns that an earlier holder may have sent the DELETE. It may be set beside
-	// BusyFor, for a holder that works several requests for one backup.
+	// BusyFor, for a holder that processes several requests for one backup.
 	MaybeSent bool
 }
 
