@@ -135,10 +135,11 @@ func (r *Recorder) Flush() (err error) {
 	r.locked(func() {
 		for _, members := range r.lines() {
 			var text []byte
-			if text, err = json.Marshal(members); err != nil {
-				return
+			text, err = json.Marshal(members)
+			if err == nil {
+				_, err = r.w.Write(append(text, '\n'))
 			}
-			if _, err = r.w.Write(append(text, '\n')); err != nil {
+			if err != nil {
 				return
 			}
 		}
