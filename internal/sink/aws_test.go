@@ -16,7 +16,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// withStatus is an error as a client returns it for an answer of that status.
+// withStatus returns the error of a client for an answer with that status.
 func withStatus(status int, code string) error {
 	return &smithy.OperationError{Err: &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
@@ -61,9 +61,9 @@ func TestEntryErrors(t *testing.T) {
 		err   error
 		again bool
 	}{
-		"ours to mend": {entryError("Call", "InvalidParameterValue", "", true), false},
-		"theirs":       {entryError("Call", "InternalError", "", false), true},
-		"throttled":    {entryError("Call", "KmsThrottled", "", true), true},
+		"the sender's fault":  {entryError("Call", "InvalidParameterValue", "", true), false},
+		"the service's fault": {entryError("Call", "InternalError", "", false), true},
+		"throttled":           {entryError("Call", "KmsThrottled", "", true), true},
 	} {
 		if got := advice(tc.err); got.permanent == tc.again || got.wholeCall {
 			t.Errorf("%s: permanent: %v, want %v", name, got.permanent, !tc.again)

@@ -16,7 +16,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// events returns n events with bodies of that size.
+// events returns n events with bodies of that size in bytes.
 func events(n, size int) []deletion.Event {
 	all := make([]deletion.Event, n)
 	for i := range all {
@@ -25,11 +25,11 @@ func events(n, size int) []deletion.Event {
 	return all
 }
 
-// script is a service that answers as it is told. It keeps the ids of each call.
+// script is a service with scripted answers. It keeps the ids of each call.
 type script struct {
 	mu    sync.Mutex
 	calls [][]string
-	// answer says what becomes of an entry, on which try of it.
+	// answer returns the result of an entry on its nth try.
 	answer func(id string, try int) error
 }
 
@@ -127,7 +127,7 @@ func TestOnlyWhatFailedIsSentAgain(t *testing.T) {
 	})
 }
 
-// One entry that a service cannot stand does not take the others with it.
+// An entry that makes the service refuse a call does not cost the others.
 func TestARefusedCallIsTakenApart(t *testing.T) {
 	b := new(script).batches()
 	var mu sync.Mutex
@@ -151,7 +151,7 @@ func TestARefusedCallIsTakenApart(t *testing.T) {
 	}
 }
 
-// What fails again and again holds up nothing: all others are sent before it is sent again.
+// An event that keeps failing delays no other: all others are sent before it is sent again.
 func TestWhatFailsHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answer: func(id string, _ int) error {
@@ -182,7 +182,7 @@ func TestWhatFailsHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// Of one group, an entry waits until the one before it was taken, or is given up.
+// An entry waits until the one before it in its group was taken or has failed for good.
 func TestTheOrderOfAGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answer: func(id string, try int) error {
@@ -237,7 +237,7 @@ func TestTriesEndBeforeTheDeadline(t *testing.T) {
 	}
 }
 
-// Without a deadline there is an end all the same.
+// Tries also end without a deadline.
 func TestTriesEndWithoutADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answer: func(string, int) error { return errors.New("down") }}
@@ -251,7 +251,7 @@ func TestTriesEndWithoutADeadline(t *testing.T) {
 	})
 }
 
-// A context that has ended costs no call, and no event counts as published.
+// After the context has ended there is no call, and no event counts as published.
 func TestNoTimeLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -289,7 +289,7 @@ func TestCallsAreBounded(t *testing.T) {
 			now++
 			most = max(most, now)
 			mu.Unlock()
-			time.Sleep(time.Second) // of the bubble's clock
+			time.Sleep(time.Second) // on the clock of the bubble
 			mu.Lock()
 			now--
 			mu.Unlock()
@@ -307,7 +307,7 @@ func TestCallsAreBounded(t *testing.T) {
 	})
 }
 
-// A bug in a sink fails its own batch, and is not repeated.
+// A bug in a sink fails only its batch, and is not retried.
 func TestBugs(t *testing.T) {
 	for name, send := range map[string]func(context.Context, []deletion.Event) []error{
 		"panic":            func(context.Context, []deletion.Event) []error { panic("boom") },
