@@ -39,6 +39,9 @@ type DynamoDB struct {
 	now    func() time.Time
 }
 
+// item is the attributes of an item, or the values of an expression.
+type item = map[string]types.AttributeValue
+
 // keep is how long an item is kept after its last write. DynamoDB may remove it days later, so this
 // package checks the expiry itself.
 const keep = 35 * 24 * time.Hour
@@ -53,17 +56,17 @@ func NewDynamoDB(client *dynamodb.Client, table string, now func() time.Time) *D
 
 // Begin implements [deletion.Ledger].
 func (d *DynamoDB) Begin(ctx context.Context, r *deletion.Request, duration time.Duration) (deletion.Claim, error) {
-	claim, item, err := d.begin(ctx, r, duration)
+	claim, current, err := d.begin(ctx, r, duration)
 	if errors.Is(err, errExpired) {
 		if err := d.remove(ctx, r); err != nil {
 			return deletion.Claim{}, err
 		}
-		claim, item, err = d.begin(ctx, r, duration)
+		claim, current, err = d.begin(ctx, r, duration)
 	}
 	if err != nil || claim.Lease == "" {
 		return claim, err
 	}
-	if err := d.trim(ctx, r, claim.Lease, item); err != nil {
+	if err := d.trim(ctx, r, claim.Lease, current); err != nil {
 		_ = d.Release(ctx, r, claim.Lease, claim.MaybeSent) // otherwise the lease would count as maybe sent
 		return deletion.Claim{}, err
 	}
@@ -74,19 +77,17 @@ func (d *DynamoDB) Begin(ctx context.Context, r *deletion.Request, duration time
 var errExpired = errors.New("ledger: the item has expired")
 
 // begin tries to take the lease once, and also returns the item as it is now.
-func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, duration time.Duration) (claim deletion.Claim, item map[string]types.AttributeValue, err error) {
+func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, duration time.Duration) (deletion.Claim, item, error) {
 	now := d.now()
 	token := rand.Text()
-	out, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: aws.String(d.table),
-		Key:       itemKey(r),
+	current, ok, err := d.update(ctx, r, dynamodb.UpdateItemInput{
 		UpdateExpression: aws.String("SET lease_token = :token, lease_until = :until, expires_at = :expires, " +
 			"lease_after = if_not_exists(lease_token, :nobody), refused = if_not_exists(refused, :none)"),
 		ConditionExpression: aws.String("attribute_not_exists(final_status) AND attribute_not_exists(refused.#request)" +
 			" AND (attribute_not_exists(lease_token) OR lease_until <= :now)" +
 			" AND (attribute_not_exists(expires_at) OR expires_at > :seconds)"),
 		ExpressionAttributeNames: map[string]string{"#request": requestKey(r)},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
+		ExpressionAttributeValues: item{
 			":token":   text(token),
 			":until":   number(now.Add(duration).UnixMilli()),
 			":expires": number(now.Add(keep).Unix()),
@@ -95,115 +96,75 @@ func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, duration time
 			":now":     number(now.UnixMilli()),
 			":seconds": number(now.Unix()),
 		},
-		ReturnValues:                        types.ReturnValueAllNew,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnValues: types.ReturnValueAllNew,
 	})
-	if err == nil {
-		return deletion.Claim{Lease: token, MaybeSent: maybeSent(out.Attributes)}, out.Attributes, nil
-	}
-	var failed *types.ConditionalCheckFailedException
-	if !errors.As(err, &failed) {
-		return deletion.Claim{}, nil, wrap(err)
-	}
-	item = failed.Item
-	if integer(item["expires_at"]) <= now.Unix() {
+	maybeSent := current["maybe_sent"] != nil || stringOf(current["lease_after"]) != ""
+	record := recordOf(current, r)
+	switch {
+	case err != nil:
+		return deletion.Claim{}, nil, err
+	case !ok && integer(current["expires_at"]) <= now.Unix():
 		return deletion.Claim{}, nil, errExpired
+	case record != nil:
+		return deletion.Claim{Record: record}, current, nil
+	case ok, stringOf(current["lease_token"]) == token: // or the SDK retried after the first answer was lost
+		return deletion.Claim{Lease: token, MaybeSent: maybeSent}, current, nil
 	}
-	if done := recordOf(item, r); done != nil {
-		return deletion.Claim{Record: done}, item, nil
-	}
-	if stringOf(item["lease_token"]) == token { // the SDK retried after the first answer was lost
-		return deletion.Claim{Lease: token, MaybeSent: maybeSent(item)}, item, nil
-	}
-	return deletion.Claim{BusyFor: time.UnixMilli(integer(item["lease_until"])).Sub(now)}, item, nil
+	return deletion.Claim{BusyFor: time.UnixMilli(integer(current["lease_until"])).Sub(now)}, current, nil
 }
 
-// maybeSent reports whether an earlier holder of the lease may have sent the DELETE.
-func maybeSent(item map[string]types.AttributeValue) bool {
-	return item["maybe_sent"] != nil || stringOf(item["lease_after"]) != ""
-}
-
-// remove removes an item that has expired.
+// remove removes an item that has expired, unless another process was faster.
 func (d *DynamoDB) remove(ctx context.Context, r *deletion.Request) error {
 	_, err := d.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName:                 aws.String(d.table),
-		Key:                       itemKey(r),
+		Key:                       keyOf(r),
 		ConditionExpression:       aws.String("expires_at <= :seconds"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":seconds": number(d.now().Unix())},
+		ExpressionAttributeValues: item{":seconds": number(d.now().Unix())},
 	})
 	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
-		return nil // another process was faster
+	if err == nil || errors.As(err, &failed) {
+		return nil
 	}
-	return wrap(err)
+	return redact(err)
 }
 
 // trim forgets the oldest refusals of an item if they take too many bytes. It needs the lease,
-// because only its holder writes refusals.
-func (d *DynamoDB) trim(ctx context.Context, r *deletion.Request, lease string, item map[string]types.AttributeValue) error {
-	refused, _ := item["refused"].(*types.AttributeValueMemberM)
-	if refused == nil {
-		return nil
-	}
-	refusals := make([]refusal, 0, len(refused.Value))
-	for key, value := range refused.Value {
-		one := refusal{key: key}
-		if record, ok := value.(*types.AttributeValueMemberM); ok {
-			one.at, one.size = integer(record.Value["at"]), len(stringOf(record.Value["event"]))
-		}
-		refusals = append(refusals, one)
+// because only its holder writes refusals. If the lease has expired, [DynamoDB.Record] reports that.
+func (d *DynamoDB) trim(ctx context.Context, r *deletion.Request, token string, current item) error {
+	refused := mapOf(current["refused"])
+	refusals := make([]refusal, 0, len(refused))
+	for key, value := range refused {
+		record := mapOf(value)
+		refusals = append(refusals, refusal{key, integer(record["at"]), len(stringOf(record["event"]))})
 	}
 	keys := forgettable(refusals)
 	if len(keys) == 0 {
 		return nil
 	}
 	for _, key := range keys {
-		delete(refused.Value, key)
+		delete(refused, key)
 	}
-	_, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 aws.String(d.table),
-		Key:                       itemKey(r),
-		UpdateExpression:          aws.String("SET refused = :kept"),
-		ConditionExpression:       aws.String("lease_token = :token"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":kept": refused, ":token": text(lease)},
-	})
-	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
-		return nil // the lease expired, and Record will return that
-	}
-	return wrap(err)
+	return d.updateWithLease(ctx, r, token, "SET refused = :kept", item{":kept": &types.AttributeValueMemberM{Value: refused}})
 }
 
 // Record implements [deletion.Ledger].
-func (d *DynamoDB) Record(ctx context.Context, lease string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
+func (d *DynamoDB) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
 	first := &records[0]
-	in := &dynamodb.UpdateItemInput{
-		TableName: aws.String(d.table),
-		Key:       itemKey(&first.Request),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":expires": number(d.now().Add(keep).Unix()),
-		},
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}
-	values := in.ExpressionAttributeValues
+	values := item{":expires": number(d.now().Add(keep).Unix())}
+	var names map[string]string
 	sets, remove := []string{"expires_at = :expires"}, " REMOVE lease_token, lease_until, maybe_sent"
 	condition := "lease_token = :token AND attribute_not_exists(final_status)"
-	switch {
-	case first.Final():
+	if first.Final() {
 		sets = append(sets, "final_status = :status", "final_event = :event")
 		remove += ", refused" // a final record answers every request
 		values[":status"], values[":event"] = text(string(first.Status)), text(string(first.Event))
-		if first.Status == deletion.Accepted { // a job id needs no lease, and only another job id prevents it
-			condition = "attribute_not_exists(final_status) OR final_status = :unconfirmed"
-			values[":unconfirmed"] = text(string(deletion.Unconfirmed))
-		}
-	default:
-		in.ExpressionAttributeNames = make(map[string]string)
+	} else {
+		names = make(map[string]string, len(records))
 		for i := range records {
 			n := strconv.Itoa(i)
 			sets = append(sets, "refused.#r"+n+" = :r"+n)
-			in.ExpressionAttributeNames["#r"+n] = requestKey(&records[i].Request)
-			values[":r"+n] = &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
+			names["#r"+n] = requestKey(&records[i].Request)
+			values[":r"+n] = &types.AttributeValueMemberM{Value: item{
 				"status": text(string(records[i].Status)), "event": text(string(records[i].Event)),
 				"at": number(d.now().UnixMilli()),
 			}}
@@ -214,68 +175,80 @@ func (d *DynamoDB) Record(ctx context.Context, lease string, maybeSent bool, rec
 			values[":yes"] = &types.AttributeValueMemberBOOL{Value: true}
 		}
 	}
-	if first.Status != deletion.Accepted {
-		values[":token"] = text(lease)
+	if first.Status == deletion.Accepted { // a job id needs no lease, and only another job id prevents it
+		condition = "attribute_not_exists(final_status) OR final_status = :unconfirmed"
+		values[":unconfirmed"] = text(string(deletion.Unconfirmed))
+	} else {
+		values[":token"] = text(token)
 	}
-	in.UpdateExpression, in.ConditionExpression = aws.String("SET "+strings.Join(sets, ", ")+remove), aws.String(condition)
-	_, err := d.client.UpdateItem(ctx, in)
-	var failed *types.ConditionalCheckFailedException
-	if !errors.As(err, &failed) {
-		return deletion.Recorded{}, wrap(err)
+	current, ok, err := d.update(ctx, &first.Request, dynamodb.UpdateItemInput{
+		UpdateExpression:          aws.String("SET " + strings.Join(sets, ", ") + remove),
+		ConditionExpression:       aws.String(condition),
+		ExpressionAttributeNames:  names,
+		ExpressionAttributeValues: values,
+	})
+	if ok || err != nil {
+		return deletion.Recorded{}, err
 	}
-	if done := recordOf(failed.Item, &first.Request); done != nil && done.Final() {
-		return deletion.Recorded{Earlier: done}, nil
+	earlier := recordOf(current, &first.Request)
+	if earlier != nil && earlier.Final() {
+		return deletion.Recorded{Earlier: earlier}, nil
 	}
 	for i := range records { // after a lost answer, the records are already there
-		done := recordOf(failed.Item, &records[i].Request)
-		if done == nil || !bytes.Equal(done.Event, records[i].Event) {
+		earlier = recordOf(current, &records[i].Request)
+		if earlier == nil || !bytes.Equal(earlier.Event, records[i].Event) {
 			return deletion.Recorded{}, deletion.ErrLeaseLost
 		}
 	}
 	return deletion.Recorded{}, nil
 }
 
-// Release implements [deletion.Ledger].
-func (d *DynamoDB) Release(ctx context.Context, r *deletion.Request, lease string, maybeSent bool) error {
-	update := "REMOVE lease_token, lease_until, maybe_sent"
-	values := map[string]types.AttributeValue{":token": text(lease)}
-	if maybeSent {
-		update = "SET maybe_sent = :yes REMOVE lease_token, lease_until"
-		values[":yes"] = &types.AttributeValueMemberBOOL{Value: true}
+// Release implements [deletion.Ledger]. A lease that has expired may have another holder, who keeps it.
+func (d *DynamoDB) Release(ctx context.Context, r *deletion.Request, token string, maybeSent bool) error {
+	if !maybeSent {
+		return d.updateWithLease(ctx, r, token, "REMOVE lease_token, lease_until, maybe_sent", item{})
 	}
-	_, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 aws.String(d.table),
-		Key:                       itemKey(r),
-		UpdateExpression:          aws.String(update),
-		ConditionExpression:       aws.String("lease_token = :token"),
-		ExpressionAttributeValues: values,
+	return d.updateWithLease(ctx, r, token, "SET maybe_sent = :yes REMOVE lease_token, lease_until",
+		item{":yes": &types.AttributeValueMemberBOOL{Value: true}})
+}
+
+// updateWithLease updates the item of a backup if the lease with that token still holds.
+func (d *DynamoDB) updateWithLease(ctx context.Context, r *deletion.Request, token, update string, values item) error {
+	values[":token"] = text(token)
+	_, _, err := d.update(ctx, r, dynamodb.UpdateItemInput{
+		UpdateExpression: &update, ConditionExpression: aws.String("lease_token = :token"), ExpressionAttributeValues: values,
 	})
+	return err
+}
+
+// update updates the item of a backup and returns what in asks for. If its condition does not hold,
+// update returns the item as it is, and false.
+func (d *DynamoDB) update(ctx context.Context, r *deletion.Request, in dynamodb.UpdateItemInput) (current item, ok bool, err error) {
+	in.TableName, in.Key = &d.table, keyOf(r)
+	in.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	out, err := d.client.UpdateItem(ctx, &in)
+	if err == nil {
+		return out.Attributes, true, nil
+	}
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
-		return nil // it expired, and another holder has it
+		return failed.Item, false, nil
 	}
-	return wrap(err)
+	return nil, false, redact(err)
 }
 
 // recordOf returns the record in an item that answers a request: the final one, or its own refusal.
 // It returns nil if there is none.
-func recordOf(item map[string]types.AttributeValue, r *deletion.Request) *deletion.Record {
-	if status := stringOf(item["final_status"]); status != "" {
-		return &deletion.Record{
-			Request: *r, Status: deletion.Status(status), Event: []byte(stringOf(item["final_event"])),
-		}
+func recordOf(current item, r *deletion.Request) *deletion.Record {
+	status, event := stringOf(current["final_status"]), stringOf(current["final_event"])
+	if status == "" {
+		own := mapOf(mapOf(current["refused"])[requestKey(r)])
+		status, event = stringOf(own["status"]), stringOf(own["event"])
 	}
-	refused, _ := item["refused"].(*types.AttributeValueMemberM)
-	if refused == nil {
+	if status == "" {
 		return nil
 	}
-	own, _ := refused.Value[requestKey(r)].(*types.AttributeValueMemberM)
-	if own == nil {
-		return nil
-	}
-	return &deletion.Record{
-		Request: *r, Status: deletion.Status(stringOf(own.Value["status"])), Event: []byte(stringOf(own.Value["event"])),
-	}
+	return &deletion.Record{Request: *r, Status: deletion.Status(status), Event: []byte(event)}
 }
 
 // requestKey returns the key of a request inside an item. It is a hash because an id may be any text.
@@ -284,9 +257,7 @@ func requestKey(r *deletion.Request) string {
 	return hex.EncodeToString(digest[:16])
 }
 
-func itemKey(r *deletion.Request) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"backup": text(r.ProjectID + "/" + r.BackupID)}
-}
+func keyOf(r *deletion.Request) item { return item{"backup": text(itemKey(r))} }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
@@ -302,18 +273,20 @@ func stringOf(v types.AttributeValue) string {
 }
 
 func integer(v types.AttributeValue) int64 {
-	if n, ok := v.(*types.AttributeValueMemberN); ok {
-		if i, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
-			return i
-		}
+	n, ok := v.(*types.AttributeValueMemberN)
+	if !ok {
+		return 0
 	}
-	return 0
+	i, _ := strconv.ParseInt(n.Value, 10, 64) // 0 for what this package did not write
+	return i
 }
 
-// wrap redacts the error of a call to DynamoDB, because its text may contain what was sent.
-func wrap(err error) error {
-	if err == nil {
-		return nil
+func mapOf(v types.AttributeValue) item {
+	if m, ok := v.(*types.AttributeValueMemberM); ok {
+		return m.Value
 	}
-	return fmt.Errorf("ledger: %w", secret.RedactError(err))
+	return nil
 }
+
+// redact returns the error of a call to DynamoDB without secrets: its text may contain what was sent.
+func redact(err error) error { return fmt.Errorf("ledger: %w", secret.RedactError(err)) }

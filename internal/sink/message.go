@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -11,27 +12,31 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// message is an event as a topic or a queue takes it.
+// message is an event in the form that a topic or a queue takes.
 type message struct {
 	body string
 	// attributes are what a subscriber can filter by, all of type String.
 	attributes map[string]string
-	// group and id are the message group and the deduplication id; empty but for FIFO.
+	// group and id are the message group and the deduplication id; empty unless the topic or queue
+	// is FIFO.
 	group, id string
 	// trace is the X-Ray trace header; it may be empty.
 	trace string
 }
 
-// messageBatches sends messages to the topic or queue of that ARN, by calls to send.
-func messageBatches(arn string, send func(context.Context, []message) []error) batches[message] {
-	entry := func(e *deletion.Event) message { return newMessage(e, isFIFO(arn)) }
-	return batches[message]{most: maxEntries, bytes: maxBytes, entry: entry, size: messageSize, group: messageGroup, send: send}
+// newMessageBatcher returns a batcher for the topic or queue with that ARN. It calls send.
+func newMessageBatcher(arn string, send func(context.Context, []message) []error) batcher[message] {
+	return batcher[message]{
+		maxEntries: awsEntries, maxBytes: awsBytes,
+		// The name of a FIFO topic or queue, and of no other, ends with .fifo.
+		entry: func(e *deletion.Event) message { return newMessage(e, strings.HasSuffix(arn, ".fifo")) },
+		size:  messageSize,
+		group: func(m *message) string { return m.group },
+		send:  send,
+	}
 }
 
-// isFIFO reports whether a topic or queue is a FIFO one: only then its name ends so.
-func isFIFO(arn string) bool { return strings.HasSuffix(arn, ".fifo") }
-
-// newMessage returns the message of an event, for FIFO with a group for each backup.
+// newMessage returns the message of an event. In a FIFO topic or queue, each backup is a group.
 func newMessage(e *deletion.Event, fifo bool) message {
 	m := message{body: string(e.JSON), attributes: make(map[string]string, 3), trace: e.TraceHeader}
 	for name, value := range map[string]string{
@@ -41,22 +46,17 @@ func newMessage(e *deletion.Event, fifo bool) message {
 			m.attributes[name] = value
 		}
 	}
-	if fifo {
-		m.group, m.id = e.Subject, e.ID
-		if m.group == "" { // a refused request that names no backup waits for no other
-			m.group = e.ID
-		}
+	if fifo { // a rejected request that names no backup is a group of its own
+		m.group, m.id = cmp.Or(e.Subject, e.ID), e.ID
 	}
 	return m
 }
 
-// messageGroup is the group of a message, within which the order counts.
-func messageGroup(m *message) string { return m.group }
-
 // attributeType is the type of all attributes.
 const attributeType = "String"
 
-// messageSize is the size of a message: its body, and of each attribute the name, type and value.
+// messageSize returns the size of a message: its body, and the name, type and value of each
+// attribute. The trace header does not count.
 //
 //   - https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 //   - https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
@@ -68,36 +68,24 @@ func messageSize(m *message) int {
 	return size
 }
 
-// entryID is the id of the entry at that place of a batch.
-func entryID(place int) string { return strconv.Itoa(place) }
-
-// answer collects what a call said of each entry of a batch.
+// answer collects the results in the answer to one call, whose entries have their index as id.
 type answer struct {
-	call  string
-	errs  []error
-	heard []bool
-	// stray is an id that was not sent.
-	stray bool
+	call string
+	byID map[string]error
 }
 
-func newAnswer(call string, entries int) *answer {
-	return &answer{call: call, errs: make([]error, entries), heard: make([]bool, entries)}
-}
+func newAnswer(call string) *answer { return &answer{call, make(map[string]error)} }
 
-// add notes the result of the entry of that id, nil for one that was taken.
+// add notes the result of the entry with that id, nil if the service took it.
 func (a *answer) add(id string, result error) {
-	place, err := strconv.Atoi(id)
-	if err != nil || place < 0 || place >= len(a.errs) || id != entryID(place) {
-		a.stray = true
-		return
-	}
-	if a.heard[place] {
+	_, twice := a.byID[id]
+	if twice {
 		result = fmt.Errorf("%s answered twice for one entry", a.call)
 	}
-	a.heard[place], a.errs[place] = true, result
+	a.byID[id] = result
 }
 
-// taken notes an entry that was taken, which a message id proves.
+// taken notes an entry that the service took, which a message id proves.
 func (a *answer) taken(id, messageID *string) {
 	var err error
 	if aws.ToString(messageID) == "" {
@@ -106,21 +94,26 @@ func (a *answer) taken(id, messageID *string) {
 	a.add(aws.ToString(id), err)
 }
 
-// failed notes an entry that was not taken, and why.
-func (a *answer) failed(id, code, message *string, sendersFault bool) {
-	a.add(aws.ToString(id), entryError(a.call, aws.ToString(code), aws.ToString(message), sendersFault))
+// failed notes an entry that the service did not take.
+func (a *answer) failed(id, code, message *string, senderFault bool) {
+	a.add(aws.ToString(id), entryError(a.call, aws.ToString(code), aws.ToString(message), senderFault))
 }
 
-// results returns an error for each entry. An entry that was not answered for was not taken, and
-// an answer that names others is not to be believed at all.
-func (a *answer) results() []error {
-	if a.stray {
-		return fail(len(a.errs), fmt.Errorf("%s answered for an entry that was not sent", a.call))
-	}
-	for i, heard := range a.heard {
-		if !heard {
-			a.errs[i] = fmt.Errorf("%s did not answer for an entry", a.call)
+// results returns an error for each of the entries sent. An entry without an answer was not taken,
+// and an answer that names unknown entries proves nothing.
+func (a *answer) results(sent int) []error {
+	errs := make([]error, sent)
+	for i := range errs {
+		id := strconv.Itoa(i)
+		result, answered := a.byID[id]
+		if !answered {
+			result = fmt.Errorf("%s did not answer for an entry", a.call)
 		}
+		errs[i] = result
+		delete(a.byID, id)
 	}
-	return a.errs
+	if len(a.byID) > 0 {
+		return allFailed(sent, fmt.Errorf("%s answered for an entry that was not sent", a.call))
+	}
+	return errs
 }

@@ -62,11 +62,11 @@ func TestAnswersAreReadByEntry(t *testing.T) {
 		"a number spelled oddly":   {[]said{{"0", nil}, {"01", nil}}, [2]bool{true, true}},
 		"no number":                {[]said{{"0", nil}, {"1", nil}, {"", no}}, [2]bool{true, true}},
 	} {
-		a := newAnswer("Call", 2)
+		a := newAnswer("Call")
 		for _, s := range tc.said {
 			a.add(s.id, s.err)
 		}
-		results := a.results()
+		results := a.results(2)
 		if got := [2]bool{results[0] != nil, results[1] != nil}; got != tc.failed {
 			t.Errorf("%s: failed %v, want %v", name, got, tc.failed)
 		}

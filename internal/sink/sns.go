@@ -2,43 +2,39 @@ package sink
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
-
-	"dds-backup-delete/internal/deletion"
 )
 
 // SNS publishes to an Amazon SNS topic, standard or FIFO.
 type SNS struct {
-	client  *sns.Client
-	topic   string
-	batches batches[message]
+	batcher[message]
+
+	client *sns.Client
+	topic  string
 }
 
-// NewSNS returns a sink for the topic of that ARN. The client had better not retry: the sink does.
+// NewSNS returns a sink for the topic with that ARN. The client should not retry,
+// because the sink does.
 //
-// The trace header is not the message's but the call's, and the SDK sets it by itself in Lambda.
+// A message has no trace header. The call has one, which the SDK sets in Lambda.
 // https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sns.html
 func NewSNS(client *sns.Client, topicARN string) *SNS {
 	s := &SNS{client: client, topic: topicARN}
-	s.batches = messageBatches(topicARN, s.send)
+	s.batcher = newMessageBatcher(topicARN, s.send)
 	return s
 }
 
-// Publish implements [deletion.Sink].
-func (s *SNS) Publish(ctx context.Context, events []deletion.Event) []error {
-	return s.batches.publish(ctx, events)
-}
-
-// send makes one call. A success of the call may hide failed entries.
+// send makes one call. A call that succeeds may contain entries that failed.
 // https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
 func (s *SNS) send(ctx context.Context, messages []message) []error {
 	entries := make([]types.PublishBatchRequestEntry, len(messages))
 	for i, m := range messages {
 		entries[i] = types.PublishBatchRequestEntry{
-			Id:                     aws.String(entryID(i)),
+			Id:                     aws.String(strconv.Itoa(i)),
 			Message:                aws.String(m.body),
 			MessageAttributes:      make(map[string]types.MessageAttributeValue, len(m.attributes)),
 			MessageGroupId:         optional(m.group),
@@ -52,20 +48,12 @@ func (s *SNS) send(ctx context.Context, messages []message) []error {
 	if err != nil {
 		return callFailed(len(messages), err)
 	}
-	answer := newAnswer("PublishBatch", len(messages))
+	answer := newAnswer("PublishBatch")
 	for _, taken := range out.Successful {
 		answer.taken(taken.Id, taken.MessageId)
 	}
 	for _, failed := range out.Failed {
 		answer.failed(failed.Id, failed.Code, failed.Message, failed.SenderFault)
 	}
-	return answer.results()
-}
-
-// optional is nil for an empty text.
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
+	return answer.results(len(messages))
 }

@@ -3,35 +3,36 @@ package sink
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
-	"dds-backup-delete/internal/deletion"
 )
 
 // SQS publishes to an Amazon SQS queue, standard or FIFO.
 type SQS struct {
-	client  *sqs.Client
-	queue   string // its URL
-	batches batches[message]
+	batcher[message]
+
+	client *sqs.Client
+	queue  string // its URL
 }
 
-// NewSQS returns a sink for the queue of that ARN. The client had better not retry: the sink does.
+// NewSQS returns a sink for the queue with that ARN. The client should not retry,
+// because the sink does.
 func NewSQS(client *sqs.Client, queueARN string) (*SQS, error) {
 	queue, err := QueueURL(client.Options(), queueARN)
 	if err != nil {
 		return nil, err
 	}
 	s := &SQS{client: client, queue: queue}
-	s.batches = messageBatches(queueARN, s.send)
+	s.batcher = newMessageBatcher(queueARN, s.send)
 	return s, nil
 }
 
-// QueueURL returns the URL of the queue of that ARN, at the address that a client with those options
-// calls. The SDK knows the domain of each partition. The error says what is wrong with the ARN.
+// QueueURL returns the URL of the queue with that ARN, at the endpoint of a client with those
+// options. The SDK knows the domain of each partition. The error says what is wrong with the ARN.
 func QueueURL(o sqs.Options, queueARN string) (string, error) {
 	parts := strings.Split(queueARN, ":")
 	if len(parts) != 6 {
@@ -46,18 +47,13 @@ func QueueURL(o sqs.Options, queueARN string) (string, error) {
 	return at.URI.JoinPath(parts[4], parts[5]).String(), nil
 }
 
-// Publish implements [deletion.Sink].
-func (s *SQS) Publish(ctx context.Context, events []deletion.Event) []error {
-	return s.batches.publish(ctx, events)
-}
-
-// send makes one call. A success of the call may hide failed entries.
+// send makes one call. A call that succeeds may contain entries that failed.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 func (s *SQS) send(ctx context.Context, messages []message) []error {
 	entries := make([]types.SendMessageBatchRequestEntry, len(messages))
 	for i, m := range messages {
 		entries[i] = types.SendMessageBatchRequestEntry{
-			Id:                     aws.String(entryID(i)),
+			Id:                     aws.String(strconv.Itoa(i)),
 			MessageBody:            aws.String(m.body),
 			MessageAttributes:      make(map[string]types.MessageAttributeValue, len(m.attributes)),
 			MessageGroupId:         optional(m.group),
@@ -66,7 +62,7 @@ func (s *SQS) send(ctx context.Context, messages []message) []error {
 		for name, value := range m.attributes {
 			entries[i].MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String(attributeType), StringValue: aws.String(value)}
 		}
-		if m.trace != "" { // it does not count as size
+		if m.trace != "" {
 			entries[i].MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
 				string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String(attributeType), StringValue: aws.String(m.trace)},
 			}
@@ -76,12 +72,12 @@ func (s *SQS) send(ctx context.Context, messages []message) []error {
 	if err != nil {
 		return callFailed(len(messages), err)
 	}
-	answer := newAnswer("SendMessageBatch", len(messages))
+	answer := newAnswer("SendMessageBatch")
 	for _, taken := range out.Successful {
 		answer.taken(taken.Id, taken.MessageId)
 	}
 	for _, failed := range out.Failed {
 		answer.failed(failed.Id, failed.Code, failed.Message, failed.SenderFault)
 	}
-	return answer.results()
+	return answer.results(len(messages))
 }

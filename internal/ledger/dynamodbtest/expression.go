@@ -21,7 +21,7 @@ type parser struct {
 	err    error
 }
 
-// tokens splits an expression into names, operators and signs.
+// tokens splits an expression into names, operators and punctuation.
 func tokens(expression string) []string {
 	for _, sign := range []string{"(", ")", ",", "=", "<", ">", "+", "-"} {
 		expression = strings.ReplaceAll(expression, sign, " "+sign+" ")
@@ -223,7 +223,7 @@ func members(v value) item {
 	return m
 }
 
-// size is the function of that name: the number of a map's members, or the length of a string in bytes.
+// size is the function with that name: the number of a map's members, or the length of a string in bytes.
 func size(v value) int {
 	if m, ok := v["M"]; ok {
 		var all map[string]json.RawMessage
@@ -285,7 +285,7 @@ func (in *input) update(old item) (item, error) {
 	return changed, p.err
 }
 
-// assign puts v at a path, or removes what is there where v is nil.
+// assign puts v at a path, or removes what is there if v is nil.
 func assign(in item, path []string, v value) error {
 	if len(path) > 1 {
 		inner := members(in[path[0]])
@@ -309,7 +309,7 @@ func assign(in item, path []string, v value) error {
 	return nil
 }
 
-// sizeOfItem is about what DynamoDB counts: the bytes of all names and values.
+// sizeOfItem approximates the size that DynamoDB counts: the bytes of all names and values.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 func sizeOfItem(of item) int {
 	total := 0

@@ -16,7 +16,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// withStatus is an error as a client returns it for an answer of that status.
+// withStatus returns the error of a client for an answer with that status.
 func withStatus(status int, code string) error {
 	return &smithy.OperationError{Err: &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
@@ -46,8 +46,8 @@ func TestWhichAWSErrorsAreWorthAnotherTry(t *testing.T) {
 	} {
 		apart := name == "denied" || name == "redirected" // one entry may be the cause
 		for _, err := range callFailed(2, tc.err) {
-			if again, _ := another(err); again != tc.again || isWhole(err) != apart {
-				t.Errorf("%s: another try: %v, want %v; each by itself: %v, want %v", name, again, tc.again, isWhole(err), apart)
+			if got := advice(err); got.permanent == tc.again || got.wholeCall != apart {
+				t.Errorf("%s: permanent: %v, want %v; each by itself: %v, want %v", name, got.permanent, !tc.again, got.wholeCall, apart)
 			}
 			if !errors.Is(err, tc.err) {
 				t.Errorf("%s: the cause is lost", name)
@@ -61,12 +61,12 @@ func TestEntryErrors(t *testing.T) {
 		err   error
 		again bool
 	}{
-		"ours to mend": {entryError("Call", "InvalidParameterValue", "", true), false},
-		"theirs":       {entryError("Call", "InternalError", "", false), true},
-		"throttled":    {entryError("Call", "KmsThrottled", "", true), true},
+		"the sender's fault":  {entryError("Call", "InvalidParameterValue", "", true), false},
+		"the service's fault": {entryError("Call", "InternalError", "", false), true},
+		"throttled":           {entryError("Call", "KmsThrottled", "", true), true},
 	} {
-		if again, _ := another(tc.err); again != tc.again || isWhole(tc.err) {
-			t.Errorf("%s: another try: %v, want %v", name, again, tc.again)
+		if got := advice(tc.err); got.permanent == tc.again || got.wholeCall {
+			t.Errorf("%s: permanent: %v, want %v", name, got.permanent, !tc.again)
 		}
 	}
 	err := entryError("PutEvents", "MalformedDetail", "Detail is malformed.", true)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// work decides a group of requests for one backup. A panic fails these requests alone.
-func (s *Service) work(deleting, recording context.Context, end time.Time, group []*Outcome) {
+// process decides a group of requests for one backup. A panic fails these requests alone.
+func (s *Service) process(deleting, recording context.Context, end time.Time, group []*Outcome) {
 	panicked := s.protect(recording, &group[0].Request, func() {
 		if group[0].Request.DryRun {
 			s.simulate(deleting, group)
@@ -15,11 +15,8 @@ func (s *Service) work(deleting, recording context.Context, end time.Time, group
 			s.delete(deleting, recording, end, group)
 		}
 	})
-	if !panicked {
-		return
-	}
 	for _, o := range group {
-		if o.Status == "" {
+		if panicked && o.Status == "" {
 			*o = failed(o.Request, newError(ClassInternal, "the deletion panicked"))
 		}
 	}
@@ -65,7 +62,7 @@ func (o *Outcome) become(result Outcome) {
 
 // callDDS asks DDS to delete the backup of the request. It also reports whether the deletion may
 // have been started.
-func (s *Service) callDDS(ctx context.Context, request Request, l lease) (result Outcome, maybeSent bool) {
+func (s *Service) callDDS(ctx context.Context, request Request, l heldLease) (result Outcome, maybeSent bool) {
 	// After a freeze, another holder may have the lease. It must not meet our DELETE.
 	if ctx.Err() != nil || !s.now().Before(l.end) {
 		return failed(request, newError(ClassUnavailable, "no time was left to start the deletion")), l.maybeSent

@@ -3,7 +3,12 @@ package ledger
 import (
 	"cmp"
 	"slices"
+
+	"dds-backup-delete/internal/deletion"
 )
+
+// itemKey returns the key under which a ledger keeps what it knows of the backup of a request.
+func itemKey(r *deletion.Request) string { return r.ProjectID + "/" + r.BackupID }
 
 const (
 	// maxRefusals bounds, in bytes, the refusals of one backup when a lease begins. One Record adds
@@ -18,7 +23,7 @@ const (
 // refusal is what decides whether a refusal is forgotten.
 type refusal struct {
 	key  string
-	at   int64 // when it was recorded
+	at   int64 // when it was recorded, in a unit of the ledger
 	size int   // of the event, in bytes
 }
 
