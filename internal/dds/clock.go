@@ -30,11 +30,10 @@ func (c *clock) correcting(next handler) handler {
 	return func(call *call) (*response, error) {
 		resp, err := next(call)
 		var e *deletion.Error
-		if !errors.As(err, &e) || !refusesKey(e) || call.last.date.IsZero() {
+		if !errors.As(err, &e) || !refusesKey(e) || call.last.date.IsZero() || call.signedAt.IsZero() {
 			return resp, err
 		}
-		signed, parseErr := time.Parse(dateLayout, call.Header.Get(headerDate))
-		if parseErr != nil || call.last.date.Sub(signed).Abs() < leastSkew { // not signed, or in time
+		if call.last.date.Sub(call.signedAt).Abs() < leastSkew {
 			return resp, err
 		}
 		before := c.skew.Swap(int64(call.last.date.Sub(c.machine())))

@@ -22,7 +22,7 @@ func (c *Client) DeleteBackup(ctx context.Context, t deletion.Target, maybeSent 
 			return d, err
 		}
 	}
-	call, err := c.newCall(ctx, http.MethodDelete, t, nil, "v3", t.ProjectID, "backups", t.BackupID)
+	call, err := c.newBackupsCall(ctx, http.MethodDelete, t, nil, t.BackupID)
 	if err != nil {
 		return deletion.Deletion{}, err
 	}
@@ -68,7 +68,7 @@ func (c *Client) CheckBackup(ctx context.Context, t deletion.Target) error {
 		_, err := c.checkManual(ctx, t, false)
 		return err
 	}
-	_, err := c.newCall(ctx, http.MethodDelete, t, nil, "v3", t.ProjectID, "backups", t.BackupID)
+	_, err := c.newBackupsCall(ctx, http.MethodDelete, t, nil, t.BackupID)
 	return err
 }
 

@@ -74,7 +74,7 @@ func TestSignVectors(t *testing.T) {
 func TestQueryEncoding(t *testing.T) {
 	query := map[string][]string{"b": {"一 (&=?!#%.*)", ""}, "a b": {"+"}}
 	const want = "a%20b=%2B&b=&b=%E4%B8%80%20%28%26%3D%3F%21%23%25.%2A%29"
-	if got := string(appendQuery(nil, query)); got != want {
+	if got := canonicalQuery(query); got != want {
 		t.Errorf("query\n got %s\nwant %s", got, want)
 	}
 }

@@ -110,7 +110,7 @@ func (p *pace) wait(c *call, end time.Time) error {
 			return unavailable("no time was left to wait for a turn", c.Context().Err())
 		}
 		if err := p.limiter.Wait(c.Context()); err != nil {
-			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + printable(err.Error())}
+			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + err.Error()}
 		}
 	}
 }

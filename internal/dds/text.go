@@ -1,6 +1,7 @@
 package dds
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"sync"
@@ -58,4 +59,20 @@ func redacted(s string) string {
 		s = userinfo().ReplaceAllString(s, "//"+secret.Redacted+"@")
 	}
 	return secret.Redact(s)
+}
+
+// text reads a JSON string or number: IAM's code is a number, the others are strings. Anything else
+// reads as empty, so that one bad member does not hide the others.
+type text string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *text) UnmarshalJSON(b []byte) error {
+	var s string
+	var n json.Number
+	if json.Unmarshal(b, &s) == nil {
+		*t = text(s)
+	} else if json.Unmarshal(b, &n) == nil {
+		*t = text(n)
+	}
+	return nil
 }
