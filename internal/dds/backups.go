@@ -61,7 +61,7 @@ func (c *Client) FindBackup(ctx context.Context, t deletion.Target) (b Backup, f
 
 // backup looks one backup up in the list.
 func (c *Client) backup(ctx context.Context, t deletion.Target) (b listedBackup, found bool, err error) {
-	call, err := c.newBackupsCall(ctx, http.MethodGet, t, url.Values{"backup_id": {t.BackupID}})
+	request, err := c.newBackupsCall(ctx, http.MethodGet, t, url.Values{"backup_id": {t.BackupID}})
 	if err != nil {
 		return b, false, err
 	}
@@ -69,10 +69,10 @@ func (c *Client) backup(ctx context.Context, t deletion.Target) (b listedBackup,
 		Backups *[]listedBackup `json:"backups"`
 		Total   int             `json:"total_count"`
 	}
-	resp, err := fetch(c.handle, call, &body)
-	var e *deletion.Error
+	resp, err := fetch(c.handle, request, &body)
+	e, _ := errors.AsType[*deletion.Error](err)
 	switch {
-	case errors.As(err, &e) && e.Class == deletion.ClassNotFound: // instead of an empty list, in some regions
+	case e != nil && e.Class == deletion.ClassNotFound: // instead of an empty list, in some regions
 		return b, false, nil
 	case err != nil:
 		return b, false, err
@@ -97,9 +97,9 @@ func (c *Client) checkManual(ctx context.Context, t deletion.Target, maybeSent b
 		return &deletion.Error{Class: class, Message: "REQUIRE_MANUAL: " + problem}
 	}
 	b, found, err := c.backup(ctx, t)
-	var e *deletion.Error
+	e, answered := errors.AsType[*deletion.Error](err)
 	switch {
-	case errors.As(err, &e):
+	case answered:
 		e.MaybeSent = false                                          // nothing was deleted
 		if e.Class == deletion.ClassForbidden && e.HTTPStatus != 0 { // from DDS, not from the source of the credentials
 			e.Message = "REQUIRE_MANUAL needs the permission dds:backup:list, so nothing was deleted: " + e.Message

@@ -79,12 +79,12 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{endpoints: endpoints, requireManual: o.RequireManual, transport: o.Transport}
 	// From the innermost outwards. Each try waits for its turn and is signed again.
-	clock := &clock{machine: o.Now}
-	h := parsing(signing(sending(o.Transport), clock.now), clock.now)
+	corrected := &clock{machine: o.Now}
+	h := parsing(signing(sending(o.Transport), corrected.now), corrected.now)
 	if o.Observe != nil {
 		h = observing(h, o.Observe)
 	}
-	h = clock.correcting(h) // inside the lock: a wrong clock is not a wrong key
+	h = corrected.correcting(h) // inside the lock: a wrong clock is not a wrong key
 	lock := newKeyLock(o.Credentials, o.Renew, o.Now)
 	h = lock.locking(h)
 	budget := rate.NewLimiter(1, 2*o.Connections)
@@ -113,11 +113,11 @@ func (c *Client) newBackupsCall(ctx context.Context, method string, t deletion.T
 	if !ok {
 		return nil, invalid(fmt.Sprintf("region %q: no endpoint is configured for it", t.Region))
 	}
-	call, err := newCall(ctx, method, endpoint, query, append([]string{"v3", t.ProjectID, "backups"}, backupID...)...)
+	request, err := newCall(ctx, method, endpoint, query, append([]string{"v3", t.ProjectID, "backups"}, backupID...)...)
 	if err == nil {
-		call.Header.Set(headerProjectID, t.ProjectID)
+		request.Header.Set(headerProjectID, t.ProjectID)
 	}
-	return call, err
+	return request, err
 }
 
 // newCall returns a call to the path that the segments form. It refuses a segment that would change the

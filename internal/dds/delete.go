@@ -22,12 +22,12 @@ func (c *Client) DeleteBackup(ctx context.Context, t deletion.Target, maybeSent 
 			return d, err
 		}
 	}
-	call, err := c.newBackupsCall(ctx, http.MethodDelete, t, nil, t.BackupID)
+	request, err := c.newBackupsCall(ctx, http.MethodDelete, t, nil, t.BackupID)
 	if err != nil {
 		return deletion.Deletion{}, err
 	}
-	resp, err := c.handle(call)
-	maybeSent = maybeSent || call.maybeSent
+	resp, err := c.handle(request)
+	maybeSent = maybeSent || request.maybeSent
 	if err != nil {
 		return c.resolve(ctx, t, maybeSent, err)
 	}
@@ -75,8 +75,8 @@ func (c *Client) CheckBackup(ctx context.Context, t deletion.Target) error {
 // resolve returns the result of a failed deletion. If the deletion may have been sent, a missing backup
 // means that it was started. It asks the backup list if that helps.
 func (c *Client) resolve(ctx context.Context, t deletion.Target, maybeSent bool, err error) (deletion.Deletion, error) {
-	var e *deletion.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*deletion.Error](err)
+	if !ok {
 		return deletion.Deletion{}, err
 	}
 	maybeSent = maybeSent || e.MaybeSent

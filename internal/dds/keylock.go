@@ -21,7 +21,7 @@ const provenTime = time.Minute
 // renewEvery is the shortest time between two look-ups of a refused key at its source.
 const renewEvery = 30 * time.Second
 
-// keyLock gives each call its credentials and prevents that a bad key is locked for everyone:
+// keyLock gives each call its credentials and keeps Huawei Cloud from locking a bad key for everyone:
 //   - until an answer proves a key, one call goes alone and the others wait for it;
 //   - a refused key (see [refusesKey]) is not used for five minutes, unless the credentials change.
 //     Other authentication failures concern the token or something in front of DDS, and hold back
@@ -44,9 +44,7 @@ type keyLock struct {
 }
 
 func newKeyLock(c Credentials, renew func(context.Context) (Credentials, error), now func() time.Time) *keyLock {
-	return &keyLock{
-		renew: renew, now: now, alone: make(chan struct{}, 1), renewing: make(chan struct{}, 1), credentials: c,
-	}
+	return &keyLock{renew: renew, now: now, alone: make(chan struct{}, 1), renewing: make(chan struct{}, 1), credentials: c}
 }
 
 // locking returns a handler that lets calls pass as l allows. It looks up refused credentials again
@@ -84,8 +82,8 @@ func (l *keyLock) enter(c *call) (leave func(), err error) {
 		return nil, unavailable("no time was left while another call tried the key", c.Context().Err())
 	}
 	leave = func() { <-l.alone }
-	proven, now, err := l.pass(c)
-	if err == nil && !proven && now != unanswered {
+	proven, latest, err := l.pass(c)
+	if err == nil && !proven && latest != unanswered {
 		// One call without an answer is enough: the others must not wait as long again.
 		err = l.failedProbe()
 	}
@@ -100,10 +98,9 @@ func (l *keyLock) enter(c *call) (leave func(), err error) {
 func (l *keyLock) failedProbe() *deletion.Error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e := l.probeErr; e != nil && e.Class == deletion.ClassUnauthenticated {
-		return &deletion.Error{
-			Class: deletion.ClassUnauthenticated, Code: e.Code, HTTPStatus: e.HTTPStatus, Message: "held back, since another call was refused: " + e.Message,
-		}
+	e := l.probeErr
+	if e != nil && e.Class == deletion.ClassUnauthenticated {
+		return &deletion.Error{Class: e.Class, Code: e.Code, HTTPStatus: e.HTTPStatus, Message: "held back, since another call was refused: " + e.Message}
 	}
 	return &deletion.Error{Class: deletion.ClassUnavailable, Message: "another call, which tried the key, had no answer"}
 }
@@ -111,7 +108,8 @@ func (l *keyLock) failedProbe() *deletion.Error {
 // pass gives c its credentials and reports whether they are proven, and how many calls that tried
 // them had no answer so far. The error says why they are not used.
 func (l *keyLock) pass(c *call) (proven bool, unanswered int, err error) {
-	if held, refused := l.held(); held != nil && !l.renewed(c.Context(), refused) {
+	held, refused := l.held()
+	if held != nil && !l.renewed(c.Context(), refused) {
 		return false, 0, held
 	}
 	l.mu.Lock()
@@ -152,8 +150,7 @@ func (l *keyLock) current() Credentials {
 // noteAnswer notes what the answer to a call says about its key, and reports whether its credentials,
 // key or token, were refused.
 func (l *keyLock) noteAnswer(used Credentials, err error) (unauthenticated bool) {
-	var e *deletion.Error
-	failed := errors.As(err, &e)
+	e, failed := errors.AsType[*deletion.Error](err)
 	unauthenticated = failed && e.Class == deletion.ClassUnauthenticated
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -251,8 +248,8 @@ func (l *keyLock) supply(ctx context.Context) error {
 // renewError returns the error of a call without credentials. It is a copy, because several calls
 // get the same err and each may change its own.
 func renewError(err error) *deletion.Error {
-	var e *deletion.Error
-	if errors.As(err, &e) {
+	e, ok := errors.AsType[*deletion.Error](err)
+	if ok {
 		kept := *e
 		return &kept
 	}

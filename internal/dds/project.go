@@ -15,7 +15,7 @@ import (
 //
 // https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html
 func (c *Client) FindProject(ctx context.Context, iam, name string) (id string, err error) {
-	call, err := newCall(ctx, http.MethodGet, iam, url.Values{"name": {name}}, "v3", "projects")
+	request, err := newCall(ctx, http.MethodGet, iam, url.Values{"name": {name}}, "v3", "projects")
 	if err != nil {
 		return "", err
 	}
@@ -25,7 +25,7 @@ func (c *Client) FindProject(ctx context.Context, iam, name string) (id string, 
 			Name string `json:"name"`
 		} `json:"projects"`
 	}
-	if _, err := fetch(c.handleIAM, call, &body); err != nil {
+	if _, err := fetch(c.handleIAM, request, &body); err != nil {
 		return "", err
 	}
 	found := 0

@@ -49,8 +49,8 @@ func sending(over http.RoundTripper) handler {
 func (c *call) noAnswer(err error) *deletion.Error {
 	e := unavailable("no answer", err)
 	e.MaybeSent = true
-	var failed *transport.Error
-	if errors.As(err, &failed) {
+	failed, ok := errors.AsType[*transport.Error](err)
+	if ok {
 		e.MaybeSent, c.last.stale = failed.MaybeSent, failed.Kept
 	}
 	return e

@@ -63,10 +63,10 @@ func Sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
 	if r.URL.RawQuery != "" {
 		query = canonicalQuery(r.URL.Query())
 	}
-	text := make([]byte, 0, 512) // the canonical request
-	text = append(append(text, r.Method...), '\n')
-	text = append(appendPath(text, r.URL.Path), '\n')
-	text = append(append(text, query...), '\n')
+	b := make([]byte, 0, 512) // the canonical request
+	b = append(append(b, r.Method...), '\n')
+	b = append(appendPath(b, r.URL.Path), '\n')
+	b = append(append(b, query...), '\n')
 	names := make([]byte, 0, 64)
 	for _, name := range headers {
 		value := cmp.Or(r.Host, r.URL.Host)
@@ -82,22 +82,22 @@ func Sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
 		start := len(names)
 		names = append(names, name...)
 		lower(names[start:])
-		text = append(append(text, names[start:]...), ':')
-		text = append(append(text, value...), '\n')
+		b = append(append(b, names[start:]...), ':')
+		b = append(append(b, value...), '\n')
 	}
-	text = append(append(append(text, '\n'), names...), '\n')
-	digest := sha256.Sum256(append(text, bodySHA256...))
+	b = append(append(append(b, '\n'), names...), '\n')
+	digest := sha256.Sum256(append(b, bodySHA256...))
 
-	text = append(text[:0], algorithm+"\n"...) // the string to sign
-	text = append(append(text, r.Header.Get(headerDate)...), '\n')
+	b = append(b[:0], algorithm+"\n"...) // the string to sign
+	b = append(append(b, r.Header.Get(headerDate)...), '\n')
 	mac := hmac.New(sha256.New, []byte(c.SecretKey.Reveal()))
-	mac.Write(hex.AppendEncode(text, digest[:]))
+	mac.Write(hex.AppendEncode(b, digest[:]))
 
-	text = append(text[:0], algorithm+" Access="...) // the header
-	text = append(text, c.AccessKey.Reveal()...)
-	text = append(append(text, ", SignedHeaders="...), names...)
-	text = hex.AppendEncode(append(text, ", Signature="...), mac.Sum(digest[:0]))
-	r.Header[headerAuthorization] = []string{string(text)}
+	b = append(b[:0], algorithm+" Access="...) // the header
+	b = append(b, c.AccessKey.Reveal()...)
+	b = append(append(b, ", SignedHeaders="...), names...)
+	b = hex.AppendEncode(append(b, ", Signature="...), mac.Sum(digest[:0]))
+	r.Header[headerAuthorization] = []string{string(b)}
 }
 
 // lower turns the name of a header to lower case in place.

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// maxMessage bounds, in bytes, how much of a foreign text is kept.
+	// maxMessage bounds, in bytes, how much of a text from outside is kept.
 	maxMessage = 512
-	// maxForeign bounds, in bytes, how much of a foreign text is read.
-	maxForeign = 32 << 10
+	// maxRead bounds, in bytes, how much of it is looked at.
+	maxRead = 32 << 10
 )
 
-// repeatedRequest finds where a foreign text begins to repeat what was sent: the canonical request, the
-// string to sign, a header with credentials or the signature, in any spelling. It is compiled when it
-// is first needed, and most processes never need it.
+// repeatedRequest finds where a text begins to repeat what was sent: the canonical request, the string
+// to sign, a header with credentials or the signature, in any spelling. Like userinfo it is compiled
+// when it is first needed, because most processes never need it.
 var repeatedRequest = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)canonical[\W_]*(?:request|headers|query|uri)` +
 		`|string[\W_]*to[\W_]*sign` +
@@ -28,37 +28,28 @@ var repeatedRequest = sync.OnceValue(func() *regexp.Regexp {
 		`|\bbearer\s`)
 })
 
-// userinfo finds a user and a password in an address.
-var userinfo = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`//[^/\s@]*@`)
-})
+// userinfo finds a user and a password in an address, for example that of a proxy.
+var userinfo = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`//[^/\s@]*@`) })
 
-// printable makes a foreign text safe to log and publish: it contains no secret of this process, no
-// repeated request and no control characters, and is bounded. Secrets are removed first, because a
+// printable makes a text from outside safe to log and publish: it contains no secret of this process,
+// no repeated request and no control characters, and is bounded. Secrets are removed first, because a
 // cut through a secret would make its rest unrecognizable.
 func printable(s string) string {
-	s = redacted(s[:min(len(s), maxForeign)])
+	s = s[:min(len(s), maxRead)]
+	if strings.Contains(s, "@") {
+		s = userinfo().ReplaceAllString(s, "//"+secret.Redacted+"@")
+	}
+	s = secret.Redact(s)
 	if at := repeatedRequest().FindStringIndex(s); at != nil {
 		s = strings.TrimRight(s[:at[0]], " ,;:([{\"'\\") + "…"
 	}
-	if len(s) > maxMessage {
-		s = s[:maxMessage]
-	}
+	s = s[:min(len(s), maxMessage)]
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return ' '
 	}, strings.ToValidUTF8(s, ""))
-}
-
-// redacted returns s without the secrets of this process and without passwords in addresses, for
-// example that of a proxy.
-func redacted(s string) string {
-	if strings.Contains(s, "@") {
-		s = userinfo().ReplaceAllString(s, "//"+secret.Redacted+"@")
-	}
-	return secret.Redact(s)
 }
 
 // text reads a JSON string or number: IAM's code is a number, the others are strings. Anything else
