@@ -143,5 +143,5 @@ func TestSlowEndsEarly(t *testing.T) {
 func used(s *Server) bool {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
-	return len(s.faults.queue) == 0
+	return len(s.queue) == 0
 }
