@@ -10,8 +10,8 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// The five vectors: the first two stand in the official SDK's own tests, the others were
-// computed with an independent script.
+// The first two vectors are from the tests of the official SDK, the others were computed with an
+// independent script.
 func TestSignVectors(t *testing.T) {
 	const (
 		deletePath = "/v3/0549b4a43100d4f32f51c01c2fe4acdb/backups/8d9586c40b33449a815518d4635a2cd9br02"
