@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// Redacted stands in for a secret wherever one would be printed.
+// Redacted is printed instead of a secret.
 const Redacted = "REDACTED"
 
 const (
@@ -45,11 +45,10 @@ func remember(text string) {
 	known.texts, known.search = append(known.texts, text), nil
 }
 
-// Redact returns text with every secret of this process replaced by [Redacted], as it stands
-// and as it stands in URLs and in JSON, in base64 and in hex. Of long secrets, parts are replaced too,
-// in any letter case and broken by blanks or line ends, since others shorten and wrap what they repeat.
-// It is for text that comes from outside, which may repeat what it was sent. Redact before you shorten:
-// a short part of a secret is not recognized.
+// Redact returns text with every secret of this process replaced by [Redacted]: literally, as in URLs
+// and in JSON, in base64 and in hex. Parts of long secrets are replaced too, in any letter case and
+// broken by blanks or line ends, since services and proxies shorten and wrap what they repeat. It is
+// for text from outside. Redact before you shorten: a short part of a secret is not recognized.
 func Redact(text string) string {
 	known.mu.Lock()
 	if known.search == nil {
@@ -84,7 +83,7 @@ func (e *redactedError) Unwrap() error { return e.err }
 type search struct {
 	short []string        // the spellings that are shorter than a piece, the longest first
 	parts map[string]part // the pieces of the others, by their text
-	// pairs has a bit for the first two bytes of each piece, so that most texts need no look at parts.
+	// pairs has a bit for the first two bytes of each piece, so that parts is rarely looked at.
 	pairs [1 << 16 / 64]uint64
 }
 
@@ -120,7 +119,7 @@ func pair(first, second byte) (word int, bit uint64) {
 	return int(first)<<2 | int(second)>>6, 1 << (second & 63)
 }
 
-// spellings returns the ways in which others repeat a secret.
+// spellings returns the forms in which services and proxies repeat a secret.
 func spellings(secret string) []string {
 	all := []string{
 		secret, url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
@@ -133,8 +132,8 @@ func spellings(secret string) []string {
 	return slices.Compact(all)
 }
 
-// replaceWord replaces a short secret where it is a word of its own. Inside of a longer word, such as
-// the id of a job, the same few letters are most likely a coincidence.
+// replaceWord replaces a short secret where it is a whole word. Inside a longer word, for example the
+// id of a job, the same few letters are most likely a coincidence.
 func replaceWord(text, secret string) string {
 	var b strings.Builder
 	rest := 0 // where the text begins that is not yet in b
