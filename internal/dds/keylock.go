@@ -61,37 +61,38 @@ func (l *keyLock) locking(next handler) handler {
 
 // through calls next when c may go, and reports whether its credentials were refused.
 func (l *keyLock) through(c *call, next handler) (resp *response, unauthenticated bool, err error) {
-	leave, err := l.enter(c)
+	alone, err := l.enter(c)
 	if err != nil {
 		return nil, false, err
 	}
-	defer leave()
+	if alone {
+		defer func() { <-l.alone }()
+	}
 	resp, err = next(c)
 	return resp, l.noteAnswer(c.credentials, err), err
 }
 
-// enter gives c its credentials as soon as it may go, and returns what to call after it.
-func (l *keyLock) enter(c *call) (leave func(), err error) {
+// enter gives c its credentials as soon as it may go, and reports whether it goes alone. Such a call
+// holds its place in l.alone.
+func (l *keyLock) enter(c *call) (alone bool, err error) {
 	proven, unanswered, err := l.pass(c)
 	if proven || err != nil {
-		return func() {}, err
+		return false, err
 	}
 	select {
 	case l.alone <- struct{}{}:
 	case <-c.Context().Done():
-		return nil, unavailable("no time was left while another call tried the key", c.Context().Err())
+		return false, unavailable("no time was left while another call tried the key", c.Context().Err())
 	}
-	leave = func() { <-l.alone }
 	proven, latest, err := l.pass(c)
-	if err == nil && !proven && latest != unanswered {
-		// One call without an answer is enough: the others must not wait as long again.
+	if err == nil && !proven && latest == unanswered {
+		return true, nil
+	}
+	<-l.alone
+	if err == nil && !proven { // one call without an answer is enough: the others must not wait as long again
 		err = l.failedProbe()
 	}
-	if proven || err != nil {
-		leave()
-		return func() {}, err
-	}
-	return leave, nil
+	return false, err
 }
 
 // failedProbe returns the error of a call that waited while another one tried the key in vain.
@@ -176,7 +177,7 @@ func provesKey(e *deletion.Error) bool {
 	return strings.HasPrefix(e.Code, "DBS.") || (e.Code != "" && e.Class == deletion.ClassForbidden)
 }
 
-// renewed reports whether the credentials are now others than the refused ones. One call asks their
+// renewed reports whether the credentials have changed since they were refused. One call asks their
 // source, and the others wait for it until their deadline.
 func (l *keyLock) renewed(ctx context.Context, refused Credentials) bool {
 	if l.renew == nil {
