@@ -50,7 +50,7 @@ func startDDS(t *testing.T, after time.Duration) (*network, *dds.Client, *atomic
 
 var backup = deletion.Target{Region: "r", ProjectID: "p", BackupID: "b"}
 
-// A DDS that needs longer than ten seconds still gets its job id through.
+// The job id of a DDS that needs longer than ten seconds still arrives.
 func TestASlowDDSKeepsItsJobID(t *testing.T) {
 	for name, warm := range map[string]bool{"new connection": false, "kept connection": true} {
 		t.Run(name, func(t *testing.T) {
@@ -69,8 +69,8 @@ func TestASlowDDSKeepsItsJobID(t *testing.T) {
 	}
 }
 
-// A kept connection to DDS that is dead costs one try. A new one that says nothing costs all the
-// time there is, and its answer counts as lost.
+// A dead kept connection to DDS costs one try. A silent new one costs the whole time of the call, and
+// its answer counts as lost.
 func TestSilentDDS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, client, deletes := startDDS(t, 0)
@@ -96,8 +96,8 @@ func TestSilentDDS(t *testing.T) {
 	})
 }
 
-// silentTwice calls something whose tries last so long: first over a kept connection that is dead,
-// then over a new one that says nothing. Each costs one try.
+// silentTwice makes a call with tries of that length: first over a dead kept connection, then over a
+// silent new one. Each costs one try.
 func silentTwice(t *testing.T, n *network, pool *transport.Transport, try time.Duration, call func() error) {
 	t.Helper()
 	if err := call(); err != nil {
@@ -168,7 +168,7 @@ func TestSilentReceiver(t *testing.T) {
 	})
 }
 
-// An error of a call that may have been taken says that time ran out, and is worth another try.
+// The error of a call that may have been sent is a timeout and can be retried.
 func TestALostAnswerOfAReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var taken atomic.Int32

@@ -19,16 +19,16 @@ const (
 	lockFor     = 5 * time.Minute
 )
 
-// keys is a key pair; the token is that of a temporary one.
+// keys is a key pair; the token belongs to a temporary one.
 type keys struct {
 	access, secret, token string
 }
 
-// guard authenticates requests and locks the access keys of those who fail too often.
+// guard authenticates requests and locks access keys that fail too often.
 type guard struct {
 	now   func() time.Time
 	token string
-	echo  bool // of the canonical request, in refusals
+	echo  bool // refusals repeat the canonical request
 
 	mu    sync.Mutex
 	keys  keys
@@ -41,16 +41,18 @@ type lock struct {
 	until    time.Time
 }
 
-func (g *guard) setKeys(k keys) {
+// SetKeys replaces the accepted key pair; token belongs to a temporary pair, else it is empty. A lock
+// on an access key stays.
+func (g *guard) SetKeys(ak, sk, token string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.keys = k
+	g.keys = keys{ak, sk, token}
 }
 
-// admit returns nil for a request that is authentic, or else the refusal.
-func (g *guard) admit(r *request) *answer {
+// authenticate returns nil for a request that is authentic, and otherwise the refusal.
+func (g *guard) authenticate(r *request) *answer {
 	if authorization := r.Header.Get("Authorization"); authorization != "" {
-		return g.admitSigned(r, authorization)
+		return g.authenticateSigned(r, authorization)
 	}
 	token := r.Header.Get("X-Auth-Token")
 	switch {
@@ -63,7 +65,7 @@ func (g *guard) admit(r *request) *answer {
 	}
 }
 
-func (g *guard) admitSigned(r *request, authorization string) *answer {
+func (g *guard) authenticateSigned(r *request, authorization string) *answer {
 	credential, ok := parseAuthorization(authorization)
 	if !ok {
 		return unauthenticated("the Authorization header is malformed")
@@ -71,7 +73,11 @@ func (g *guard) admitSigned(r *request, authorization string) *answer {
 	now := g.now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	l := g.lockOf(credential.access)
+	l := g.locks[credential.access]
+	if l == nil {
+		l = new(lock)
+		g.locks[credential.access] = l
+	}
 	if now.Before(l.until) {
 		return unauthenticated("AK access failed to reach the limit,forbidden.")
 	}
@@ -88,17 +94,7 @@ func (g *guard) admitSigned(r *request, authorization string) *answer {
 	return nil
 }
 
-func (g *guard) lockOf(access string) *lock {
-	if g.locks == nil {
-		g.locks = make(map[string]*lock)
-	}
-	if g.locks[access] == nil {
-		g.locks[access] = new(lock)
-	}
-	return g.locks[access]
-}
-
-// verify says what is wrong with a signed request; empty is nothing.
+// verify returns what is wrong with a signed request; empty if nothing is.
 func (k keys) verify(r *request, c credential, now time.Time) string {
 	if c.access != k.access {
 		return "Get secretKey failed,ak:" + c.access + ",err:ak not exist"
@@ -125,7 +121,7 @@ func (k keys) verify(r *request, c credential, now time.Time) string {
 	if !hmac.Equal([]byte(sign(r, hash, c.headers, k.secret)), []byte(c.signature)) {
 		return "verify aksk signature fail"
 	}
-	// golangsdk adds the token after signing and is served, so it need not be signed. That a
+	// golangsdk adds the token after signing and works, so the token need not be signed. That a
 	// permanent key with a token is refused is inferred.
 	if subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Security-Token")), []byte(k.token)) == 0 {
 		return "the security token is missing or invalid"
@@ -133,8 +129,8 @@ func (k keys) verify(r *request, c credential, now time.Time) string {
 	return ""
 }
 
-// echoOf is what some gateways add to a refusal, with "|" in place of line ends. The form was seen in
-// a public report of VPC's gateway, the security token in one of ROMA Connect.
+// echoOf is what some gateways add to a refusal, with "|" instead of line ends. The form is from a
+// public report of VPC's gateway, the security token from one of ROMA Connect.
 func echoOf(r *request, c credential) string {
 	hash, _ := bodyHash(r)
 	return ", canonicalRequest:" + strings.ReplaceAll(canonicalRequest(r, hash, c.headers), "\n", "|") + ", ak:" + c.access

@@ -19,7 +19,7 @@ func TestFindBackup(t *testing.T) {
 	}
 }
 
-// What is only shown must not keep a backup from being found.
+// An unexpected type of a member that is only shown does not hide the backup.
 func TestFindBackupWithOddMembers(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	client := connect(t, server, nil)

@@ -33,7 +33,7 @@ const (
 	acceptedBody = `{"job_id":"j"}`
 )
 
-// machine is a machine whose clock a test sets.
+// machine is a computer whose clock a test sets.
 type machine struct{ ahead atomic.Int64 }
 
 func (m *machine) now() time.Time         { return time.Now().Add(time.Duration(m.ahead.Load())).Round(0) }
@@ -71,21 +71,21 @@ func deleteMany(t *testing.T, c *Client, n int) (last *deletion.Error) {
 	return last
 }
 
-// signedInTime reports whether a signature has a time that the gateway takes.
+// signedInTime reports whether a signature has a time that the gateway accepts.
 func signedInTime(r *http.Request) bool {
 	signed, err := time.Parse(dateLayout, r.Header.Get(headerDate))
 	return err == nil && time.Since(signed).Abs() < 15*time.Minute
 }
 
-// A 401 of something in front of the gateway corrects no clock: signed by its Date, a whole batch would
-// be refused, and the key be locked.
+// A 401 of something in front of the gateway does not correct the clock: signed by its Date, a whole
+// batch would be refused, and the key would be locked.
 func TestOnlyTheGatewayCorrectsTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var refused, foreign atomic.Int64
+		var refused, fromProxy atomic.Int64
 		c := newClockClient(t, newMachine(0), nil, func(r *http.Request) (*http.Response, error) {
 			time.Sleep(5 * time.Millisecond)
 			switch {
-			case foreign.Add(-1) >= 0:
+			case fromProxy.Add(-1) >= 0:
 				return answerAt(http.StatusUnauthorized, "proxy", time.Now().Add(-2*time.Hour)), nil
 			case !signedInTime(r):
 				refused.Add(1)
@@ -96,18 +96,17 @@ func TestOnlyTheGatewayCorrectsTheClock(t *testing.T) {
 		if err := deleteMany(t, c, 1); err != nil {
 			t.Fatal(err)
 		}
-		foreign.Store(2)
+		fromProxy.Store(2)
 		_ = deleteMany(t, c, 1) // what comes after it counts
-		foreign.Store(0)
+		fromProxy.Store(0)
 		if err := deleteMany(t, c, 20); err != nil || refused.Load() != 0 {
 			t.Errorf("error %v, %d refusals", err, refused.Load())
 		}
 	})
 }
 
-// A clock that was an hour ahead and is put right holds nothing back for that hour: not the lock of a
-// key, not the renewal of credentials, not the pace; and no batch goes out on the strength of a proof
-// that lies in the future.
+// After a clock was an hour ahead and is corrected, nothing waits for that hour: not the lock of a key,
+// not the renewal of credentials, not the pace. A proof of the key that is in the future does not count.
 func TestAClockThatIsPutBack(t *testing.T) {
 	t.Run("the lock", func(t *testing.T) {
 		m := newMachine(time.Hour)
@@ -182,7 +181,7 @@ func TestAClockThatIsPutBack(t *testing.T) {
 	})
 }
 
-// A Retry-After that is a date is held against the corrected clock.
+// A Retry-After that is a date is compared with the corrected clock.
 func TestRetryAfterByAWrongClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClockClient(t, newMachine(-3*time.Hour), nil, func(r *http.Request) (*http.Response, error) {
@@ -199,7 +198,7 @@ func TestRetryAfterByAWrongClock(t *testing.T) {
 	})
 }
 
-// What stands beside a job id does not cost it.
+// No other member of the answer hides a job id.
 func TestAJobIDIsKept(t *testing.T) {
 	for _, body := range []string{
 		`{"job_id":"j","error_code":0}`, `{"job_id":"j","error_code":null}`, `{"job_id":"j","error_code":""}`, "\ufeff" + acceptedBody,
@@ -213,8 +212,8 @@ func TestAJobIDIsKept(t *testing.T) {
 	}
 }
 
-// When a 401 without a code meets the call that tries the key, those that waited are given back with
-// the same class: tried again, each would be another 401.
+// If the call that tries the key gets a 401 without a code, the calls that waited fail with the same
+// class: each would be another 401.
 func TestWaitersShareA401(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
