@@ -3,7 +3,7 @@ ARCHITECTURES = $(sort arm64 $(GOARCH))
 # What the program calls itself in User-Agent.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build release test test-aws test-stack chaos bench dashboard lint vulncheck clean
+.PHONY: build release test test-aws test-stack chaos bench lint vulncheck clean
 
 build: $(ARCHITECTURES:%=build-%)
 
@@ -36,10 +36,6 @@ chaos:
 # Side by side with its peers; writes docs/benchmarks.md and its plots. Twenty minutes, or three with QUICK=1.
 bench:
 	cd bench && ./run $(if $(QUICK),-quick)
-
-# The picture of the dashboard in template.yaml, with sample data.
-dashboard:
-	python3 tools/stack/dashboard.py
 
 lint:
 	golangci-lint run ./...
