@@ -3,7 +3,7 @@ ARCHITECTURES = $(sort arm64 $(GOARCH))
 # What the program calls itself in User-Agent.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build release test test-aws test-stack chaos bench lint vulncheck clean
+.PHONY: build release check test test-aws test-stack chaos bench lint vulncheck clean
 
 build: $(ARCHITECTURES:%=build-%)
 
@@ -13,6 +13,13 @@ build-%:
 # What a release consists of, in dist/release/. The same commit and Go give the same bytes.
 release:
 	tools/release
+
+# Before a commit: format, vet, lint and the short tests, in less than a minute with warm caches. .ci/run has everything.
+check:
+	! gofmt -l $$(go list -f '{{.Dir}}' ./...) bench conformance | grep .
+	go vet ./...
+	tools/golangci-lint run ./...
+	go test -short ./...
 
 test:
 	go test -race ./...
@@ -38,7 +45,7 @@ bench:
 	cd bench && ./run $(if $(QUICK),-quick)
 
 lint:
-	golangci-lint run ./...
+	tools/golangci-lint run ./...
 
 # Known vulnerabilities that the code can reach. Where their database cannot be reached it says so, as
 # error 4; found ones are error 3.
