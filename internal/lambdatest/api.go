@@ -63,10 +63,7 @@ func (f *Function) writeEvent(w http.ResponseWriter, in Invocation, deadline tim
 	h.Set("Lambda-Runtime-Aws-Request-Id", in.RequestID)
 	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline.UnixMilli(), 10))
 	h.Set("Lambda-Runtime-Invoked-Function-Arn", f.arn)
-	h.Set("Lambda-Runtime-Trace-Id", in.TraceID)
-	if in.ClientContext != "" {
-		h.Set("Lambda-Runtime-Client-Context", in.ClientContext)
-	}
+	h.Set("Lambda-Runtime-Trace-Id", newTraceID())
 	if _, err := w.Write(in.Payload); err != nil {
 		return err
 	}
@@ -110,9 +107,7 @@ func (f *Function) serveAnswer(w http.ResponseWriter, r *http.Request, result fu
 	case err != nil:
 		refuse(w, http.StatusBadRequest, "InvalidRequest", err.Error())
 	default:
-		res := result(body)
-		res.ContentType = r.Header.Get("Content-Type")
-		if !f.settle(id, res) {
+		if !f.settle(id, result(body)) {
 			refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 			return
 		}

@@ -8,20 +8,17 @@ import (
 
 // Invocation is one event for the function.
 type Invocation struct {
-	Payload       []byte        // the event
-	RequestID     string        // a random UUID when empty
-	Timeout       time.Duration // Options.Timeout when 0
-	TraceID       string        // X-Ray tracing header, made up when empty
-	ClientContext string        // JSON, as mobile SDKs send it; none when empty
+	Payload   []byte        // the event
+	RequestID string        // a random UUID when empty
+	Timeout   time.Duration // Options.Timeout when 0
 }
 
 // Result is what the function posted for an invocation.
 type Result struct {
-	RequestID   string
-	Payload     []byte         // the response; nil when there is an error
-	ContentType string         // of the response or the error
-	Err         *FunctionError // nil when the function succeeded
-	Duration    time.Duration  // from handing the event over to having the whole answer
+	RequestID string
+	Payload   []byte         // the response; nil when there is an error
+	Err       *FunctionError // nil when the function succeeded
+	Duration  time.Duration  // from handing the event over to having the whole answer
 }
 
 type state int
@@ -90,9 +87,6 @@ func (f *Function) Invoke(ctx context.Context, in Invocation) (Result, error) {
 func (f *Function) enter(in Invocation) (*call, error) {
 	if in.RequestID == "" {
 		in.RequestID = newUUID()
-	}
-	if in.TraceID == "" {
-		in.TraceID = newTraceID()
 	}
 	if in.Timeout <= 0 {
 		in.Timeout = f.options.Timeout

@@ -76,7 +76,6 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 		return map[string]any{
 			"id":       lc.AwsRequestID,
 			"arn":      lc.InvokedFunctionArn,
-			"client":   lc.ClientContext.Custom["k"],
 			"trace":    os.Getenv("_X_AMZN_TRACE_ID"),
 			"deadline": deadline.UnixMilli(),
 		}, nil

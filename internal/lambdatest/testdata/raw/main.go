@@ -68,7 +68,7 @@ func main() {
 			last = post(own+"/response", strings.Repeat("x", 6<<20))
 			continue
 		case "text":
-			last = post(own+"/error", "no JSON", "Lambda-Runtime-Function-Error-Type", "Raw.Text", "Content-Type", "text/plain")
+			last = post(own+"/error", "no JSON", "Lambda-Runtime-Function-Error-Type", "Raw.Text")
 			continue
 		case "double":
 			post(own+"/response", "once")
