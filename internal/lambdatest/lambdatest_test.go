@@ -70,7 +70,7 @@ func invoke(t *testing.T, f *Function, payload string) Result {
 	return r
 }
 
-// eventually polls for what a process does on its own time.
+// eventually waits until ok returns true, because a process takes its time.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
@@ -161,7 +161,7 @@ func TestEnvironment(t *testing.T) {
 func TestFunctionErrors(t *testing.T) {
 	t.Parallel()
 	f := start(t, "handler", Options{})
-	for range 2 { // the function goes on
+	for range 2 { // the process goes on after an error
 		r := invoke(t, f, `"error"`)
 		if r.Err == nil || r.Err.Type != "brokenError" || r.Err.Message != "it broke" || r.Payload != nil {
 			t.Fatalf("got %+v", r)
@@ -353,7 +353,7 @@ func TestInvokeConcurrently(t *testing.T) {
 		t.Run("mode "+mode, func(t *testing.T) {
 			t.Parallel()
 			var o Options
-			if mode == "meet" { // can only end when both are inside
+			if mode == "meet" { // an invocation ends only once both run
 				o.Env = []string{fmt.Sprintf("AWS_LAMBDA_MAX_CONCURRENCY=%d", n)}
 			}
 			f := start(t, "handler", o)
@@ -402,14 +402,14 @@ func TestInvokeCanceled(t *testing.T) {
 	if _, err := f.Invoke(ctx, Invocation{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	// The one that runs may end, its answer goes nowhere; the other never ran.
+	// The event that runs may end, and its reply is dropped. The other one never ran.
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if r := invoke(t, f, `{}`); string(r.Payload) != `{}` {
 		t.Errorf("got %s", r.Payload)
 	}
-	if err := f.Kill(); err != nil { // all output is there after the end only
+	if err := f.Kill(); err != nil { // the output is complete only after the end
 		t.Fatal(err)
 	}
 	if n := strings.Count(f.Stdout(), "event id-"); n != 1 {
@@ -451,8 +451,8 @@ type brokenWriter struct{ http.ResponseWriter }
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
-// TestEventNotSwallowed loses an event twice, once to a client that is known to
-// be gone and once to one that isn't, before handing it over.
+// TestEventNotSwallowed loses an event twice before a client receives it: once
+// to a client that is known to be gone, and once to one that is not.
 func TestEventNotSwallowed(t *testing.T) {
 	t.Parallel()
 	f := newFunction(Options{Timeout: time.Minute})
@@ -474,7 +474,7 @@ func TestEventNotSwallowed(t *testing.T) {
 
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	for range 20 { // either way out of the select
+	for range 20 { // often enough for both cases of the select
 		if b := next(gone, plain); b != "" {
 			t.Errorf("wrote %q", b)
 		}

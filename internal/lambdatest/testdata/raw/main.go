@@ -1,5 +1,5 @@
-// Command raw is a badly behaved runtime. It answers each event with the status
-// codes that its misbehaviour got.
+// Command raw is a runtime that breaks the protocol. Its reply to an event has
+// the status codes that it got for that.
 package main
 
 import (
