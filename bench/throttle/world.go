@@ -80,8 +80,6 @@ type Result struct {
 	// Receives is how often a message was received, on average and at the most.
 	Receives    float64
 	MaxReceives int
-	// Progress is how many were deleted by the end of each hundredth of the time.
-	Progress []int
 }
 
 // fixedWindow is DDS behind its gateway: it takes so many calls in each window and refuses the
@@ -93,8 +91,7 @@ type fixedWindow struct {
 	start          time.Time
 	inWindow       int
 	taken, refused int
-	last           time.Time
-	at             []time.Time // of each deletion
+	last           time.Time // of the last deletion
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -104,7 +101,6 @@ func (w *fixedWindow) RoundTrip(r *http.Request) (*http.Response, error) {
 		w.mu.Lock()
 		w.taken++
 		w.last = time.Now()
-		w.at = append(w.at, w.last)
 		n := w.taken
 		w.mu.Unlock()
 		return answer(r, http.StatusOK, `{"job_id":"job-`+strconv.Itoa(n)+`"}`), nil
@@ -179,13 +175,6 @@ func Run(ctx context.Context, s Scenario) (Result, error) {
 	r.Share = float64(d.taken) / (s.Rate() * r.Took.Seconds())
 	r.Refused = float64(d.refused) / float64(d.refused+d.taken)
 	r.Receives = float64(q.receives) / float64(s.Requests)
-	r.Progress = make([]int, 100)
-	for _, at := range d.at {
-		r.Progress[min(int(100*at.Sub(start)/r.Took), 99)]++
-	}
-	for i := 1; i < len(r.Progress); i++ {
-		r.Progress[i] += r.Progress[i-1]
-	}
 	return r, nil
 }
 

@@ -475,6 +475,9 @@ func TestPromiseInEveryInterleaving(t *testing.T) {
 	} {
 		for _, bound := range bounds {
 			t.Run(fmt.Sprintf("%s, faults %d, freezes %d", sc.name, bound.faults, bound.jumps), func(t *testing.T) {
+				if testing.Short() && bound.faults > 1 {
+					t.Skip("half a minute: -short walks one fault only")
+				}
 				bad, unconfirmed := 0, 0
 				runs := walk(func(choose func(int) int) {
 					violations, trace, un := play(t, sc, bound.faults, bound.jumps, choose)
