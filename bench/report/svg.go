@@ -118,6 +118,8 @@ func lines(title, yTitle string, end float64, unit string, all []Line) []byte {
 // short writes a number with three digits that count.
 func short(v float64) string {
 	switch {
+	case math.IsNaN(v):
+		return "–"
 	case v == 0:
 		return "0"
 	case v >= 100_000:

@@ -1,6 +1,7 @@
 // Package upstream is what the function talks to, as cheap as can be: DDS, EventBridge and
-// DynamoDB on one loopback address, each request delayed by the same settable latency. It
-// answers correctly and checks little, so that a run measures the functions and not this.
+// DynamoDB on one loopback address, as far away as the settable latency says. A request takes
+// one round trip, and so does each step of opening a connection. It answers correctly and
+// checks little, so that a run measures the functions and not this.
 package upstream
 
 import (
@@ -40,7 +41,9 @@ const (
 // New starts a server with plain HTTP.
 func New() *Server {
 	s := &Server{}
-	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
+	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.http.Listener = &farListener{s.http.Listener, &s.latency, tripsTCP}
+	s.http.Start()
 	return s
 }
 
@@ -56,6 +59,7 @@ func NewTLS(dir string) (s *Server, ca string, err error) {
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.http.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	s.http.Config.ErrorLog = quiet()
+	s.http.Listener = &farListener{s.http.Listener, &s.latency, tripsTCP + tripsTLS}
 	s.http.StartTLS()
 	return s, ca, nil
 }
@@ -63,7 +67,7 @@ func NewTLS(dir string) (s *Server, ca string, err error) {
 // URL is the address of all the services. It is a number, so that no resolver is measured.
 func (s *Server) URL() string { return s.http.URL }
 
-// SetLatency sets what is added to the time of every request.
+// SetLatency sets what is added to the time of every round trip.
 func (s *Server) SetLatency(d time.Duration) { s.latency.Store(int64(d)) }
 
 // Calls returns how many calls a service got so far.
