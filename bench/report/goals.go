@@ -87,7 +87,7 @@ func (in *Input) set() []goal {
 		}
 		all = append(all, goal{
 			what: "batch of 10, 20 ms" + what, want: want, most: most, got: in.trips(ledger, false, 10),
-			note: fmt.Sprintf("with `REQUIRE_MANUAL` one more, %s", short(in.trips(ledger, true, 10))), why: why["trips"],
+			note: "with `REQUIRE_MANUAL` one more, " + short(in.trips(ledger, true, 10)), why: why["trips"],
 		}, goal{
 			what: "batch of 100, 20 ms" + what, want: "≤ 4 × the batch of 10", most: 4, unit: " ×",
 			got:  ratio(in.trips(ledger, false, 100), in.trips(ledger, false, 10)),

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -151,7 +152,8 @@ func (h *handler) requireManual(id string) error {
 		return fmt.Errorf("backup %s: not found", id)
 	}
 	b := (*response.Backups)[0]
-	if b.Type != model.GetBackupForListTypeEnum().MANUAL || b.Status != model.GetBackupForListStatusEnum().COMPLETED {
+	// The SDK's value is "manual", the API answers "Manual".
+	if !strings.EqualFold(b.Type.Value(), model.GetBackupForListTypeEnum().MANUAL.Value()) || b.Status != model.GetBackupForListStatusEnum().COMPLETED {
 		return fmt.Errorf("backup %s: not a finished manual backup", id)
 	}
 	return nil
