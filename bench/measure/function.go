@@ -35,11 +35,12 @@ type running struct {
 
 // start starts a peer with its upstream.
 func (r *Runner) start(ctx context.Context, p *Peer, s Setting) (*running, error) {
-	url := r.upstream(s).URL()
+	up := r.upstream(s)
 	env := []string{
 		"HUAWEICLOUD_SDK_AK=" + ddstest.AccessKey, "HUAWEICLOUD_SDK_SK=" + ddstest.SecretKey,
-		"HUAWEICLOUD_SDK_PROJECT_ID=" + ddstest.ProjectID, "DDS_REGION=" + ddstest.Region, "DDS_ENDPOINT=" + url,
-		"OUTCOME_SINK=" + bus, "AWS_ENDPOINT_URL=" + url,
+		"HUAWEICLOUD_SDK_PROJECT_ID=" + ddstest.ProjectID, "DDS_REGION=" + ddstest.Region, "DDS_ENDPOINT=" + up.URL(upstream.DDS),
+		"OUTCOME_SINK=" + bus, "AWS_ENDPOINT_URL_EVENTBRIDGE=" + up.URL(upstream.EventBridge),
+		"AWS_ENDPOINT_URL_DYNAMODB=" + up.URL(upstream.DynamoDB),
 	}
 	env = append(env, p.Env...)
 	if s.Ledger {
@@ -83,7 +84,7 @@ func (r *running) invoke(ctx context.Context, batch int, into *Times) error {
 	if err != nil {
 		return err
 	}
-	wall, failures, err := r.send(ctx, payload(batch))
+	wall, failures, err := r.send(ctx, payload(batch, shortHandle))
 	if err != nil {
 		return err
 	}
@@ -117,9 +118,13 @@ func tail(log string) string { return log[max(0, len(log)-3000):] }
 
 var serial atomic.Int64
 
+// The lengths of a record's receipt handle: usual ones, and such that [LargeRecords] fill Lambda's 6 MB.
+const shortHandle, longHandle = 180, 300
+
 // payload is a batch of a queue, each record for a backup that was never asked for before.
-func payload(batch int) []byte {
+func payload(batch, handle int) []byte {
 	var b strings.Builder
+	handleText := strings.Repeat("J", handle)
 	b.WriteString(`{"Records":[`)
 	for i := range batch {
 		if i > 0 {
@@ -133,7 +138,7 @@ func payload(batch int) []byte {
 			`"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","stringListValues":[],"binaryListValues":[],"dataType":"String"}},`+
 			`"md5OfBody":"72f67b5b09ca57d48c8ad2466fe4a584","eventSource":"aws:sqs",`+
 			`"eventSourceARN":"`+queue+`","awsRegion":"eu-central-1"}`,
-			n, strings.Repeat("J", 180), strconv.Quote(`{"backup_id": "`+id+`"}`))
+			n, handleText, strconv.Quote(`{"backup_id": "`+id+`"}`))
 	}
 	b.WriteString("]}")
 	return []byte(b.String())

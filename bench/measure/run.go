@@ -99,7 +99,7 @@ type Large struct {
 	Peak  Sample // memory in MB
 	// GivenBack is how many of its records were.
 	GivenBack int
-	// Size is that of the payload in MB.
+	// Size is that of the payload in millions of bytes.
 	Size float64
 }
 

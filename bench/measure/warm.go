@@ -187,7 +187,7 @@ func (r *Runner) large(ctx context.Context, p *Peer, s Setting) error {
 	if err != nil {
 		return err
 	}
-	text := payload(LargeRecords)
+	text := payload(LargeRecords, longHandle)
 	took, failures, err := f.send(ctx, text)
 	if err != nil {
 		return err
@@ -199,7 +199,7 @@ func (r *Runner) large(ctx context.Context, p *Peer, s Setting) error {
 	key := RunKey{p.Name, s}
 	into := r.result.Large[key]
 	if into == nil {
-		into = &Large{Size: float64(len(text)) / (1 << 20)}
+		into = &Large{Size: float64(len(text)) / 1e6}
 		r.result.Large[key] = into
 	}
 	into.Times.Add(took, after-before)

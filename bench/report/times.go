@@ -30,7 +30,10 @@ func (in *Input) Headline() string {
 		if len(s) == 0 {
 			return "–"
 		}
-		return fmt.Sprintf("%.0f ms", s.Median())
+		if ms := s.Median(); ms < 1000 {
+			return fmt.Sprintf("%.0f ms", ms)
+		}
+		return fmt.Sprintf("%.1f s", s.Median()/1000)
 	}
 	return fmt.Sprintf("With the template's settings, a new 128 MB function starts and works its first batch of ten in %s. Written with the official SDKs, "+
 		"it takes %s in Go and %s in Python. Conditions: TLS, ledger in DynamoDB, `REQUIRE_MANUAL`, upstreams 20 ms away, a whole CPU for the start and "+
@@ -135,7 +138,7 @@ func (in *Input) memory(d *doc) {
 		return
 	}
 	d.line("\n## Memory\n")
-	d.line("The peak of resident memory of this project. On the left, %d records of a queue in one payload of %.1f MB, the first of its process; on the", measure.LargeRecords, some.Size)
+	d.line("The peak of resident memory of this project. On the left, %d records of a queue in one payload of %.2f million bytes, the first of its process; on the", measure.LargeRecords, some.Size)
 	d.line("right, %d batches of ten with the template's settings. `GOGC` of 100 is Go's default.\n", measure.Invocations)
 	d.line("| GOGC | payload, ledger in memory: MB | ms | given back | payload, ledger in DynamoDB: MB | ms | given back | batches: MB | CPU a record, ms |\n|---|---|---|---|---|---|---|---|---|")
 	for _, gogc := range measure.GOGCs {

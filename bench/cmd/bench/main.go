@@ -125,7 +125,7 @@ func plan(quick bool, chosen []measure.Section) measure.Plan {
 	if quick {
 		return measure.Plan{Sections: chosen, Goals: 4, Starts: 2, Connections: 2, Warm: 1, Full: 1, Memory: 1, SlowEvery: 8, Repeat: 20}
 	}
-	return measure.Plan{Sections: chosen, Goals: 60, Starts: 30, Connections: 20, Warm: 6, Full: 2, Memory: 3, SlowEvery: 10, Repeat: 60}
+	return measure.Plan{Sections: chosen, Goals: 50, Starts: 30, Connections: 20, Warm: 6, Full: 2, Memory: 5, SlowEvery: 10, Repeat: 60}
 }
 
 // measureAll measures the sections of a plan, and adds them to in.
@@ -169,7 +169,10 @@ func sideBySide(ctx context.Context, p measure.Plan) (result *measure.Result, er
 	if err != nil {
 		return nil, err
 	}
-	plain := upstream.New()
+	plain, err := upstream.New()
+	if err != nil {
+		return nil, err
+	}
 	defer plain.Close()
 	secure, ca, err := upstream.NewTLS(dir)
 	if err != nil {
