@@ -33,9 +33,10 @@ SEED ?= 0
 chaos:
 	tools/with-dynamodb-local go test -count=1 -v -timeout 60m ./internal/chaos -requests $(REQUESTS) -seed $(SEED)
 
-# Side by side with its peers; writes docs/benchmarks.md and its plots. Twenty minutes, or three with QUICK=1.
+# Side by side with its peers; writes docs/benchmarks.md and its plots. Half an hour. QUICK=1 takes ten minutes, FLAGS='-only goals'
+# twelve; both write to bench/out (see bench/cmd/bench for the flags).
 bench:
-	cd bench && ./run $(if $(QUICK),-quick)
+	cd bench && ./run $(if $(QUICK),-quick) $(FLAGS)
 
 # The picture of the dashboard in template.yaml, with sample data.
 dashboard:

@@ -89,7 +89,7 @@ var description = map[string]string{
 	measure.NoOp:       "aws-lambda-go and a handler that returns at once; it has no client and calls nobody",
 	measure.Ours:       "`cmd/handler`, with the variables that template.yaml sets",
 	measure.SDKGo:      "aws-lambda-go with its event types, the official Huawei Cloud SDK, the AWS SDK with its default configuration; the batch at once, connections kept",
-	measure.Powertools: "Powertools for AWS Lambda (Python) with batch processor, idempotency and logger, the official SDK for Python, boto3, awslambdaric; on CPython 3.11",
+	measure.Powertools: "Powertools for AWS Lambda (Python) with batch processor, idempotency and logger, the official SDK for Python, boto3, awslambdaric; the batch one by one; on CPython 3.11",
 }
 
 func spread(s measure.Sample) string {

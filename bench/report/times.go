@@ -25,7 +25,7 @@ const headlineTitle = "## Headline"
 
 // Headline is what a user of template.yaml gets, beside the peers, with its conditions.
 func (in *Input) Headline() string {
-	sum := func(peer string) string {
+	took := func(peer string) string {
 		s := in.cold(templateKey(peer, measure.Near)).Sum.Wall
 		if len(s) == 0 {
 			return "–"
@@ -37,7 +37,7 @@ func (in *Input) Headline() string {
 	}
 	return fmt.Sprintf("With the template's settings, a new 128 MB function starts and works its first batch of ten in %s. Written with the official SDKs, "+
 		"it takes %s in Go and %s in Python. Conditions: TLS, ledger in DynamoDB, `REQUIRE_MANUAL`, upstreams 20 ms away, a whole CPU for the start and "+
-		"a fourteenth of one for the batch; AWS's own part of a cold start is not in it.", sum(measure.Ours), sum(measure.SDKGo), sum(measure.Powertools))
+		"a fourteenth of one for the batch; AWS's own part of a cold start is not in it.", took(measure.Ours), took(measure.SDKGo), took(measure.Powertools))
 }
 
 func (in *Input) headline(d *doc) { d.line("%s\n\n%s\n", headlineTitle, in.Headline()) }
