@@ -128,7 +128,7 @@ type Runner struct {
 }
 
 // Run measures all the peers in turn, round by round, so that what else the machine does
-// meets them alike.
+// meets them alike. After an error, the result is what was measured until then.
 func (r *Runner) Run(ctx context.Context) (*Result, error) {
 	r.result = Result{
 		Peers: r.Peers, Cold: make(map[ColdKey]*Cold), Warm: make(map[WarmKey]*Times), Runs: make(map[RunKey]*Run),
@@ -159,7 +159,7 @@ func (r *Runner) Run(ctx context.Context) (*Result, error) {
 		for round := range part.rounds {
 			fmt.Fprintf(r.Progress, "%s: round %d of %d\n", part.name, round+1, part.rounds)
 			if err := part.round(ctx, round); err != nil {
-				return nil, err
+				return &r.result, err
 			}
 		}
 		if part.rounds > 0 {

@@ -17,7 +17,6 @@ import (
 // Input is everything that the report is made of.
 type Input struct {
 	Measured *measure.Result
-	Plan     measure.Plan
 	Micro    []Micro
 	Throttle []throttle.Result
 	// Machine says what it was measured on, and When says when.

@@ -87,10 +87,11 @@ func run(ctx context.Context, f flags) error {
 		}
 	}
 	if !f.render {
-		if err := measureAll(ctx, plan(f.quick, chosen), in); err != nil {
-			return err
+		err := measureAll(ctx, plan(f.quick, chosen), in)
+		if in.Measured != nil { // half of a run is kept too: -add completes it
+			err = errors.Join(err, save(in))
 		}
-		if err := save(in); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -130,7 +131,7 @@ func plan(quick bool, chosen []measure.Section) measure.Plan {
 
 // measureAll measures the sections of a plan, and adds them to in.
 func measureAll(ctx context.Context, p measure.Plan, in *report.Input) error {
-	in.Plan, in.When, in.Machine = p, time.Now(), machine()
+	in.When, in.Machine = time.Now(), machine()
 	if p.Has(throttle) {
 		text, err := os.ReadFile(out + "/throttle.json")
 		if err == nil {
@@ -141,16 +142,16 @@ func measureAll(ctx context.Context, p measure.Plan, in *report.Input) error {
 		}
 	}
 	result, err := sideBySide(ctx, p)
-	if err != nil {
+	if result != nil {
+		if in.Measured != nil {
+			result.Merge(in.Measured)
+		}
+		in.Measured = result
+	}
+	if err != nil || !p.Has(parts) {
 		return err
 	}
-	if in.Measured != nil {
-		result.Merge(in.Measured)
-	}
-	in.Measured = result
-	if p.Has(parts) {
-		in.Micro, err = microParts()
-	}
+	in.Micro, err = microParts()
 	return err
 }
 
