@@ -75,6 +75,8 @@ func bars(title, unit string, groups []Group) []byte {
 // short writes a number with three digits that count.
 func short(v float64) string {
 	switch {
+	case math.IsNaN(v):
+		return "–"
 	case v == 0:
 		return "0"
 	case v >= 100_000:
