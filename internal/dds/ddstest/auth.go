@@ -51,7 +51,8 @@ func (g *guard) SetKeys(ak, sk, token string) {
 
 // authenticate returns nil for a request that is authentic, and otherwise the refusal.
 func (g *guard) authenticate(r *request) *answer {
-	if authorization := r.Header.Get("Authorization"); authorization != "" {
+	authorization := r.Header.Get("Authorization")
+	if authorization != "" {
 		return g.authenticateSigned(r, authorization)
 	}
 	token := r.Header.Get("X-Auth-Token")
@@ -66,27 +67,29 @@ func (g *guard) authenticate(r *request) *answer {
 }
 
 func (g *guard) authenticateSigned(r *request, authorization string) *answer {
-	credential, ok := parseAuthorization(authorization)
+	c, ok := parseAuthorization(authorization)
 	if !ok {
 		return unauthenticated("the Authorization header is malformed")
 	}
 	now := g.now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	l := g.locks[credential.access]
+	l := g.locks[c.access]
 	if l == nil {
 		l = new(lock)
-		g.locks[credential.access] = l
+		g.locks[c.access] = l
 	}
 	if now.Before(l.until) {
 		return unauthenticated("AK access failed to reach the limit,forbidden.")
 	}
-	if problem := g.keys.verify(r, credential, now); problem != "" {
-		if l.failures++; l.failures > maxFailures {
+	problem := g.keys.verify(r, c, now)
+	if problem != "" {
+		l.failures++
+		if l.failures > maxFailures {
 			*l = lock{until: now.Add(lockFor)}
 		}
 		if g.echo {
-			problem += echoOf(r, credential)
+			problem += echoOf(r, c)
 		}
 		return unauthenticated(problem)
 	}
@@ -153,7 +156,8 @@ func parseAuthorization(value string) (c credential, ok bool) {
 		return c, false
 	}
 	for part := range strings.SplitSeq(rest, ",") {
-		switch name, value, _ := strings.Cut(strings.TrimSpace(part), "="); name {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch name {
 		case "Access":
 			c.access = value
 		case "SignedHeaders":
