@@ -99,37 +99,31 @@ func (g *guard) authenticateSigned(r *request, authorization string) *answer {
 
 // verify returns what is wrong with a signed request; empty if nothing is.
 func (k keys) verify(r *request, c credential, now time.Time) string {
-	if c.access != k.access {
+	date, dateErr := time.Parse(dateLayout, r.Header.Get(headerDate))
+	hash, honest := bodyHash(r)
+	missing := slices.IndexFunc(c.headers, func(name string) bool { return name != "host" && len(r.Header.Values(name)) == 0 })
+	switch {
+	case c.access != k.access:
 		return "Get secretKey failed,ak:" + c.access + ",err:ak not exist"
-	}
-	if !slices.Contains(c.headers, "x-sdk-date") {
+	case !slices.Contains(c.headers, "x-sdk-date"):
 		return "the header x-sdk-date must be signed"
-	}
-	for _, name := range c.headers {
-		if name != "host" && len(r.Header.Values(name)) == 0 {
-			return "the signed header " + name + " is missing"
-		}
-	}
-	date, err := time.Parse(dateLayout, r.Header.Get(headerDate))
-	if err != nil {
+	case missing >= 0:
+		return "the signed header " + c.headers[missing] + " is missing"
+	case dateErr != nil:
 		return "the header x-sdk-date is malformed"
-	}
-	if now.Sub(date).Abs() > maxSkew {
+	case now.Sub(date).Abs() > maxSkew:
 		return "signature expired: x-sdk-date is more than 15 minutes off"
-	}
-	hash, ok := bodyHash(r)
-	if !ok {
+	case !honest:
 		return "x-sdk-content-sha256 does not match the body"
-	}
-	if !hmac.Equal([]byte(sign(r, hash, c.headers, k.secret)), []byte(c.signature)) {
+	case !hmac.Equal([]byte(sign(r, hash, c.headers, k.secret)), []byte(c.signature)):
 		return "verify aksk signature fail"
-	}
 	// golangsdk adds the token after signing and works, so the token need not be signed. That a
 	// permanent key with a token is refused is inferred.
-	if subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Security-Token")), []byte(k.token)) == 0 {
+	case subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Security-Token")), []byte(k.token)) == 0:
 		return "the security token is missing or invalid"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // echoOf is what some gateways add to a refusal, with "|" instead of line ends. The form is from a
