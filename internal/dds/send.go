@@ -19,7 +19,8 @@ const maxBody = 1 << 20
 func sending(over http.RoundTripper) handler {
 	return func(c *call) (*response, error) {
 		c.last = facts{}
-		if deadline, bounded := c.Context().Deadline(); bounded && time.Now().Round(0).After(deadline.Round(0)) {
+		deadline, bounded := c.Context().Deadline()
+		if bounded && time.Now().Round(0).After(deadline.Round(0)) {
 			// The context does not know: its timer stops while the function is frozen.
 			return nil, &deletion.Error{Class: deletion.ClassUnavailable, Message: "the deadline passed while the function was frozen"}
 		}

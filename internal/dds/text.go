@@ -40,7 +40,8 @@ func printable(s string) string {
 		s = userinfo().ReplaceAllString(s, "//"+secret.Redacted+"@")
 	}
 	s = secret.Redact(s)
-	if at := repeatedRequest().FindStringIndex(s); at != nil {
+	at := repeatedRequest().FindStringIndex(s)
+	if at != nil {
 		s = strings.TrimRight(s[:at[0]], " ,;:([{\"'\\") + "…"
 	}
 	s = s[:min(len(s), maxMessage)]

@@ -190,7 +190,8 @@ func (w *rateWindow) add(now time.Time) {
 
 // turn begins a new part if the current one is over.
 func (w *rateWindow) turn(now time.Time) {
-	switch past := now.Sub(w.start); {
+	past := now.Sub(w.start)
+	switch {
 	case past >= 2*w.horizon:
 		w.start, w.now, w.before = now, 0, 0
 		if w.since.IsZero() {

@@ -73,7 +73,8 @@ func (b *budget) attrs(attrs []slog.Attr) []slog.Attr {
 }
 
 func (b *budget) attr(a slog.Attr) slog.Attr {
-	switch v := a.Value.Resolve(); v.Kind() {
+	v := a.Value.Resolve()
+	switch v.Kind() {
 	case slog.KindString:
 		return slog.String(a.Key, b.text(v.String()))
 	case slog.KindGroup:
@@ -95,7 +96,8 @@ func (b *budget) value(v slog.Value) slog.Value {
 	if err != nil {
 		return slog.StringValue(b.text(fmt.Sprintf("%+v", v.Any())))
 	}
-	if text := string(encoded); len(text) > b.most() || secret.Redact(text) != text {
+	text := string(encoded)
+	if len(text) > b.most() || secret.Redact(text) != text {
 		return slog.StringValue(b.text(text))
 	}
 	b.left -= len(encoded)
@@ -119,7 +121,8 @@ func shorten(s string, most int) (short string, size int) {
 	fits := 0       // where to cut
 	for i := 0; i < len(s); {
 		r, width := utf8.DecodeRuneInString(s[i:])
-		if size += encoded(r, width); size > most {
+		size += jsonSize(r, width)
+		if size > most {
 			short = fmt.Sprintf("%s… (%d bytes cut)", s[:fits], len(s)-fits)
 			return short, most
 		}
@@ -131,8 +134,8 @@ func shorten(s string, most int) (short string, size int) {
 	return s, size
 }
 
-// encoded returns how many bytes of JSON a character takes.
-func encoded(r rune, width int) int {
+// jsonSize returns how many bytes of JSON a character takes.
+func jsonSize(r rune, width int) int {
 	switch {
 	case r == '"', r == '\\', r == '\n', r == '\r', r == '\t':
 		return 2

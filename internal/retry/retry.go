@@ -23,7 +23,8 @@ func Backoff(base, limit time.Duration, try int) time.Duration {
 // Wait waits, and reports whether ctx is still valid after that. It returns false at once if the wait
 // would reach the deadline of ctx, because no try could follow.
 func Wait(ctx context.Context, d time.Duration) bool {
-	if deadline, bounded := ctx.Deadline(); bounded && !time.Now().Add(d).Before(deadline) {
+	deadline, bounded := ctx.Deadline()
+	if bounded && !time.Now().Add(d).Before(deadline) {
 		return false
 	}
 	timer := time.NewTimer(d)

@@ -84,7 +84,7 @@ type search struct {
 	short []string        // the spellings that are shorter than a piece, the longest first
 	parts map[string]part // the pieces of the others, by their text
 	// pairs has a bit for the first two bytes of each piece, so that parts is rarely looked at.
-	pairs [1 << 16 / 64]uint64
+	pairs [256][4]uint64
 }
 
 // part is a piece of a folded spelling, and where it starts there.
@@ -105,18 +105,12 @@ func newSearch(secrets []string) *search {
 			for start := 0; start < len(folded); start += pieceSize {
 				start := min(start, len(folded)-pieceSize) // the last piece may overlap the one before
 				s.parts[folded[start:start+pieceSize]] = part{folded, start}
-				word, bit := pair(folded[start], folded[start+1])
-				s.pairs[word] |= bit
+				s.pairs[folded[start]][folded[start+1]>>6] |= 1 << (folded[start+1] & 63)
 			}
 		}
 	}
 	slices.SortFunc(s.short, func(a, b string) int { return len(b) - len(a) })
 	return s
-}
-
-// pair returns where the bit of two bytes is in pairs.
-func pair(first, second byte) (word int, bit uint64) {
-	return int(first)<<2 | int(second)>>6, 1 << (second & 63)
 }
 
 // spellings returns the forms in which services and proxies repeat a secret.
@@ -158,11 +152,11 @@ func isWord(c byte) bool {
 // fold appends text to b in lower case, without white space and backslashes.
 func fold(b []byte, text string) []byte {
 	for i := range len(text) {
-		switch c := text[i]; {
-		case !folds(c):
-		case 'A' <= c && c <= 'Z':
-			b = append(b, c+'a'-'A')
-		default:
+		c := text[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if folds(c) {
 			b = append(b, c)
 		}
 	}
@@ -176,10 +170,11 @@ func folds(c byte) bool { return c > ' ' && c != '\\' }
 // none.
 func (s *search) find(folded []byte, from int) (found part, at int) {
 	for i := from; i+pieceSize <= len(folded); i++ {
-		if word, bit := pair(folded[i], folded[i+1]); s.pairs[word]&bit == 0 {
+		if s.pairs[folded[i]][folded[i+1]>>6]&(1<<(folded[i+1]&63)) == 0 {
 			continue
 		}
-		if found, ok := s.parts[string(folded[i:i+pieceSize])]; ok {
+		found, ok := s.parts[string(folded[i:i+pieceSize])]
+		if ok {
 			return found, i
 		}
 	}
@@ -191,7 +186,7 @@ func (s *search) redactParts(text string) string {
 	var space [1024]byte
 	folded := fold(space[:0], text)
 	found, i := s.find(folded, 0)
-	if i < 0 {
+	if i < 0 { // as nearly always
 		return text
 	}
 	at := make([]int, 0, len(folded)) // where in text each byte of folded stands

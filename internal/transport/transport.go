@@ -225,7 +225,7 @@ func (b *body) Close() error {
 // Drain reads a short body that is not needed, before it is closed, so that the connection can be used
 // again. It leaves a longer one, which may never end.
 func Drain(res *http.Response) {
-	if length := res.ContentLength; length >= 0 && length <= maxDrain {
+	if res.ContentLength >= 0 && res.ContentLength <= maxDrain {
 		_, _ = io.CopyN(io.Discard, res.Body, maxDrain)
 	}
 }
