@@ -108,6 +108,7 @@ func (s *Service) recordOrRelease(ctx context.Context, token string, maybeSent b
 // that is final for the backup or one for each request, and the outcomes that these records decide.
 // Requests whose records would make one write larger than [MaxRecorded] are retried.
 func recordsOf(open []*Outcome) (records []Record, decided []*Outcome) {
+	records, decided = make([]Record, 0, len(open)), make([]*Outcome, 0, len(open))
 	size := 0
 	for _, o := range open {
 		o.writeEvent()

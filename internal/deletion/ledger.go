@@ -16,7 +16,8 @@ import (
 // An expired lease counts as released with maybeSent: its holder may have sent the DELETE before
 // it died.
 type Ledger interface {
-	// Begin asks for a lease on the request's backup that lasts for the given duration.
+	// Begin asks for a lease on the request's backup that lasts for the given duration. An error means
+	// that the caller has no lease, so it must not delete.
 	Begin(ctx context.Context, r *Request, duration time.Duration) (Claim, error)
 	// Record stores outcomes under a lease and ends the lease. Accepted and unconfirmed are one
 	// record that is final for the backup; all others are one record for each request. The events
@@ -27,6 +28,7 @@ type Ledger interface {
 	// id needs no lease: it may still replace unconfirmed, and nothing replaces it.
 	Record(ctx context.Context, token string, maybeSent bool, records []Record) (Recorded, error)
 	// Release ends the lease without an outcome. With maybeSent, the deletion may have been started.
+	// After an error the lease lasts until it expires.
 	Release(ctx context.Context, r *Request, token string, maybeSent bool) error
 }
 

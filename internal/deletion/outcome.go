@@ -102,7 +102,8 @@ type Event struct {
 	Data, JSON []byte
 }
 
-// Data is the data of an outcome event, and the result that a caller gets.
+// Data is the data of an outcome event, and the result that a caller gets. docs/outcomes.md describes
+// its members.
 type Data struct {
 	RequestID string `json:"request_id"`
 	ProjectID string `json:"project_id"`

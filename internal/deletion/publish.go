@@ -11,28 +11,30 @@ import (
 // whose event was not taken becomes a [Retry].
 func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 	var events []Event
-	sharing := make(map[string][]*Outcome, len(outcomes)) // the outcomes with one event, by its id
+	first := make(map[string]*Outcome, len(outcomes)) // outcome with an event, by the id of the event
 	for i := range outcomes {
 		o := &outcomes[i]
-		if o.Status == Retry {
-			continue
-		}
-		same := sharing[o.Event.ID]
-		if same == nil {
+		switch {
+		case o.Status == Retry:
+		case first[o.Event.ID] == nil:
+			first[o.Event.ID] = o
 			events = append(events, o.Event)
-		} else {
-			o.Event = same[0].Event
+		default:
+			o.Event = first[o.Event.ID].Event
 		}
-		sharing[o.Event.ID] = append(same, o)
 	}
 	if len(events) == 0 {
 		return
 	}
+	failures := make(map[string]error) // by the id of the event
 	for i, err := range s.publish(ctx, events) {
-		if err == nil {
-			continue
+		if err != nil {
+			failures[events[i].ID] = err
 		}
-		for _, o := range sharing[events[i].ID] {
+	}
+	for i := range outcomes {
+		o := &outcomes[i]
+		if err := failures[o.Event.ID]; err != nil {
 			o.undelivered(err)
 		}
 	}
@@ -41,11 +43,13 @@ func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 // publish calls the sink and returns an error for each event. A panic, or a wrong number of
 // results, fails every event.
 func (s *Service) publish(ctx context.Context, events []Event) (errs []error) {
-	failure := errors.New("the sink panicked")
-	if !s.protect(ctx, nil, func() { errs = s.Sink.Publish(ctx, events) }) {
-		if len(errs) == len(events) {
-			return errs
-		}
+	var failure error
+	switch {
+	case s.protect(ctx, nil, func() { errs = s.Sink.Publish(ctx, events) }):
+		failure = errors.New("the sink panicked")
+	case len(errs) == len(events):
+		return errs
+	default:
 		failure = fmt.Errorf("the sink answered for %d of %d events", len(errs), len(events))
 	}
 	return slices.Repeat([]error{failure}, len(events))

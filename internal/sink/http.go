@@ -37,16 +37,16 @@ type HTTPOptions struct {
 type HTTP struct {
 	batcher[*deletion.Event]
 
-	o         HTTPOptions
+	options   HTTPOptions
 	transport http.RoundTripper
 }
 
-// NewHTTP returns a sink for an address, over a transport; nil for a transport of its own.
-func NewHTTP(o HTTPOptions, over http.RoundTripper) *HTTP {
-	if over == nil {
-		over = transport.New(transport.Options{Connections: maxCalls, Try: tryTime})
+// NewHTTP returns a sink for an address, over a transport; nil for a new one.
+func NewHTTP(options HTTPOptions, roundTripper http.RoundTripper) *HTTP {
+	if roundTripper == nil {
+		roundTripper = transport.New(transport.Options{Connections: maxCalls, Try: tryTime})
 	}
-	s := &HTTP{o: o, transport: over}
+	s := &HTTP{options: options, transport: roundTripper}
 	s.batcher = batcher[*deletion.Event]{
 		maxEntries: 1,
 		entry:      func(e *deletion.Event) *deletion.Event { return e },
@@ -85,20 +85,20 @@ func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
 func (s *HTTP) request(ctx context.Context, e *deletion.Event) (*http.Request, error) {
 	header := http.Header{"Content-Type": {"application/cloudevents+json; charset=utf-8"}}
 	body := e.JSON
-	if s.o.Binary {
+	if s.options.Binary {
 		header, body = binaryHeader(e), e.Data
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.o.Address, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.options.Address, bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("the address is not a URL") // err repeats the address
 	}
 	request.Header = header
 	request.Header.Set("User-Agent", EventSource)
-	if !s.o.Token.IsZero() {
-		request.Header.Set("Authorization", "Bearer "+s.o.Token.Reveal())
+	if !s.options.Token.IsZero() {
+		request.Header.Set("Authorization", "Bearer "+s.options.Token.Reveal())
 	}
-	if !s.o.Key.IsZero() {
-		sign(request.Header, s.o.Key, e.ID, time.Now(), body)
+	if !s.options.Key.IsZero() {
+		sign(request.Header, s.options.Key, e.ID, time.Now(), body)
 	}
 	return request, nil
 }

@@ -20,7 +20,7 @@ type SQS struct {
 }
 
 // NewSQS returns a sink for the queue with that ARN. The client should not retry,
-// because the sink does.
+// because the sink does. The error says what is wrong with the ARN.
 func NewSQS(client *sqs.Client, queueARN string) (*SQS, error) {
 	queue, err := QueueURL(client.Options(), queueARN)
 	if err != nil {
@@ -36,7 +36,7 @@ func NewSQS(client *sqs.Client, queueARN string) (*SQS, error) {
 func QueueURL(o sqs.Options, queueARN string) (string, error) {
 	parts := strings.Split(queueARN, ":")
 	if len(parts) != 6 {
-		return "", fmt.Errorf("%d parts of the ARN of a queue; expected six", len(parts))
+		return "", fmt.Errorf("%q is not the ARN of a queue; expected for example arn:aws:sqs:eu-central-1:123456789012:outcomes", queueARN)
 	}
 	at, err := sqs.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), sqs.EndpointParameters{
 		Region: aws.String(o.Region), Endpoint: o.BaseEndpoint,
