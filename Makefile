@@ -41,8 +41,7 @@ SEED ?= 0
 chaos:
 	tools/with-dynamodb-local go test -count=1 -v -timeout 60m ./internal/chaos -requests $(REQUESTS) -seed $(SEED)
 
-# Measures the program and its peers, and writes docs/benchmarks.md and its plots. It takes twenty
-# minutes, or three with QUICK=1.
+# Side by side with its peers; writes docs/benchmarks.md and its plots. Twenty minutes, or three with QUICK=1.
 bench:
 	cd bench && ./run $(if $(QUICK),-quick)
 
