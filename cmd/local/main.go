@@ -168,11 +168,12 @@ func newSimulated() *ddstest.Server {
 // simulatedConfig is the configuration for a simulated DDS.
 func simulatedConfig(server *ddstest.Server) *config.Config {
 	return &config.Config{
-		Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)},
+		Credentials: config.Credentials{Keys: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)}},
 		ProjectID:   ddstest.ProjectID,
 		Region:      ddstest.Region,
 		Endpoints:   map[string]string{ddstest.Region: server.URL()},
 		Concurrency: 32,
-		OutcomeSink: config.StdoutSink,
+		Sink:        config.Sink{Kind: config.Stdout},
+		Ledger:      config.Ledger{Kind: config.Memory},
 	}
 }

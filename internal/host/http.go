@@ -1,3 +1,4 @@
+// Package host serves a handler of payloads to HTTP clients.
 package host
 
 import (
@@ -15,6 +16,9 @@ import (
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 )
+
+// Handler works one payload of an invocation.
+type Handler func(ctx context.Context, in event.Invocation, payload []byte) ([]byte, error)
 
 // HTTP serves h to any HTTP client: each request becomes the payload that an API Gateway
 // HTTP API would make of it, and the reply is unpacked again.

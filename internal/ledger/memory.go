@@ -1,5 +1,5 @@
-// Package ledger implements [deletion.Ledger] in memory and in DynamoDB. The interface says what a
-// ledger remembers and when.
+// Package ledger implements [deletion.Ledger] in memory, and holds what all ledgers share. The
+// interface says what a ledger remembers and when.
 package ledger
 
 import (
@@ -140,11 +140,11 @@ func (m *Memory) Release(_ context.Context, r *deletion.Request, lease string, m
 
 // trim forgets the oldest requests of an entry if they take too many bytes.
 func (e *entry) trim() {
-	refusals := make([]refusal, 0, len(e.requests))
+	refusals := make([]Refusal, 0, len(e.requests))
 	for identity, v := range e.requests {
-		refusals = append(refusals, refusal{identity, v.at.UnixNano(), len(identity) + len(v.event)})
+		refusals = append(refusals, Refusal{identity, v.at.UnixNano(), len(identity) + len(v.event)})
 	}
-	for _, identity := range forgettable(refusals) {
+	for _, identity := range Forgettable(refusals) {
 		delete(e.requests, identity)
 	}
 }

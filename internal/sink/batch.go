@@ -27,42 +27,49 @@ const (
 	minBackoff, maxBackoff = 100 * time.Millisecond, 2 * time.Second
 )
 
-// refusal is the error of an event that would be refused again: it is not sent again.
-type refusal struct {
-	error
-
-	// whole says that the call was refused, perhaps for one of its entries.
-	whole bool
+// RefusedError is the error of an event that would be refused again, so it is not sent again.
+type RefusedError struct {
+	// Err is what the service said.
+	Err error
+	// Whole says that the whole call was refused, perhaps because of one of its entries.
+	Whole bool
 }
 
-// Unwrap returns what the refusal is about.
-func (r *refusal) Unwrap() error { return r.error }
+// Error implements error.
+func (r *RefusedError) Error() string { return r.Err.Error() }
 
-// busy is the error of an event that may be sent again, but not before a wait.
-type busy struct {
-	error
+// Unwrap returns what the service said.
+func (r *RefusedError) Unwrap() error { return r.Err }
 
-	wait time.Duration
+// BusyError is the error of an event that may be sent again, but not before a wait.
+type BusyError struct {
+	// Err is what the service said.
+	Err error
+	// Wait is the shortest wait.
+	Wait time.Duration
 }
 
-// Unwrap returns what went wrong.
-func (b *busy) Unwrap() error { return b.error }
+// Error implements error.
+func (b *BusyError) Error() string { return b.Err.Error() }
 
-// batches sends events in batches and sends again what failed. An entry is an event as the service
-// takes it.
-type batches[entry any] struct {
-	// most is how many entries one call takes, and bytes what their sizes must stay below together.
-	most, bytes int
-	// entry makes an entry of an event.
-	entry func(*deletion.Event) entry
-	// size is the size of an entry as the service reckons it.
-	size func(*entry) int
-	// group is the same for entries that must be taken in their order, one after the other; empty
-	// for the others. It may be nil.
-	group func(*entry) string
-	// send makes one call. It returns an error for each entry, nil for one that was taken, a
-	// [*refusal] for one that need not be sent again, a [*busy] for one that must wait.
-	send func(context.Context, []entry) []error
+// Unwrap returns what the service said.
+func (b *BusyError) Unwrap() error { return b.Err }
+
+// Batches is a sink that sends events in batches and sends again what failed. An entry is an event
+// in the form that the service takes.
+type Batches[entry any] struct {
+	// Most is how many entries one call takes. Bytes is what their sizes must stay below together.
+	Most, Bytes int
+	// Entry makes an entry of an event.
+	Entry func(*deletion.Event) entry
+	// Size is the size of an entry in bytes, as the service counts it.
+	Size func(*entry) int
+	// Group is the same for entries that must be sent in their order, one after the other; empty
+	// for all others. It may be nil.
+	Group func(*entry) string
+	// Send makes one call. It returns an error for each entry: nil for one that was taken, a
+	// [*RefusedError] for one that need not be sent again, a [*BusyError] for one that must wait.
+	Send func(context.Context, []entry) []error
 }
 
 // pending is an entry that is still to be sent.
@@ -73,19 +80,18 @@ type pending struct {
 	alone bool      // a call with it was refused as a whole
 }
 
-// publish sends the events, several batches at once, and returns an error for each, nil for one
-// that was taken. It does not outlast ctx.
+// Publish implements [deletion.Sink]. It sends several batches at once and does not outlast ctx.
 //
 // It works in rounds: whatever may be sent is sent once, before anything is sent again, so that an
 // event that fails, or takes long, holds up no other.
-func (b *batches[entry]) publish(ctx context.Context, events []deletion.Event) []error {
+func (b *Batches[entry]) Publish(ctx context.Context, events []deletion.Event) []error {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	entries, open := make([]entry, len(events)), make([]pending, len(events))
 	for i := range events {
-		entries[i], open[i] = b.entry(&events[i]), pending{place: i}
+		entries[i], open[i] = b.Entry(&events[i]), pending{place: i}
 	}
-	errs := fail(len(events), errors.New("no time was left to publish the event"))
+	errs := Fail(len(events), errors.New("no time was left to publish the event"))
 	for len(open) > 0 && ctx.Err() == nil {
 		due, later, next := b.due(entries, open)
 		if len(due) == 0 {
@@ -105,13 +111,13 @@ func (b *batches[entry]) publish(ctx context.Context, events []deletion.Event) [
 
 // due divides the open entries, which are in their order, into those that may be sent now and
 // those that wait: for their time, the next of which is told, or for an earlier one of their group.
-func (b *batches[entry]) due(entries []entry, open []pending) (due, later []pending, next time.Time) {
+func (b *Batches[entry]) due(entries []entry, open []pending) (due, later []pending, next time.Time) {
 	now := time.Now()
 	groups := make(map[string]bool)
 	for _, p := range open {
 		group := ""
-		if b.group != nil {
-			group = b.group(&entries[p.place])
+		if b.Group != nil {
+			group = b.Group(&entries[p.place])
 		}
 		switch {
 		case group != "" && groups[group]:
@@ -130,7 +136,7 @@ func (b *batches[entry]) due(entries []entry, open []pending) (due, later []pend
 }
 
 // round sends each entry once and returns those that are to be sent again. The results stand in errs.
-func (b *batches[entry]) round(ctx context.Context, entries []entry, due []pending, errs []error) (again []pending) {
+func (b *Batches[entry]) round(ctx context.Context, entries []entry, due []pending, errs []error) (again []pending) {
 	var mu sync.Mutex
 	var calls errgroup.Group
 	calls.SetLimit(maxCalls)
@@ -179,13 +185,13 @@ func judge(batch []pending, results, errs []error) (again []pending) {
 
 // split yields the batches of a round. An entry that is too large by itself goes alone: services
 // raise their limits, so whether it is taken is theirs to say.
-func (b *batches[entry]) split(entries []entry, due []pending) iter.Seq[[]pending] {
+func (b *Batches[entry]) split(entries []entry, due []pending) iter.Seq[[]pending] {
 	return func(yield func([]pending) bool) {
 		var batch []pending
 		bytes := 0
 		for _, p := range due {
-			size := b.size(&entries[p.place])
-			if len(batch) > 0 && (p.alone || batch[0].alone || len(batch) == b.most || bytes+size >= b.bytes) {
+			size := b.Size(&entries[p.place])
+			if len(batch) > 0 && (p.alone || batch[0].alone || len(batch) == b.Most || bytes+size >= b.Bytes) {
 				if !yield(batch) {
 					return
 				}
@@ -200,20 +206,20 @@ func (b *batches[entry]) split(entries []entry, due []pending) iter.Seq[[]pendin
 }
 
 // call makes one call. A panic, or another number of results, fails each of its entries.
-func (b *batches[entry]) call(ctx context.Context, batch []entry) (results []error) {
+func (b *Batches[entry]) call(ctx context.Context, batch []entry) (results []error) {
 	defer func() {
 		if p := recover(); p != nil {
-			results = fail(len(batch), &refusal{error: fmt.Errorf("the sink panicked: %v", p)})
+			results = Fail(len(batch), &RefusedError{Err: fmt.Errorf("the sink panicked: %v", p)})
 		}
 	}()
-	if results = b.send(ctx, batch); len(results) != len(batch) {
-		return fail(len(batch), &refusal{error: fmt.Errorf("%d results for %d events", len(results), len(batch))})
+	if results = b.Send(ctx, batch); len(results) != len(batch) {
+		return Fail(len(batch), &RefusedError{Err: fmt.Errorf("%d results for %d events", len(results), len(batch))})
 	}
 	return results
 }
 
-// fail returns that error for each of n events.
-func fail(n int, err error) []error {
+// Fail returns that error for each of n events.
+func Fail(n int, err error) []error {
 	errs := make([]error, n)
 	for i := range errs {
 		errs[i] = err
@@ -223,19 +229,19 @@ func fail(n int, err error) []error {
 
 // isWhole reports whether err is the refusal of a whole call.
 func isWhole(err error) bool {
-	var refused *refusal
-	return errors.As(err, &refused) && refused.whole
+	var refused *RefusedError
+	return errors.As(err, &refused) && refused.Whole
 }
 
 // another reports whether err is worth another try, and what wait that needs at least.
 func another(err error) (worth bool, least time.Duration) {
-	var refused *refusal
+	var refused *RefusedError
 	if err == nil || errors.As(err, &refused) {
 		return false, 0
 	}
-	var later *busy
+	var later *BusyError
 	if errors.As(err, &later) {
-		return true, later.wait
+		return true, later.Wait
 	}
 	return true, 0
 }

@@ -33,12 +33,12 @@ type script struct {
 	answer func(id string, try int) error
 }
 
-func (s *script) batches() *batches[deletion.Event] {
-	return &batches[deletion.Event]{
-		most: 10, bytes: 1000,
-		entry: func(e *deletion.Event) deletion.Event { return *e },
-		size:  func(e *deletion.Event) int { return len(e.JSON) },
-		send:  s.send,
+func (s *script) batches() *Batches[deletion.Event] {
+	return &Batches[deletion.Event]{
+		Most: 10, Bytes: 1000,
+		Entry: func(e *deletion.Event) deletion.Event { return *e },
+		Size:  func(e *deletion.Event) int { return len(e.JSON) },
+		Send:  s.send,
 	}
 }
 
@@ -113,11 +113,11 @@ func TestOnlyWhatFailedIsSentAgain(t *testing.T) {
 			case id == "e1" && try < 3:
 				return errors.New("not yet")
 			case id == "e2":
-				return &refusal{error: errors.New("never")}
+				return &RefusedError{Err: errors.New("never")}
 			}
 			return nil
 		}}
-		errs := s.batches().publish(t.Context(), events(4, 1))
+		errs := s.batches().Publish(t.Context(), events(4, 1))
 		if errs[0] != nil || errs[1] != nil || errs[2] == nil || errs[3] != nil || errs[2].Error() != "never" {
 			t.Errorf("results %v", errs)
 		}
@@ -132,16 +132,16 @@ func TestARefusedCallIsTakenApart(t *testing.T) {
 	b := new(script).batches()
 	var mu sync.Mutex
 	var calls []int
-	b.send = func(_ context.Context, batch []deletion.Event) []error {
+	b.Send = func(_ context.Context, batch []deletion.Event) []error {
 		mu.Lock()
 		defer mu.Unlock()
 		calls = append(calls, len(batch))
 		if slices.ContainsFunc(batch, func(e deletion.Event) bool { return e.ID == "e2" }) {
-			return fail(len(batch), &refusal{error: errors.New("never"), whole: true})
+			return Fail(len(batch), &RefusedError{Err: errors.New("never"), Whole: true})
 		}
 		return make([]error, len(batch))
 	}
-	for i, err := range b.publish(t.Context(), events(4, 1)) {
+	for i, err := range b.Publish(t.Context(), events(4, 1)) {
 		if (err != nil) != (i == 2) {
 			t.Errorf("event %d: %v", i, err)
 		}
@@ -161,9 +161,9 @@ func TestWhatFailsHoldsUpNoOther(t *testing.T) {
 			return nil
 		}}
 		b := s.batches()
-		b.most = 1
+		b.Most = 1
 		failed := 0
-		for i, err := range b.publish(t.Context(), events(60, 1)) {
+		for i, err := range b.Publish(t.Context(), events(60, 1)) {
 			if err != nil {
 				failed++
 				if i >= 10 {
@@ -190,18 +190,18 @@ func TestTheOrderOfAGroup(t *testing.T) {
 			case id == "e0" && try < 3:
 				return errors.New("not yet")
 			case id == "e1":
-				return &refusal{error: errors.New("never")}
+				return &RefusedError{Err: errors.New("never")}
 			}
 			return nil
 		}}
 		b := s.batches()
-		b.group = func(e *deletion.Event) string {
+		b.Group = func(e *deletion.Event) string {
 			if e.ID == "e4" {
 				return "another"
 			}
 			return "one"
 		}
-		errs := b.publish(t.Context(), events(5, 1))
+		errs := b.Publish(t.Context(), events(5, 1))
 		if errs[0] != nil || errs[1] == nil || errs[2] != nil || errs[3] != nil || errs[4] != nil {
 			t.Errorf("results %v", errs)
 		}
@@ -217,9 +217,9 @@ func TestTriesEndBeforeTheDeadline(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 				defer cancel()
-				s := &script{answer: func(string, int) error { return &busy{errors.New("later"), wait} }}
+				s := &script{answer: func(string, int) error { return &BusyError{errors.New("later"), wait} }}
 				start := time.Now()
-				errs := s.batches().publish(ctx, events(1, 1))
+				errs := s.batches().Publish(ctx, events(1, 1))
 				if errs[0] == nil || errs[0].Error() != "later" {
 					t.Errorf("error %v", errs[0])
 				}
@@ -242,7 +242,7 @@ func TestTriesEndWithoutADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answer: func(string, int) error { return errors.New("down") }}
 		start := time.Now()
-		if errs := s.batches().publish(t.Context(), events(1, 1)); errs[0] == nil {
+		if errs := s.batches().Publish(t.Context(), events(1, 1)); errs[0] == nil {
 			t.Error("it counts as published")
 		}
 		if took := time.Since(start); took > publishTime || took < publishTime/2 {
@@ -256,7 +256,7 @@ func TestNoTimeLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := &script{answer: func(string, int) error { return nil }}
-	for i, err := range s.batches().publish(ctx, events(25, 1)) {
+	for i, err := range s.batches().Publish(ctx, events(25, 1)) {
 		if err == nil {
 			t.Errorf("event %d counts as published", i)
 		}
@@ -270,10 +270,10 @@ func TestNoTimeLeft(t *testing.T) {
 func TestWaitsAreCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		s := &script{answer: func(string, int) error { return &busy{errors.New("later"), 7 * time.Second} }}
+		s := &script{answer: func(string, int) error { return &BusyError{errors.New("later"), 7 * time.Second} }}
 		time.AfterFunc(time.Second, cancel)
 		start := time.Now()
-		if errs := s.batches().publish(ctx, events(1, 1)); errs[0] == nil || time.Since(start) != time.Second {
+		if errs := s.batches().Publish(ctx, events(1, 1)); errs[0] == nil || time.Since(start) != time.Second {
 			t.Errorf("error %v after %v", errs[0], time.Since(start))
 		}
 	})
@@ -284,7 +284,7 @@ func TestCallsAreBounded(t *testing.T) {
 		var mu sync.Mutex
 		now, most := 0, 0
 		b := new(script).batches()
-		b.send = func(_ context.Context, batch []deletion.Event) []error {
+		b.Send = func(_ context.Context, batch []deletion.Event) []error {
 			mu.Lock()
 			now++
 			most = max(most, now)
@@ -296,7 +296,7 @@ func TestCallsAreBounded(t *testing.T) {
 			return make([]error, len(batch))
 		}
 		start := time.Now()
-		for i, err := range b.publish(t.Context(), events(10*maxCalls*3, 1)) {
+		for i, err := range b.Publish(t.Context(), events(10*maxCalls*3, 1)) {
 			if err != nil {
 				t.Errorf("event %d: %v", i, err)
 			}
@@ -315,13 +315,13 @@ func TestBugs(t *testing.T) {
 		"too many results": func(context.Context, []deletion.Event) []error { return make([]error, 11) },
 	} {
 		b := new(script).batches()
-		b.send = func(ctx context.Context, batch []deletion.Event) []error {
+		b.Send = func(ctx context.Context, batch []deletion.Event) []error {
 			if batch[0].ID == "e0" {
 				return send(ctx, batch)
 			}
 			return make([]error, len(batch))
 		}
-		for i, err := range b.publish(t.Context(), events(15, 1)) {
+		for i, err := range b.Publish(t.Context(), events(15, 1)) {
 			if (err != nil) != (i < 10) {
 				t.Errorf("%s: event %d: %v", name, i, err)
 			}

@@ -15,6 +15,9 @@ import (
 	"dds-backup-delete/internal/transport"
 )
 
+// EventSource is the default source of entries on an event bus, and the user agent of requests.
+const EventSource = "dds-backup-delete"
+
 // tryTime bounds one request, so that one that hangs, as after a freeze, leaves time for another.
 const tryTime = 5 * time.Second
 
@@ -31,51 +34,44 @@ type HTTPOptions struct {
 	Key secret.String
 }
 
-// HTTP sends CloudEvents to an address, one a request.
+// httpSink sends CloudEvents to an address, one to a request.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
-type HTTP struct {
+type httpSink struct {
 	o         HTTPOptions
 	transport http.RoundTripper
-	batches   batches[*deletion.Event]
 }
 
 // NewHTTP returns a sink for an address, over a transport; nil for one of its own.
-func NewHTTP(o HTTPOptions, over http.RoundTripper) *HTTP {
+func NewHTTP(o HTTPOptions, over http.RoundTripper) deletion.Sink {
 	if over == nil {
 		over = transport.New(transport.Options{Connections: maxCalls, Try: tryTime})
 	}
-	s := &HTTP{o: o, transport: over}
-	s.batches = batches[*deletion.Event]{
-		most:  1,
-		entry: func(e *deletion.Event) *deletion.Event { return e },
-		size:  func(e **deletion.Event) int { return len((*e).JSON) },
-		send: func(ctx context.Context, batch []*deletion.Event) []error {
+	s := httpSink{o: o, transport: over}
+	return &Batches[*deletion.Event]{
+		Most:  1,
+		Entry: func(e *deletion.Event) *deletion.Event { return e },
+		Size:  func(e **deletion.Event) int { return len((*e).JSON) },
+		Send: func(ctx context.Context, batch []*deletion.Event) []error {
 			return []error{s.post(ctx, batch[0])}
 		},
 	}
-	return s
-}
-
-// Publish implements [deletion.Sink].
-func (s *HTTP) Publish(ctx context.Context, events []deletion.Event) []error {
-	return s.batches.publish(ctx, events)
 }
 
 // post sends one event. Errors name the host alone: the rest of an address may be a secret.
 //
 // It uses the transport itself, so that no redirect is followed, nor even read: somebody else's
 // address was not configured, and would get the token.
-func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
+func (s *httpSink) post(ctx context.Context, e *deletion.Event) error {
 	request, err := s.request(ctx, e)
 	if err != nil {
-		return &refusal{error: fmt.Errorf("the event cannot be sent over HTTP: %w", err)}
+		return &RefusedError{Err: fmt.Errorf("the event cannot be sent over HTTP: %w", err)}
 	}
 	response, err := s.transport.RoundTrip(request)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", request.URL.Host, err)
 		var certificate *tls.CertificateVerificationError
 		if errors.As(err, &certificate) {
-			return &refusal{error: err}
+			return &RefusedError{Err: err}
 		}
 		return err
 	}
@@ -85,7 +81,7 @@ func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
 }
 
 // request writes the request of an event.
-func (s *HTTP) request(ctx context.Context, e *deletion.Event) (*http.Request, error) {
+func (s *httpSink) request(ctx context.Context, e *deletion.Event) (*http.Request, error) {
 	header := http.Header{"Content-Type": {"application/cloudevents+json; charset=utf-8"}}
 	body := e.JSON
 	if s.o.Binary {
@@ -115,12 +111,12 @@ func statusError(host string, response *http.Response) error {
 	err := fmt.Errorf("%s: HTTP status %d", host, status)
 	switch {
 	case status == http.StatusTooManyRequests || status >= 500:
-		return &busy{err, retry.After(response.Header.Get("Retry-After"), time.Now())}
+		return &BusyError{err, retry.After(response.Header.Get("Retry-After"), time.Now())}
 	case status >= 300 && status <= 399:
-		return &refusal{error: fmt.Errorf("%w, a redirect, which is not followed", err)}
+		return &RefusedError{Err: fmt.Errorf("%w, a redirect, which is not followed", err)}
 	case status == http.StatusGone:
-		return &refusal{error: fmt.Errorf("%w: the receiver wants no more events", err)}
+		return &RefusedError{Err: fmt.Errorf("%w: the receiver wants no more events", err)}
 	default:
-		return &refusal{error: err}
+		return &RefusedError{Err: err}
 	}
 }

@@ -1,4 +1,4 @@
-package handler
+package awsapp
 
 import (
 	"errors"

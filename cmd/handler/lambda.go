@@ -1,5 +1,4 @@
-// Package host carries payloads to a [Handler] and replies back, and nothing else.
-package host
+package main
 
 import (
 	"context"
@@ -16,29 +15,28 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/event"
 )
 
-// Handler works one payload of an invocation.
-type Handler func(ctx context.Context, in event.Invocation, payload []byte) ([]byte, error)
-
-// Lambda serves the Lambda Runtime API until the process ends. On SIGTERM, which Lambda sends
-// before the end where an extension runs beside the function, it calls stop. It registers none
-// itself, as WithEnableSIGTERM does: that is a fifth of the start, for an end that loses nothing.
+// serveLambda serves the Lambda Runtime API until the process ends. On SIGTERM, which Lambda sends
+// before the end if an extension runs beside the function, it closes the app. It registers no extension
+// itself, as WithEnableSIGTERM does: that takes a fifth of the start, and an end loses nothing.
 //
 // The Lambda library prints function errors, and what it cannot do, with the standard logger.
 // That becomes lines of log.
-func Lambda(ctx context.Context, h Handler, log *slog.Logger, stop func()) {
+func serveLambda(ctx context.Context, a *app.App, log *slog.Logger) {
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(libraryLog{log})
 	signaled := make(chan os.Signal, 1)
 	signal.Notify(signaled, syscall.SIGTERM)
 	go func() {
 		<-signaled
-		stop()
+		log.Info("SIGTERM: closing")
+		a.Close()
 	}()
 	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), cpus(lambdacontext.MemoryLimitInMB)))
-	lambda.StartWithOptions(lambdaHandler(h), lambda.WithContext(ctx))
+	lambda.StartWithOptions(lambdaHandler{a}, lambda.WithContext(ctx))
 }
 
 // libraryLog turns what is printed into lines of a log.
@@ -55,8 +53,8 @@ func (l libraryLog) Write(text []byte) (int, error) {
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 func cpus(memory int) int { return (max(memory, 1) + 1768) / 1769 }
 
-// lambdaHandler takes the payload as raw bytes: no reflection, no second pass of JSON.
-type lambdaHandler Handler
+// lambdaHandler hands the payload to the app as raw bytes: no reflection, no second pass of JSON.
+type lambdaHandler struct{ app *app.App }
 
 // Invoke implements [lambda.Handler].
 func (h lambdaHandler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -64,8 +62,8 @@ func (h lambdaHandler) Invoke(ctx context.Context, payload []byte) ([]byte, erro
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		in.ID = lc.AwsRequestID
 	}
-	in.TraceHeader, _ = ctx.Value("x-amzn-trace-id").(string) // where aws-lambda-go puts it
-	reply, err := h(ctx, in, payload)
+	in.TraceHeader, _ = ctx.Value("x-amzn-trace-id").(string) // aws-lambda-go puts it there
+	reply, err := h.app.Handle(ctx, in, payload)
 	var failure *event.FunctionError
 	if errors.As(err, &failure) {
 		// By value: only so does the library keep the type for Step Functions to match.

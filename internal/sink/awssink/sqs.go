@@ -1,59 +1,48 @@
-package sink
+package awssink
 
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/deletion"
 )
 
-// SQS publishes to an Amazon SQS queue, standard or FIFO.
-type SQS struct {
-	client  *sqs.Client
-	queue   string // its URL
-	batches batches[message]
+// sqsQueue is one queue of Amazon SQS, standard or FIFO.
+type sqsQueue struct {
+	client *sqs.Client
+	url    string
 }
 
-// NewSQS returns a sink for the queue of that ARN. The client had better not retry: the sink does.
-func NewSQS(client *sqs.Client, queueARN string) (*SQS, error) {
-	queue, err := QueueURL(client.Options(), queueARN)
+// NewSQS returns a sink for a queue. The client should not retry, because the sink does.
+func NewSQS(client *sqs.Client, queue arn.ARN) (deletion.Sink, error) {
+	url, err := QueueURL(client.Options(), queue)
 	if err != nil {
 		return nil, err
 	}
-	s := &SQS{client: client, queue: queue}
-	s.batches = messageBatches(queueARN, s.send)
-	return s, nil
+	s := sqsQueue{client: client, url: url}
+	return messageBatches(queue, s.send), nil
 }
 
-// QueueURL returns the URL of the queue of that ARN, at the address that a client with those options
-// calls. The SDK knows the domain of each partition. The error says what is wrong with the ARN.
-func QueueURL(o sqs.Options, queueARN string) (string, error) {
-	parts := strings.Split(queueARN, ":")
-	if len(parts) != 6 {
-		return "", fmt.Errorf("%d parts of the ARN of a queue; expected six", len(parts))
-	}
+// QueueURL returns the URL of a queue, at the address that a client with those options calls. The SDK
+// knows the domain of each partition.
+func QueueURL(o sqs.Options, queue arn.ARN) (string, error) {
 	at, err := sqs.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), sqs.EndpointParameters{
 		Region: aws.String(o.Region), Endpoint: o.BaseEndpoint,
 	})
 	if err != nil {
 		return "", fmt.Errorf("the address of the queue: %w", err)
 	}
-	return at.URI.JoinPath(parts[4], parts[5]).String(), nil
-}
-
-// Publish implements [deletion.Sink].
-func (s *SQS) Publish(ctx context.Context, events []deletion.Event) []error {
-	return s.batches.publish(ctx, events)
+	return at.URI.JoinPath(queue.Account, queue.Resource).String(), nil
 }
 
 // send makes one call. A success of the call may hide failed entries.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
-func (s *SQS) send(ctx context.Context, messages []message) []error {
+func (s *sqsQueue) send(ctx context.Context, messages []message) []error {
 	entries := make([]types.SendMessageBatchRequestEntry, len(messages))
 	for i, m := range messages {
 		entries[i] = types.SendMessageBatchRequestEntry{
@@ -72,7 +61,7 @@ func (s *SQS) send(ctx context.Context, messages []message) []error {
 			}
 		}
 	}
-	out, err := s.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(s.queue), Entries: entries})
+	out, err := s.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(s.url), Entries: entries})
 	if err != nil {
 		return callFailed(len(messages), err)
 	}

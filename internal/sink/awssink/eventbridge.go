@@ -1,4 +1,5 @@
-package sink
+// Package awssink publishes outcome events to Amazon EventBridge, SNS and SQS.
+package awssink
 
 import (
 	"context"
@@ -9,12 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/sink"
 )
-
-// EventSource is the usual source of our entries on a bus. (The CloudEvents source, which names
-// region and project, is in the detail.)
-const EventSource = "dds-backup-delete"
 
 // maxEntries and maxBytes bound what one call to EventBridge, SNS or SQS takes. The smallest limit
 // of the three holds for all: that of SNS. The others took no more either until 2026.
@@ -27,29 +26,22 @@ const (
 	maxBytes   = 262_144
 )
 
-// EventBridge publishes to an Amazon EventBridge bus.
-type EventBridge struct {
+// eventBridge is one bus of Amazon EventBridge.
+type eventBridge struct {
 	client      *eventbridge.Client
 	bus, source string
-	batches     batches[types.PutEventsRequestEntry]
 }
 
-// NewEventBridge returns a sink for the bus of that ARN. Its entries have that source. The client
-// had better not retry: the sink does.
-func NewEventBridge(client *eventbridge.Client, busARN, source string) *EventBridge {
-	s := &EventBridge{client: client, bus: busARN, source: source}
-	s.batches = batches[types.PutEventsRequestEntry]{most: maxEntries, bytes: maxBytes, entry: s.entry, size: entrySize, send: s.put}
-	return s
-}
-
-// Publish implements [deletion.Sink].
-func (s *EventBridge) Publish(ctx context.Context, events []deletion.Event) []error {
-	return s.batches.publish(ctx, events)
+// NewEventBridge returns a sink for a bus. Its entries have that source. The client should not
+// retry, because the sink does.
+func NewEventBridge(client *eventbridge.Client, bus arn.ARN, source string) deletion.Sink {
+	s := eventBridge{client: client, bus: bus.String(), source: source}
+	return &sink.Batches[types.PutEventsRequestEntry]{Most: maxEntries, Bytes: maxBytes, Entry: s.entry, Size: entrySize, Send: s.put}
 }
 
 // entry is an event as an entry.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
-func (s *EventBridge) entry(e *deletion.Event) types.PutEventsRequestEntry {
+func (s *eventBridge) entry(e *deletion.Event) types.PutEventsRequestEntry {
 	entry := types.PutEventsRequestEntry{
 		EventBusName: aws.String(s.bus),
 		Source:       aws.String(s.source),
@@ -76,13 +68,13 @@ func entrySize(e *types.PutEventsRequestEntry) int {
 }
 
 // put makes one call. A success of the call may hide failed entries.
-func (s *EventBridge) put(ctx context.Context, entries []types.PutEventsRequestEntry) []error {
+func (s *eventBridge) put(ctx context.Context, entries []types.PutEventsRequestEntry) []error {
 	out, err := s.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
 	if err != nil {
 		return callFailed(len(entries), err)
 	}
 	if len(out.Entries) != len(entries) {
-		return fail(len(entries), fmt.Errorf("PutEvents answered for %d of %d entries", len(out.Entries), len(entries)))
+		return sink.Fail(len(entries), fmt.Errorf("PutEvents answered for %d of %d entries", len(out.Entries), len(entries)))
 	}
 	errs := make([]error, len(entries))
 	for i, result := range out.Entries {

@@ -1,16 +1,12 @@
-package handler
+package app
 
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -32,13 +28,14 @@ func serve(t *testing.T) (*ddstest.Server, *config.Config) {
 	t.Cleanup(server.Close)
 	server.Add(ddstest.SampleBackups()...)
 	return server, &config.Config{
-		Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)},
+		Credentials: config.Credentials{Keys: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)}},
 		ProjectID:   ddstest.ProjectID,
 		Region:      ddstest.Region,
 		Endpoints:   map[string]string{ddstest.Region: server.URL()},
 		IAMEndpoint: server.URL(),
 		Concurrency: 8,
-		OutcomeSink: config.StdoutSink,
+		Sink:        config.Sink{Kind: config.Stdout},
+		Ledger:      config.Ledger{Kind: config.Memory},
 	}
 }
 
@@ -54,12 +51,12 @@ func TestProjectIsLookedUpOnce(t *testing.T) {
 	server, c := serve(t)
 	c.ProjectID = ""
 	var out bytes.Buffer
-	h, err := New(t.Context(), c, discard, &out)
+	a, err := New(t.Context(), c, discard, &out, Links{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		if _, err := h.Handle(t.Context(), invocation, direct(i)); err != nil {
+		if _, err := a.Handle(t.Context(), invocation, direct(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -86,17 +83,17 @@ func TestProjectThatCannotBeFound(t *testing.T) {
 		server.SetProjects(projects)
 		c.ProjectID = ""
 		var log bytes.Buffer
-		h, err := New(t.Context(), c, slog.New(slog.NewJSONHandler(&log, nil)), new(bytes.Buffer))
+		a, err := New(t.Context(), c, slog.New(slog.NewJSONHandler(&log, nil)), new(bytes.Buffer), Links{})
 		if err != nil || !strings.Contains(log.String(), `"variable":"HUAWEICLOUD_SDK_PROJECT_ID"`) {
 			t.Fatalf("%s: error %v, log %s", name, err, log.String())
 		}
-		_, err = h.Handle(t.Context(), invocation, direct(0))
+		_, err = a.Handle(t.Context(), invocation, direct(0))
 		var failure *event.FunctionError
 		if !errors.As(err, &failure) || failure.Type != "DDS.Forbidden" || !strings.Contains(failure.Message, "HUAWEICLOUD_SDK_PROJECT_ID") {
 			t.Errorf("%s: error %v", name, err)
 		}
 		server.SetProjects(map[string]string{ddstest.ProjectID: ddstest.Region})
-		if _, err := h.Handle(t.Context(), invocation, direct(0)); err != nil {
+		if _, err := a.Handle(t.Context(), invocation, direct(0)); err != nil {
 			t.Errorf("%s, then one: error %v", name, err)
 		}
 	}
@@ -106,13 +103,13 @@ func TestProjectThatCannotBeFound(t *testing.T) {
 func TestProjectAndARefusedKey(t *testing.T) {
 	server, c := serve(t)
 	c.ProjectID = ""
-	c.Credentials.SecretKey = secret.New("wrong")
-	h, err := New(t.Context(), c, discard, new(bytes.Buffer))
+	c.Credentials.Keys.SecretKey = secret.New("wrong")
+	a, err := New(t.Context(), c, discard, new(bytes.Buffer), Links{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		_, err := h.Handle(t.Context(), invocation, direct(0))
+		_, err := a.Handle(t.Context(), invocation, direct(0))
 		var failure *event.FunctionError
 		if !errors.As(err, &failure) || failure.Type != "DDS.Unauthenticated" {
 			t.Errorf("error %v", err)
@@ -123,62 +120,9 @@ func TestProjectAndARefusedKey(t *testing.T) {
 	}
 }
 
-// secrets is the GetSecretValue call of AWS Secrets Manager. It holds one secret.
-type secrets struct {
-	mu    sync.Mutex
-	text  string
-	reads int
-}
-
-func (s *secrets) set(text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.text = text
-}
-
-func (s *secrets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r.Header.Get("X-Amz-Target") != "secretsmanager.GetSecretValue" || s.text == "" {
-		http.Error(w, `{"__type":"ResourceNotFoundException"}`, http.StatusBadRequest)
-		return
-	}
-	s.reads++
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	_ = json.NewEncoder(w).Encode(map[string]string{"SecretString": s.text})
-}
-
-func TestARotatedSecretNeedsNoRedeploy(t *testing.T) {
-	server, c := serve(t)
-	vault := new(secrets)
-	manager := httptest.NewServer(vault)
-	t.Cleanup(manager.Close)
-	c.Credentials = dds.Credentials{}
-	c.SecretARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:huaweicloud-AbCdEf"
-	c.AWSAccessKeyID, c.AWSSecretAccessKey, c.AWSEndpointSecretsManager = secret.New("AKIA"), secret.New("aws"), manager.URL
-
-	vault.set(`{"HUAWEICLOUD_SDK_AK":"` + ddstest.AccessKey + `","HUAWEICLOUD_SDK_SK":"` + ddstest.SecretKey + `"}`)
-	h, err := New(t.Context(), c, discard, new(bytes.Buffer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.Handle(t.Context(), invocation, direct(0)); err != nil || vault.reads != 1 {
-		t.Fatalf("error %v, %d reads", err, vault.reads)
-	}
-
-	server.SetKeys("AKROTATED", "SKROTATED", "")
-	vault.set(`{"HW_ACCESS_KEY":"AKROTATED","HW_SECRET_KEY":"SKROTATED"}`)
-	if _, err := h.Handle(t.Context(), invocation, direct(1)); err != nil || vault.reads != 2 {
-		t.Errorf("after the rotation: error %v, %d reads", err, vault.reads)
-	}
-	if _, err := h.Handle(t.Context(), invocation, direct(2)); err != nil || vault.reads != 2 {
-		t.Errorf("and then: error %v, %d reads", err, vault.reads)
-	}
-}
-
 // A bug of ours fails the invocation and not the process.
 func TestPanic(t *testing.T) {
-	_, err := (&Handler{log: discard}).Handle(t.Context(), invocation, direct(0))
+	_, err := (&App{log: discard}).Handle(t.Context(), invocation, direct(0))
 	var failure *event.FunctionError
 	if !errors.As(err, &failure) || failure.Type != "DDS.Internal" {
 		t.Errorf("error %v", err)
@@ -204,12 +148,12 @@ func TestTheLimitOfASourceHolds(t *testing.T) {
 		`{"Records":[{"messageId":"m","eventSource":"aws:sqs","body":"{\"backup_id\":\"b\"}"}]}`:                 60 * time.Second,
 	} {
 		d := new(deadline)
-		h := &Handler{log: discard, service: &deletion.Service{
+		a := &App{log: discard, Service: &deletion.Service{
 			Deleter: d, Ledger: ledger.NewMemory(10, nil), Sink: sink.NewStdout(io.Discard), Concurrency: 1, Log: discard,
 			Scope: deletion.Scope{ProjectID: "p"},
 		}}
 		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-		_, err := h.Handle(ctx, invocation, []byte(payload))
+		_, err := a.Handle(ctx, invocation, []byte(payload))
 		cancel()
 		if err != nil || d.left > most || d.left < most*3/4 {
 			t.Errorf("%s: %v left, error %v, want nearly %v", payload, d.left, err, most)
@@ -220,14 +164,9 @@ func TestTheLimitOfASourceHolds(t *testing.T) {
 func TestWiring(t *testing.T) {
 	_, c := serve(t)
 	c.Concurrency = 7
-	c.AWSAccessKeyID, c.AWSSecretAccessKey, c.AWSSessionToken = secret.New("AKIA"), secret.New("s"), secret.New("t")
-	h, err := New(t.Context(), c, discard, nil)
-	if err != nil || h.service.Concurrency != 7 {
-		t.Errorf("concurrency %d, error %v", h.service.Concurrency, err)
-	}
-	keys, err := environmentKeys(c).Retrieve(t.Context())
-	if err != nil || keys.AccessKeyID != "AKIA" || keys.SecretAccessKey != "s" || keys.SessionToken != "t" {
-		t.Errorf("AWS keys are not those of the environment, error %v", err)
+	a, err := New(t.Context(), c, discard, nil, Links{})
+	if err != nil || a.Service.Concurrency != 7 {
+		t.Errorf("concurrency %d, error %v", a.Service.Concurrency, err)
 	}
 }
 
@@ -235,9 +174,9 @@ func TestWiring(t *testing.T) {
 func TestAMemoryLedgerIsTold(t *testing.T) {
 	for api, told := range map[string]bool{"127.0.0.1:9001": true, "": false} {
 		_, c := serve(t)
-		c.LambdaRuntimeAPI = api
+		c.InLambda = api != ""
 		var log bytes.Buffer
-		if _, err := New(t.Context(), c, slog.New(slog.NewJSONHandler(&log, nil)), nil); err != nil {
+		if _, err := New(t.Context(), c, slog.New(slog.NewJSONHandler(&log, nil)), nil, Links{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(log.String(), "LEDGER is memory"); got != told {
@@ -246,20 +185,22 @@ func TestAMemoryLedgerIsTold(t *testing.T) {
 	}
 }
 
+const requestQueue = "arn:aws:sqs:eu-central-1:123456789012:requests.fifo"
+
 // A sink that is the source would swallow its outcomes: nothing is worked.
 func TestTheSourceAsSink(t *testing.T) {
 	server, c := serve(t)
-	h, err := New(t.Context(), c, discard, new(bytes.Buffer))
+	a, err := New(t.Context(), c, discard, new(bytes.Buffer), Links{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.sink = requestQueue
-	_, err = h.Handle(t.Context(), invocation, []byte(`{"Records":[{"messageId":"m","eventSource":"aws:sqs","eventSourceARN":"`+requestQueue+`","body":"{\"backup_id\":\"b\"}"}]}`))
+	a.sinkARN = requestQueue
+	_, err = a.Handle(t.Context(), invocation, []byte(`{"Records":[{"messageId":"m","eventSource":"aws:sqs","eventSourceARN":"`+requestQueue+`","body":"{\"backup_id\":\"b\"}"}]}`))
 	var failure *event.FunctionError
 	if !errors.As(err, &failure) || failure.Type != "DDS.Undelivered" || len(server.Calls()) != 0 {
 		t.Errorf("error %v, %d calls", err, len(server.Calls()))
 	}
-	if _, err := h.Handle(t.Context(), invocation, direct(0)); err != nil {
+	if _, err := a.Handle(t.Context(), invocation, direct(0)); err != nil {
 		t.Errorf("another source: %v", err)
 	}
 }
@@ -279,15 +220,15 @@ func (refusing) Publish(_ context.Context, events []deletion.Event) []error {
 func TestCausesStayInTheLog(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))
-	h := &Handler{log: logger, service: &deletion.Service{
+	a := &App{log: logger, Service: &deletion.Service{
 		Deleter: new(deadline), Ledger: ledger.NewMemory(10, nil), Sink: refusing{}, Concurrency: 1, Log: logger, Scope: deletion.Scope{ProjectID: "p"},
 	}}
 	const call = `{"version":"2.0","rawPath":"/backups/a","requestContext":{"requestId":"r","http":{"method":"DELETE"}}}`
-	reply, err := h.Handle(t.Context(), invocation, []byte(call))
+	reply, err := a.Handle(t.Context(), invocation, []byte(call))
 	if err != nil || strings.Contains(string(reply), "assumed-role") || !strings.Contains(string(reply), `\"class\":\"undelivered\"`) {
 		t.Errorf("reply %s, error %v", reply, err)
 	}
-	if _, err := h.Handle(t.Context(), invocation, direct(0)); err == nil || strings.Contains(err.Error(), "assumed-role") {
+	if _, err := a.Handle(t.Context(), invocation, direct(0)); err == nil || strings.Contains(err.Error(), "assumed-role") {
 		t.Errorf("error %v", err)
 	}
 	if !strings.Contains(log.String(), `"cause":"arn:aws:sts::123456789012:assumed-role/prod is not authorized"`) {
@@ -298,9 +239,9 @@ func TestCausesStayInTheLog(t *testing.T) {
 // Each invocation has its line and is counted, also one whose payload was refused, or that panicked.
 func TestEveryInvocationIsReported(t *testing.T) {
 	var log, out bytes.Buffer
-	h := &Handler{log: slog.New(slog.NewJSONHandler(&log, nil)), metrics: metrics.New(&out, "f")}
+	a := &App{log: slog.New(slog.NewJSONHandler(&log, nil)), metrics: metrics.New(&out, "f")}
 	for _, payload := range []string{`{"hello":"world"}`, `{"backup_id":"a"}`} { // the second finds no service
-		if _, err := h.Handle(t.Context(), invocation, []byte(payload)); err == nil {
+		if _, err := a.Handle(t.Context(), invocation, []byte(payload)); err == nil {
 			t.Errorf("%s: no error", payload)
 		}
 	}

@@ -1,4 +1,4 @@
-package sink
+package awssink
 
 import (
 	"context"
@@ -14,7 +14,19 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"dds-backup-delete/internal/sink"
 )
+
+// verdict returns what a sink makes of an error: whether it sends the event again, and whether the
+// whole call was refused.
+func verdict(err error) (again, whole bool) {
+	var refused *sink.RefusedError
+	if errors.As(err, &refused) {
+		return false, refused.Whole
+	}
+	return true, false
+}
 
 // withStatus is an error as a client returns it for an answer of that status.
 func withStatus(status int, code string) error {
@@ -46,8 +58,8 @@ func TestWhichAWSErrorsAreWorthAnotherTry(t *testing.T) {
 	} {
 		apart := name == "denied" || name == "redirected" // one entry may be the cause
 		for _, err := range callFailed(2, tc.err) {
-			if again, _ := another(err); again != tc.again || isWhole(err) != apart {
-				t.Errorf("%s: another try: %v, want %v; each by itself: %v, want %v", name, again, tc.again, isWhole(err), apart)
+			if again, whole := verdict(err); again != tc.again || whole != apart {
+				t.Errorf("%s: another try: %v, want %v; each by itself: %v, want %v", name, again, tc.again, whole, apart)
 			}
 			if !errors.Is(err, tc.err) {
 				t.Errorf("%s: the cause is lost", name)
@@ -65,7 +77,7 @@ func TestEntryErrors(t *testing.T) {
 		"theirs":       {entryError("Call", "InternalError", "", false), true},
 		"throttled":    {entryError("Call", "KmsThrottled", "", true), true},
 	} {
-		if again, _ := another(tc.err); again != tc.again || isWhole(tc.err) {
+		if again, whole := verdict(tc.err); again != tc.again || whole {
 			t.Errorf("%s: another try: %v, want %v", name, again, tc.again)
 		}
 	}

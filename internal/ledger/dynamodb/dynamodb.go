@@ -1,4 +1,5 @@
-package ledger
+// Package dynamodb implements [deletion.Ledger] in an Amazon DynamoDB table.
+package dynamodb
 
 import (
 	"bytes"
@@ -17,10 +18,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/secret"
 )
 
-// DynamoDB is a ledger in an Amazon DynamoDB table that all processes share. A deletion normally
+// Ledger is a ledger in an Amazon DynamoDB table that all processes share. A deletion normally
 // needs two conditional writes and no read: a failed condition returns the item.
 //
 // The table has the string key "backup", and "expires_at" as its time to live. An item has:
@@ -31,9 +33,9 @@ import (
 //	lease_after   the token of a lease that expired before this one
 //	maybe_sent    true if an earlier holder may have sent the DELETE
 //	final_status  accepted or unconfirmed, with final_event
-//	refused       the other outcomes, {status, event, at} by request; see maxRefusals
+//	refused       the other outcomes, {status, event, at} by request; see [ledger.Forgettable]
 //	expires_at    in seconds since 1970
-type DynamoDB struct {
+type Ledger struct {
 	client *dynamodb.Client
 	table  string
 	now    func() time.Time
@@ -43,28 +45,28 @@ type DynamoDB struct {
 // package checks the expiry itself.
 const keep = 35 * 24 * time.Hour
 
-// NewDynamoDB returns the ledger in that table. The clock now is for leases; nil for [time.Now].
-func NewDynamoDB(client *dynamodb.Client, table string, now func() time.Time) *DynamoDB {
+// New returns the ledger in that table. The clock now is for leases; nil for [time.Now].
+func New(client *dynamodb.Client, table string, now func() time.Time) *Ledger {
 	if now == nil {
 		now = time.Now
 	}
-	return &DynamoDB{client: client, table: table, now: now}
+	return &Ledger{client: client, table: table, now: now}
 }
 
 // Begin implements [deletion.Ledger].
-func (d *DynamoDB) Begin(ctx context.Context, r *deletion.Request, duration time.Duration) (deletion.Claim, error) {
-	claim, item, err := d.begin(ctx, r, duration)
+func (l *Ledger) Begin(ctx context.Context, r *deletion.Request, duration time.Duration) (deletion.Claim, error) {
+	claim, item, err := l.begin(ctx, r, duration)
 	if errors.Is(err, errExpired) {
-		if err := d.remove(ctx, r); err != nil {
+		if err := l.remove(ctx, r); err != nil {
 			return deletion.Claim{}, err
 		}
-		claim, item, err = d.begin(ctx, r, duration)
+		claim, item, err = l.begin(ctx, r, duration)
 	}
 	if err != nil || claim.Lease == "" {
 		return claim, err
 	}
-	if err := d.trim(ctx, r, claim.Lease, item); err != nil {
-		_ = d.Release(ctx, r, claim.Lease, claim.MaybeSent) // otherwise the lease would count as maybe sent
+	if err := l.trim(ctx, r, claim.Lease, item); err != nil {
+		_ = l.Release(ctx, r, claim.Lease, claim.MaybeSent) // otherwise the lease would count as maybe sent
 		return deletion.Claim{}, err
 	}
 	return claim, nil
@@ -74,11 +76,11 @@ func (d *DynamoDB) Begin(ctx context.Context, r *deletion.Request, duration time
 var errExpired = errors.New("ledger: the item has expired")
 
 // begin tries to take the lease once, and also returns the item as it is now.
-func (d *DynamoDB) begin(ctx context.Context, r *deletion.Request, duration time.Duration) (claim deletion.Claim, item map[string]types.AttributeValue, err error) {
-	now := d.now()
+func (l *Ledger) begin(ctx context.Context, r *deletion.Request, duration time.Duration) (claim deletion.Claim, item map[string]types.AttributeValue, err error) {
+	now := l.now()
 	token := rand.Text()
-	out, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: aws.String(d.table),
+	out, err := l.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String(l.table),
 		Key:       itemKey(r),
 		UpdateExpression: aws.String("SET lease_token = :token, lease_until = :until, expires_at = :expires, " +
 			"lease_after = if_not_exists(lease_token, :nobody), refused = if_not_exists(refused, :none)"),
@@ -124,12 +126,12 @@ func maybeSent(item map[string]types.AttributeValue) bool {
 }
 
 // remove removes an item that has expired.
-func (d *DynamoDB) remove(ctx context.Context, r *deletion.Request) error {
-	_, err := d.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName:                 aws.String(d.table),
+func (l *Ledger) remove(ctx context.Context, r *deletion.Request) error {
+	_, err := l.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName:                 aws.String(l.table),
 		Key:                       itemKey(r),
 		ConditionExpression:       aws.String("expires_at <= :seconds"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":seconds": number(d.now().Unix())},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":seconds": number(l.now().Unix())},
 	})
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
@@ -140,28 +142,28 @@ func (d *DynamoDB) remove(ctx context.Context, r *deletion.Request) error {
 
 // trim forgets the oldest refusals of an item if they take too many bytes. It needs the lease,
 // because only its holder writes refusals.
-func (d *DynamoDB) trim(ctx context.Context, r *deletion.Request, lease string, item map[string]types.AttributeValue) error {
+func (l *Ledger) trim(ctx context.Context, r *deletion.Request, lease string, item map[string]types.AttributeValue) error {
 	refused, _ := item["refused"].(*types.AttributeValueMemberM)
 	if refused == nil {
 		return nil
 	}
-	refusals := make([]refusal, 0, len(refused.Value))
+	refusals := make([]ledger.Refusal, 0, len(refused.Value))
 	for key, value := range refused.Value {
-		one := refusal{key: key}
+		one := ledger.Refusal{Key: key}
 		if record, ok := value.(*types.AttributeValueMemberM); ok {
-			one.at, one.size = integer(record.Value["at"]), len(stringOf(record.Value["event"]))
+			one.At, one.Size = integer(record.Value["at"]), len(stringOf(record.Value["event"]))
 		}
 		refusals = append(refusals, one)
 	}
-	keys := forgettable(refusals)
+	keys := ledger.Forgettable(refusals)
 	if len(keys) == 0 {
 		return nil
 	}
 	for _, key := range keys {
 		delete(refused.Value, key)
 	}
-	_, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 aws.String(d.table),
+	_, err := l.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 aws.String(l.table),
 		Key:                       itemKey(r),
 		UpdateExpression:          aws.String("SET refused = :kept"),
 		ConditionExpression:       aws.String("lease_token = :token"),
@@ -175,13 +177,13 @@ func (d *DynamoDB) trim(ctx context.Context, r *deletion.Request, lease string, 
 }
 
 // Record implements [deletion.Ledger].
-func (d *DynamoDB) Record(ctx context.Context, lease string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
+func (l *Ledger) Record(ctx context.Context, lease string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
 	first := &records[0]
 	in := &dynamodb.UpdateItemInput{
-		TableName: aws.String(d.table),
+		TableName: aws.String(l.table),
 		Key:       itemKey(&first.Request),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":expires": number(d.now().Add(keep).Unix()),
+			":expires": number(l.now().Add(keep).Unix()),
 		},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
@@ -205,7 +207,7 @@ func (d *DynamoDB) Record(ctx context.Context, lease string, maybeSent bool, rec
 			in.ExpressionAttributeNames["#r"+n] = requestKey(&records[i].Request)
 			values[":r"+n] = &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
 				"status": text(string(records[i].Status)), "event": text(string(records[i].Event)),
-				"at": number(d.now().UnixMilli()),
+				"at": number(l.now().UnixMilli()),
 			}}
 		}
 		if maybeSent {
@@ -218,7 +220,7 @@ func (d *DynamoDB) Record(ctx context.Context, lease string, maybeSent bool, rec
 		values[":token"] = text(lease)
 	}
 	in.UpdateExpression, in.ConditionExpression = aws.String("SET "+strings.Join(sets, ", ")+remove), aws.String(condition)
-	_, err := d.client.UpdateItem(ctx, in)
+	_, err := l.client.UpdateItem(ctx, in)
 	var failed *types.ConditionalCheckFailedException
 	if !errors.As(err, &failed) {
 		return deletion.Recorded{}, wrap(err)
@@ -236,15 +238,15 @@ func (d *DynamoDB) Record(ctx context.Context, lease string, maybeSent bool, rec
 }
 
 // Release implements [deletion.Ledger].
-func (d *DynamoDB) Release(ctx context.Context, r *deletion.Request, lease string, maybeSent bool) error {
+func (l *Ledger) Release(ctx context.Context, r *deletion.Request, lease string, maybeSent bool) error {
 	update := "REMOVE lease_token, lease_until, maybe_sent"
 	values := map[string]types.AttributeValue{":token": text(lease)}
 	if maybeSent {
 		update = "SET maybe_sent = :yes REMOVE lease_token, lease_until"
 		values[":yes"] = &types.AttributeValueMemberBOOL{Value: true}
 	}
-	_, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 aws.String(d.table),
+	_, err := l.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 aws.String(l.table),
 		Key:                       itemKey(r),
 		UpdateExpression:          aws.String(update),
 		ConditionExpression:       aws.String("lease_token = :token"),

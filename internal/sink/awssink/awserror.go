@@ -1,4 +1,4 @@
-package sink
+package awssink
 
 import (
 	"errors"
@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+
+	"dds-backup-delete/internal/sink"
 )
 
 // refuses reports whether AWS would refuse again what err is about. What cannot be told counts as
@@ -42,9 +44,9 @@ var retryables = retry.IsErrorRetryables(retry.DefaultRetryables)
 func callFailed(entries int, err error) []error {
 	if refuses(err) {
 		var api smithy.APIError
-		err = &refusal{error: err, whole: !errors.As(err, &api) || !ofNoEntry[api.ErrorCode()]}
+		err = &sink.RefusedError{Err: err, Whole: !errors.As(err, &api) || !ofNoEntry[api.ErrorCode()]}
 	}
-	return fail(entries, err)
+	return sink.Fail(entries, err)
 }
 
 // ofNoEntry are the codes of refusals that no single entry can be the cause of, so that another
@@ -72,7 +74,7 @@ func entryError(call, code, message string, sendersFault bool) error {
 	}
 	err := fmt.Errorf("%s: %w", call, &smithy.GenericAPIError{Code: code, Message: message, Fault: fault})
 	if refuses(err) {
-		return &refusal{error: err}
+		return &sink.RefusedError{Err: err}
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package handler
+package app
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 func TestLookup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		finds, hangs := 0, true
-		l := newLookup("V", discard, nil, func(ctx context.Context) (string, error) {
+		l := newLookup("V", func(ctx context.Context) (string, error) {
 			if finds++; hangs {
 				<-ctx.Done()
 				return "", &deletion.Error{Class: deletion.ClassUnavailable, Message: ctx.Err().Error()}

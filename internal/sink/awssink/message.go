@@ -1,14 +1,15 @@
-package sink
+package awssink
 
 import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/sink"
 )
 
 // message is an event as a topic or a queue takes it.
@@ -22,14 +23,11 @@ type message struct {
 	trace string
 }
 
-// messageBatches sends messages to the topic or queue of that ARN, by calls to send.
-func messageBatches(arn string, send func(context.Context, []message) []error) batches[message] {
-	entry := func(e *deletion.Event) message { return newMessage(e, isFIFO(arn)) }
-	return batches[message]{most: maxEntries, bytes: maxBytes, entry: entry, size: messageSize, group: messageGroup, send: send}
+// messageBatches returns a sink that sends messages to a topic or queue by calls to send.
+func messageBatches(to arn.ARN, send func(context.Context, []message) []error) deletion.Sink {
+	entry := func(e *deletion.Event) message { return newMessage(e, to.IsFIFO()) }
+	return &sink.Batches[message]{Most: maxEntries, Bytes: maxBytes, Entry: entry, Size: messageSize, Group: messageGroup, Send: send}
 }
-
-// isFIFO reports whether a topic or queue is a FIFO one: only then its name ends so.
-func isFIFO(arn string) bool { return strings.HasSuffix(arn, ".fifo") }
 
 // newMessage returns the message of an event, for FIFO with a group for each backup.
 func newMessage(e *deletion.Event, fifo bool) message {
@@ -115,7 +113,7 @@ func (a *answer) failed(id, code, message *string, sendersFault bool) {
 // an answer that names others is not to be believed at all.
 func (a *answer) results() []error {
 	if a.stray {
-		return fail(len(a.errs), fmt.Errorf("%s answered for an entry that was not sent", a.call))
+		return sink.Fail(len(a.errs), fmt.Errorf("%s answered for an entry that was not sent", a.call))
 	}
 	for i, heard := range a.heard {
 		if !heard {

@@ -1,4 +1,4 @@
-package sink
+package awssink
 
 import (
 	"context"
@@ -7,34 +7,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/deletion"
 )
 
-// SNS publishes to an Amazon SNS topic, standard or FIFO.
-type SNS struct {
-	client  *sns.Client
-	topic   string
-	batches batches[message]
+// snsTopic is one topic of Amazon SNS, standard or FIFO.
+type snsTopic struct {
+	client *sns.Client
+	arn    string
 }
 
-// NewSNS returns a sink for the topic of that ARN. The client had better not retry: the sink does.
+// NewSNS returns a sink for a topic. The client should not retry, because the sink does.
 //
 // The trace header is not the message's but the call's, and the SDK sets it by itself in Lambda.
 // https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sns.html
-func NewSNS(client *sns.Client, topicARN string) *SNS {
-	s := &SNS{client: client, topic: topicARN}
-	s.batches = messageBatches(topicARN, s.send)
-	return s
-}
-
-// Publish implements [deletion.Sink].
-func (s *SNS) Publish(ctx context.Context, events []deletion.Event) []error {
-	return s.batches.publish(ctx, events)
+func NewSNS(client *sns.Client, topic arn.ARN) deletion.Sink {
+	s := snsTopic{client: client, arn: topic.String()}
+	return messageBatches(topic, s.send)
 }
 
 // send makes one call. A success of the call may hide failed entries.
 // https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
-func (s *SNS) send(ctx context.Context, messages []message) []error {
+func (s *snsTopic) send(ctx context.Context, messages []message) []error {
 	entries := make([]types.PublishBatchRequestEntry, len(messages))
 	for i, m := range messages {
 		entries[i] = types.PublishBatchRequestEntry{
@@ -48,7 +42,7 @@ func (s *SNS) send(ctx context.Context, messages []message) []error {
 			entries[i].MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String(attributeType), StringValue: aws.String(value)}
 		}
 	}
-	out, err := s.client.PublishBatch(ctx, &sns.PublishBatchInput{TopicArn: aws.String(s.topic), PublishBatchRequestEntries: entries})
+	out, err := s.client.PublishBatch(ctx, &sns.PublishBatchInput{TopicArn: aws.String(s.arn), PublishBatchRequestEntries: entries})
 	if err != nil {
 		return callFailed(len(messages), err)
 	}

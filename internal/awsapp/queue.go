@@ -1,10 +1,9 @@
-package handler
+package awsapp
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,13 +15,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"golang.org/x/sync/errgroup"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/secret"
-	"dds-backup-delete/internal/sink"
+	"dds-backup-delete/internal/sink/awssink"
 )
 
-// queue postpones messages that are given back to their queue. The client of each region is
-// built when it is first needed, which for most invocations is never.
+// queue postpones messages that are returned to their queue. The client of each region is built when it
+// is first needed, which is never for most processes.
 type queue struct {
 	log       *slog.Logger
 	newClient func(region string) *sqs.Client
@@ -33,7 +33,7 @@ type queue struct {
 
 func newQueue(clients *clients, log *slog.Logger) *queue {
 	return &queue{log: log, clients: make(map[string]*sqs.Client), newClient: func(region string) *sqs.Client {
-		return sqs.NewFromConfig(clients.config(region, clients.c.AWSEndpointSQS, time.Second, retrySoon))
+		return sqs.NewFromConfig(clients.config(region, clients.c.AWS.SQS, time.Second, retrySoon))
 	}}
 }
 
@@ -44,20 +44,15 @@ const maxEntries = 10
 // maxCalls is how many calls run at once: a function has little CPU for handshakes.
 const maxCalls = 8
 
-// queueARN is compiled when it is first needed, which for most processes is never.
-var queueARN = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^arn:aws[a-z-]*:sqs:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]+(?:\.fifo)?$`)
-})
-
-// postpone sets the visibility of messages that are about to be given back. Where that is
-// refused or fails, they are given back all the same, and come again after the queue's own
-// timeout. It takes no more than half of the time that is left, so that the reply is in time.
-func (q *queue) postpone(ctx context.Context, arn string, messages []event.Visibility) {
+// postpone sets the visibility timeout of messages that are about to be returned to their queue. If that
+// fails, they are redelivered after the queue's own timeout. It takes no more than half of the time that
+// is left, so that the reply is in time.
+func (q *queue) postpone(ctx context.Context, queueARN string, messages []event.Visibility) {
 	if len(messages) == 0 {
 		return
 	}
-	parts := queueARN().FindStringSubmatch(arn)
-	if parts == nil {
+	queue, ok := arn.Parse(queueARN)
+	if !ok || queue.Service != "sqs" {
 		q.log.WarnContext(ctx, "messages are given back without a delay: eventSourceARN is not that of a queue", "messages", len(messages))
 		return
 	}
@@ -66,8 +61,8 @@ func (q *queue) postpone(ctx context.Context, arn string, messages []event.Visib
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	client := q.client(parts[1])
-	url, err := sink.QueueURL(client.Options(), arn)
+	client := q.client(queue.Region)
+	url, err := awssink.QueueURL(client.Options(), queue)
 	if err != nil {
 		q.log.WarnContext(ctx, "messages are given back without a delay", "messages", len(messages), "error", err.Error())
 		return

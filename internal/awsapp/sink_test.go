@@ -1,4 +1,4 @@
-package handler
+package awsapp
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/sink/sinktest"
@@ -47,43 +48,41 @@ func TestEachKindOfSink(t *testing.T) {
 		receiver.URL: func() int { return len(posted) },
 	} {
 		_, c := serve(t)
-		c.OutcomeSink, c.OutcomeSource = sink, "our.source"
-		c.HTTPMode, c.HTTPToken, c.HTTPSecret = config.BinaryMode, secret.New("token"), secret.New("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
-		c.AWSAccessKeyID, c.AWSSecretAccessKey = secret.New("AKIA"), secret.New("s")
-		c.AWSEndpointEventBridge, c.AWSEndpointSNS, c.AWSEndpointURL = bus.URL, sns.URL, sqs.URL
-		h, err := New(t.Context(), c, discard, &out)
+		to, _ := arn.Parse(sink)
+		c.Sink = config.Sink{Kind: kindOf[to.Service], ARN: to, Source: "our.source", Binary: true, Token: secret.New("token"), Key: secret.New("0123456789abcdef0123456789abcdef")}
+		if sink == receiver.URL {
+			c.Sink.Kind, c.Sink.Address = config.HTTP, sink
+		}
+		c.AWS = config.AWS{AccessKeyID: secret.New("AKIA"), SecretAccessKey: secret.New("s"), EventBridge: bus.URL, SNS: sns.URL, SQS: sqs.URL}
+		a, err := newApp(t, c, &out, nil)
 		if err != nil {
 			t.Errorf("%s: %v", sink, err)
 			continue
 		}
-		if _, err := h.Handle(t.Context(), invocation, direct(0)); err != nil || taken() != 1 {
+		if _, err := a.Handle(t.Context(), invocation, direct(0)); err != nil || taken() != 1 {
 			t.Errorf("%s: %d events, error %v", sink, taken(), err)
 		}
 	}
 }
 
-func TestASinkThatIsNone(t *testing.T) {
-	_, c := serve(t)
-	c.OutcomeSink = "outcomes"
-	if _, err := New(t.Context(), c, discard, nil); err == nil || !strings.HasPrefix(err.Error(), "OUTCOME_SINK: ") {
-		t.Errorf("error %v", err)
-	}
-}
+// kindOf is the kind of a sink by the service in its ARN; without one it is stdout.
+var kindOf = map[string]config.SinkKind{"": config.Stdout, "events": config.EventBridge, "sns": config.SNS, "sqs": config.SQS}
 
 // Keys are needed only by what calls AWS, and may come from elsewhere.
 func TestAWSKeys(t *testing.T) {
 	_, c := serve(t)
-	if _, err := New(t.Context(), c, discard, nil); err != nil {
+	if _, err := newApp(t, c, nil, nil); err != nil {
 		t.Errorf("without AWS: %v", err)
 	}
-	c.OutcomeSink = topic
-	if _, err := New(t.Context(), c, discard, nil); err == nil || !strings.HasPrefix(err.Error(), "AWS_ACCESS_KEY_ID, ") {
+	c.Sink.Kind = config.SNS
+	c.Sink.ARN, _ = arn.Parse(topic)
+	if _, err := newApp(t, c, nil, nil); err == nil || !strings.HasPrefix(err.Error(), "AWS_ACCESS_KEY_ID, ") {
 		t.Errorf("without keys: error %v", err)
 	}
 	elsewhere := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "AKIAELSEWHERE", SecretAccessKey: "s"}, nil
 	})
-	if _, err := New(t.Context(), c, discard, nil, WithAWSKeys(elsewhere)); err != nil {
+	if _, err := newApp(t, c, nil, elsewhere); err != nil {
 		t.Errorf("with keys from elsewhere: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package handler
+package awsapp
 
 import (
 	"bytes"
@@ -62,13 +62,8 @@ func postponed(t *testing.T, ctx context.Context, arn string, messages int, answ
 	server := httptest.NewServer(service)
 	t.Cleanup(server.Close)
 	var text bytes.Buffer
-	clients, err := newClients(&config.Config{
-		AWSAccessKeyID: secret.New("AKIA"), AWSSecretAccessKey: secret.New("s"), AWSEndpointSQS: server.URL, Concurrency: 4,
-	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := newQueue(clients, slog.New(slog.NewJSONHandler(&text, nil)))
+	c := &config.Config{Concurrency: 4, AWS: config.AWS{AccessKeyID: secret.New("AKIA"), SecretAccessKey: secret.New("s"), SQS: server.URL}}
+	q := newQueue(&clients{c: c, keys: environmentKeys(&c.AWS)}, slog.New(slog.NewJSONHandler(&text, nil)))
 	var all []event.Visibility
 	for i := range messages {
 		all = append(all, event.Visibility{MessageID: "m", ReceiptHandle: fmt.Sprint("r", i), Timeout: time.Duration(i+1) * time.Minute})

@@ -1,9 +1,7 @@
-package handler
+package awsapp
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -12,46 +10,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
-	"dds-backup-delete/internal/config"
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
-	"dds-backup-delete/internal/metrics"
 	"dds-backup-delete/internal/secret"
 )
 
 // secretTry is how long one call to Secrets Manager may take. A connection that hangs must leave
-// time for a second one within [lookupTime].
+// time for a second one within the time of a look-up.
 const secretTry = 2 * time.Second
-
-// newCredentials returns the look-up of the credentials in the secret that HUAWEICLOUD_SECRET_ARN names.
-func newCredentials(c *config.Config, clients *clients, log *slog.Logger, m *metrics.Recorder) *lookup[dds.Credentials] {
-	client := secretsmanager.NewFromConfig(clients.config(c.SecretRegion(), c.AWSEndpointSecretsManager, secretTry, retrySoon))
-	var l *lookup[dds.Credentials]
-	l = newLookup("HUAWEICLOUD_SECRET_ARN", log, m, func(ctx context.Context) (dds.Credentials, error) {
-		out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(c.SecretARN)})
-		if err != nil {
-			e := secretError(err)
-			l.report(ctx, e.Class, err)
-			return dds.Credentials{}, e
-		}
-		credentials, err := config.ParseSecret(aws.ToString(out.SecretString))
-		if err != nil { // the content can be put right without a deployment
-			l.report(ctx, deletion.ClassForbidden, err)
-			return dds.Credentials{}, &deletion.Error{Class: deletion.ClassForbidden, Message: err.Error()}
-		}
-		return credentials, nil
-	})
-	return l
-}
 
 // secretError returns the error of requests whose credentials cannot be read: [deletion.ClassForbidden]
 // where Secrets Manager refuses the call, which a person must change, and else
-// [deletion.ClassUnavailable]. It names the code alone, since the text names the role and the account.
+// [deletion.ClassUnavailable]. Its message names the code alone, because the text, which is its cause, names
+// the role and the account.
 func secretError(err error) *deletion.Error {
-	e := &deletion.Error{Class: deletion.ClassUnavailable, Message: "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: Secrets Manager did not answer"}
+	e := &deletion.Error{Class: deletion.ClassUnavailable, Cause: err.Error(), Message: "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: Secrets Manager did not answer"}
 	var answer *awshttp.ResponseError
 	if !errors.As(err, &answer) {
 		return e
