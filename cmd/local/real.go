@@ -142,12 +142,9 @@ func (r *realRun) work(ctx context.Context, o order) {
 
 // report says what was deleted and, apart from that, what was published.
 func (r *realRun) report(o *deletion.Outcome) {
-	kind, text := r.answers.verdict(o)
-	if r.dryRun(&o.Request) && o.Status == deletion.Retry && o.Err.Class == deletion.ClassUndelivered {
-		kind, text = simulated, "dry run: nothing was deleted"
-	}
-	r.counts[kind]++
-	fmt.Fprintf(r.out, "  backup %s\n    %-13s %s\n", cmp.Or(o.Request.BackupID, "without a valid id"), kind, text)
+	answer := r.answers.answerTo(o, r.dryRun(&o.Request))
+	r.counts[answer.verdict]++
+	fmt.Fprintf(r.out, "  backup %s\n    %-13s %s\n", cmp.Or(o.Request.BackupID, "without a valid id"), answer.verdict, answer.text)
 	switch {
 	case o.Status != deletion.Retry:
 		r.published++
@@ -155,7 +152,7 @@ func (r *realRun) report(o *deletion.Outcome) {
 	case o.Err.Class == deletion.ClassUndelivered:
 		r.unpublished++
 		fmt.Fprintf(r.out, "    NOT PUBLISHED %s: %s\n", o.Err.Message, secret.Redact(o.Err.Cause))
-		fmt.Fprintf(r.out, "                  %s\n", r.advice(kind, o))
+		fmt.Fprintf(r.out, "                  %s\n", r.advice(answer.verdict, o))
 	default:
 		r.unpublished++
 		fmt.Fprintln(r.out, "    not published there is no outcome yet; a repeat asks DDS again")

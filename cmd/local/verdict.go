@@ -29,11 +29,10 @@ const (
 // verdicts are in the order of the summary.
 var verdicts = []verdict{accepted, unconfirmed, simulated, notFound, refused, maybeSent, notDeleted}
 
-// answer is what DDS answered to a deletion.
+// answer is what DDS did with a backup, and the details for a person.
 type answer struct {
-	deletion deletion.Deletion
-	err      *deletion.Error // nil for a success
-	lost     bool            // the deletion may have been started, though DDS did not say so
+	verdict verdict
+	text    string
 }
 
 // recorder passes deletions on and keeps the answers of DDS, because an outcome that could not be
@@ -47,61 +46,65 @@ type recorder struct {
 	answers map[deletion.Target]answer
 }
 
-// DeleteBackup implements [deletion.Deleter]. A job id is printed at once: should the program end
-// before it is published, it stands there.
-func (r *recorder) DeleteBackup(ctx context.Context, t deletion.Target, maybeSent bool) (deletion.Deletion, error) {
-	d, err := r.Deleter.DeleteBackup(ctx, t, maybeSent)
-	a := answer{deletion: d}
-	if errors.As(err, &a.err) {
-		a.lost = maybeSent || a.err.MaybeSent
-	}
+// DeleteBackup implements [deletion.Deleter]. A job id is printed at once, in case the program ends before
+// it is published.
+func (r *recorder) DeleteBackup(ctx context.Context, t deletion.Target, sentBefore bool) (deletion.Deletion, error) {
+	d, err := r.Deleter.DeleteBackup(ctx, t, sentBefore)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.answers[t] = a
+	r.answers[t] = answerOf(&d, err, sentBefore)
 	if d.JobID != "" {
 		fmt.Fprintf(r.out, "  DDS started job %s for backup %s\n", d.JobID, t.BackupID)
 	}
 	return d, err
 }
 
-// verdict returns what DDS did with the backup of an outcome, and the details for a person.
-func (r *recorder) verdict(o *deletion.Outcome) (verdict, string) {
+// answerOf returns what an answer of DDS means.
+func answerOf(d *deletion.Deletion, err error, sentBefore bool) answer {
+	var e *deletion.Error
+	switch {
+	case d.JobID != "":
+		return answer{accepted, "job " + d.JobID}
+	case d.Unconfirmed != "":
+		return answer{unconfirmed, d.Unconfirmed}
+	case !errors.As(err, &e):
+		return answer{notDeleted, reason(err)}
+	case sentBefore || e.MaybeSent:
+		return answer{maybeSent, "DDS may have started the deletion: " + reason(e)}
+	case e.Class == deletion.ClassNotFound:
+		return answer{notFound, reason(e)}
+	case e.Class == deletion.ClassInvalid:
+		return answer{refused, reason(e)}
+	default:
+		return answer{notDeleted, reason(e)}
+	}
+}
+
+// answerTo returns what DDS did with the backup of an outcome. A retry says only that there is no verdict
+// yet, or that it could not be recorded or published, so then the answer of DDS counts.
+func (r *recorder) answerTo(o *deletion.Outcome, dryRun bool) answer {
 	replayed := ""
 	if o.Replayed {
 		replayed = " (from the ledger; DDS was not asked again)"
 	}
 	switch {
 	case o.JobID != "":
-		return accepted, "job " + o.JobID + replayed
-	case o.Status == deletion.Simulated:
-		return simulated, "dry run: nothing was deleted"
+		return answer{accepted, "job " + o.JobID + replayed}
+	case o.Status == deletion.Simulated, dryRun && o.Err.Class == deletion.ClassUndelivered:
+		return answer{simulated, "dry run: nothing was deleted"}
 	case o.Status == deletion.Unconfirmed:
-		return unconfirmed, o.Err.Error() + replayed
+		return answer{unconfirmed, o.Err.Error() + replayed}
 	case o.Status == deletion.NotFound:
-		return notFound, o.Err.Error() + replayed
+		return answer{notFound, o.Err.Error() + replayed}
 	case o.Status == deletion.Rejected:
-		return refused, o.Err.Error() + replayed
+		return answer{refused, o.Err.Error() + replayed}
 	}
-	// It is a retry: either there is no verdict, or it could not be recorded or published.
 	r.mu.Lock()
-	a, asked := r.answers[deletion.Target{Region: o.Request.Region, ProjectID: o.Request.ProjectID, BackupID: o.Request.BackupID}]
-	r.mu.Unlock()
-	switch {
-	case !asked:
-		return notDeleted, "DDS was not asked to delete it: " + o.Err.Error()
-	case a.err == nil && a.deletion.Unconfirmed != "":
-		return unconfirmed, a.deletion.Unconfirmed
-	case a.err == nil:
-		return notDeleted, o.Err.Error()
-	case a.lost:
-		return maybeSent, "DDS may have started the deletion: " + reason(a.err)
-	case a.err.Class == deletion.ClassNotFound:
-		return notFound, reason(a.err)
-	case a.err.Class == deletion.ClassInvalid:
-		return refused, reason(a.err)
-	default:
-		return notDeleted, reason(a.err)
+	defer r.mu.Unlock()
+	if found, asked := r.answers[o.Request.Target()]; asked {
+		return found
 	}
+	return answer{notDeleted, "DDS was not asked to delete it: " + o.Err.Error()}
 }
 
 // reason is the text of an error of the DDS client for a person.

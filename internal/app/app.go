@@ -33,7 +33,7 @@ type Links struct {
 	// Sinks builds sinks by their kind. Every program has stdout and HTTP.
 	Sinks map[config.SinkKind]func(*config.Sink) (deletion.Sink, error)
 	// Ledgers builds ledgers by their kind. Every program has memory.
-	Ledgers map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error)
+	Ledgers map[config.LedgerKind]func(*config.Ledger) deletion.Ledger
 	// ReadSecret returns the text of a secret. Its failure has a Cause for the log.
 	ReadSecret func(context.Context, arn.ARN) (text string, failure *deletion.Error)
 	// Postpone hides messages for a time before they are returned to their queue. It may be nil.
@@ -150,15 +150,15 @@ func newSink(s *config.Sink, out io.Writer, links Links) (deletion.Sink, error) 
 
 // newLedger builds the ledger that LEDGER names.
 func newLedger(l *config.Ledger, links Links) (deletion.Ledger, error) {
-	ledgers := map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
-		config.Memory: func(*config.Ledger) (deletion.Ledger, error) { return ledger.NewMemory(ledger.DefaultSize, nil), nil },
+	ledgers := map[config.LedgerKind]func(*config.Ledger) deletion.Ledger{
+		config.Memory: func(*config.Ledger) deletion.Ledger { return ledger.NewMemory(ledger.DefaultSize, nil) },
 	}
 	maps.Copy(ledgers, links.Ledgers)
 	build, err := linked("LEDGER", l.Kind, ledgers)
 	if err != nil {
 		return nil, err
 	}
-	return build(l)
+	return build(l), nil
 }
 
 // linked returns what is linked for a kind that a variable names.
