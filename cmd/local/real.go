@@ -95,7 +95,7 @@ func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 				return nil, fmt.Errorf("%s: not only requests, so %w: %w", in.name, errNothingDone, r.Err)
 			}
 		}
-		if len(batch.Echoes) > 0 {
+		if len(batch.OwnEvents) > 0 {
 			return nil, fmt.Errorf("%s: an outcome event of this program is not a request, so %w", in.name, errNothingDone)
 		}
 		if len(batch.Requests) == 0 {

@@ -13,7 +13,6 @@ import (
 
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/handler"
-	"dds-backup-delete/internal/host"
 )
 
 // runServer serves the HTTP API against a simulated DDS until ctx ends.
@@ -42,7 +41,7 @@ Try:
 The events that go out:
 `, ddstest.Region, len(backups), url, url, backups[0].ID, url, backups[1].ID)
 
-	server := &http.Server{Handler: host.HTTP(h.Handle), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: h.HTTP(), ReadHeaderTimeout: 5 * time.Second}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/httpapi"
 	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/metrics"
 )
@@ -122,30 +124,70 @@ const maxLoggedIDs = 3
 // [*event.FunctionError], is the reply to a source whose protocol knows errors. Handle never
 // panics, since a panic would end the process.
 func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byte) (reply []byte, err error) {
+	err = h.invoke(ctx, func(w *work) (err error) {
+		if w.batch, err = h.decoder.Decode(payload, in); err != nil {
+			h.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
+			return err
+		}
+		if err = h.work(ctx, w); err == nil {
+			reply, err = w.batch.Reply(w.outcomes)
+		}
+		return err
+	})
+	return reply, err
+}
+
+// HTTP returns the HTTP API, for a server. It works calls just as Handle works payloads.
+func (h *Handler) HTTP() http.Handler {
+	api := h.decoder.API()
+	api.Work = func(ctx context.Context, read func() *httpapi.Call) (response *httpapi.Response, err error) {
+		err = h.invoke(ctx, func(w *work) error {
+			call := read()
+			w.batch = &event.Batch{Source: httpapi.Source, Limit: httpapi.MaxTime, Requests: call.Requests}
+			if err := h.work(ctx, w); err != nil {
+				return err
+			}
+			response = call.Answer(w.outcomes)
+			return nil
+		})
+		return response, err
+	}
+	return api
+}
+
+// work is what is known of an invocation.
+type work struct {
+	began    time.Time
+	batch    *event.Batch // nil if the payload was refused
+	outcomes []deletion.Outcome
+}
+
+// invoke does what all invocations have in common: one line in the log, metrics, and no panic.
+func (h *Handler) invoke(ctx context.Context, do func(*work) error) (err error) {
 	w := work{began: time.Now()}
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			reply, err = nil, event.Panicked()
+			err = event.Panicked()
 		}
 		h.report(ctx, &w)
 	}()
 	h.credentials.retry()
 	h.project.retry()
-	batch, err := h.decoder.Decode(payload, in)
-	if err != nil {
-		h.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
-		return nil, err
-	}
-	w.batch = batch
-	if len(batch.Echoes) > 0 {
+	return do(&w)
+}
+
+// work works the requests of a batch.
+func (h *Handler) work(ctx context.Context, w *work) error {
+	batch := w.batch
+	if len(batch.OwnEvents) > 0 {
 		h.log.WarnContext(ctx, "own outcome events came in and were left alone",
-			"count", len(batch.Echoes), "ids", batch.Echoes[:min(len(batch.Echoes), maxLoggedIDs)])
+			"count", len(batch.OwnEvents), "ids", batch.OwnEvents[:min(len(batch.OwnEvents), maxLoggedIDs)])
 	}
 	if batch.SourceARN != "" && batch.SourceARN == h.sink {
 		// Whoever waits for outcomes would get none: this function takes them itself.
 		h.log.ErrorContext(ctx, "OUTCOME_SINK is where these requests come from; want another one", "requests", len(batch.Requests))
-		return nil, event.Misconfigured()
+		return event.Misconfigured()
 	}
 	if batch.Limit > 0 {
 		var cancel context.CancelFunc
@@ -156,14 +198,7 @@ func (h *Handler) Handle(ctx context.Context, in event.Invocation, payload []byt
 	if h.queue != nil {
 		h.queue.postpone(ctx, batch.SourceARN, batch.Visibilities(w.outcomes))
 	}
-	return batch.Reply(w.outcomes)
-}
-
-// work is what is known of an invocation.
-type work struct {
-	began    time.Time
-	batch    *event.Batch // nil where the payload was refused
-	outcomes []deletion.Outcome
+	return nil
 }
 
 // report writes the line of an invocation, and the metrics.
@@ -177,13 +212,13 @@ func (h *Handler) report(ctx context.Context, w *work) {
 		}
 	}
 	var attrs []any
-	requests, echoes := 0, 0
+	requests, ownEvents := 0, 0
 	if w.batch != nil {
 		attrs = append(attrs, "source", string(w.batch.Source))
 		if w.batch.SourceARN != "" {
 			attrs = append(attrs, "source_arn", w.batch.SourceARN)
 		}
-		requests, echoes = len(w.batch.Requests), len(w.batch.Echoes)
+		requests, ownEvents = len(w.batch.Requests), len(w.batch.OwnEvents)
 		h.metrics.Outcomes(w.batch.Source, w.outcomes)
 	}
 	attrs = append(attrs, "requests", requests)
@@ -196,7 +231,7 @@ func (h *Handler) report(ctx context.Context, w *work) {
 	if cold {
 		h.metrics.ColdStart()
 	}
-	attrs = append(attrs, "replayed", replayed, "echoes", echoes, "duration_ms", time.Since(w.began).Milliseconds(), "cold_start", cold)
+	attrs = append(attrs, "replayed", replayed, "echoes", ownEvents, "duration_ms", time.Since(w.began).Milliseconds(), "cold_start", cold)
 	if w.batch != nil && w.batch.Tombstones > 0 {
 		attrs = append(attrs, "tombstones", w.batch.Tombstones)
 	}
