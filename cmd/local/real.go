@@ -104,7 +104,7 @@ func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 			}
 		}
 		switch {
-		case len(batch.Echoes) > 0:
+		case len(batch.OwnEvents) > 0:
 			return nil, fmt.Errorf("%s: an outcome event of this program is not a request, so %w", in.name, errNothingDone)
 		case len(batch.Requests) == 0:
 			return nil, fmt.Errorf("%s: it asks for no deletion, so %w", in.name, errNothingDone)

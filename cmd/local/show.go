@@ -90,7 +90,7 @@ func (s *show) cameIn(in input) (lines []string, requests bool) {
 	if err != nil {
 		return []string{"not a request"}, false // the reply says why
 	}
-	requests = len(batch.Requests) > 0 && len(batch.Echoes) == 0
+	requests = len(batch.Requests) > 0 && len(batch.OwnEvents) == 0
 	for _, r := range batch.Requests {
 		line := fmt.Sprintf("%s  delete backup %s", batch.Source, printable(r.BackupID))
 		if r.Err != nil {
@@ -99,7 +99,7 @@ func (s *show) cameIn(in input) (lines []string, requests bool) {
 		}
 		lines = append(lines, line)
 	}
-	for range batch.Echoes {
+	for range batch.OwnEvents {
 		lines = append(lines, fmt.Sprintf("%s  an outcome event of this program", batch.Source))
 	}
 	return lines, requests

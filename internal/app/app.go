@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +20,6 @@ import (
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
-	"dds-backup-delete/internal/host"
 	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/metrics"
 	"dds-backup-delete/internal/sink"
@@ -194,9 +192,6 @@ func connect(ctx context.Context, opens ...func(context.Context)) {
 	}
 	all.Wait()
 }
-
-// HTTP returns the handler of HTTP requests.
-func (a *App) HTTP() http.Handler { return host.HTTP(a.Handle) }
 
 // Close closes the connections that are kept between invocations.
 func (a *App) Close() { a.DDS.CloseIdleConnections() }

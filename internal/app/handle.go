@@ -3,11 +3,13 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"time"
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/httpapi"
 )
 
 // maxLoggedIDs bounds the ids of a kind in one log line. A batch may bring thousands.
@@ -17,30 +19,70 @@ const maxLoggedIDs = 3
 // [*event.FunctionError], is the reply to a source whose protocol knows errors. Handle never
 // panics, since a panic would end the process.
 func (a *App) Handle(ctx context.Context, in event.Invocation, payload []byte) (reply []byte, err error) {
+	err = a.invoke(ctx, func(w *work) (err error) {
+		if w.batch, err = a.decoder.Decode(payload, in); err != nil {
+			a.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
+			return err
+		}
+		if err = a.work(ctx, w); err == nil {
+			reply, err = w.batch.Reply(w.outcomes)
+		}
+		return err
+	})
+	return reply, err
+}
+
+// HTTP returns the HTTP API, for a server. It works calls just as Handle works payloads.
+func (a *App) HTTP() http.Handler {
+	api := a.decoder.API()
+	api.Work = func(ctx context.Context, read func() *httpapi.Call) (response *httpapi.Response, err error) {
+		err = a.invoke(ctx, func(w *work) error {
+			call := read()
+			w.batch = &event.Batch{Source: httpapi.Source, Limit: httpapi.MaxTime, Requests: call.Requests}
+			if err := a.work(ctx, w); err != nil {
+				return err
+			}
+			response = call.Answer(w.outcomes)
+			return nil
+		})
+		return response, err
+	}
+	return api
+}
+
+// work is what is known about an invocation.
+type work struct {
+	began    time.Time
+	batch    *event.Batch // nil if the payload was refused
+	outcomes []deletion.Outcome
+}
+
+// invoke does what all invocations have in common: one line in the log, metrics, and no panic.
+func (a *App) invoke(ctx context.Context, do func(*work) error) (err error) {
 	w := work{began: time.Now()}
 	defer func() {
 		if p := recover(); p != nil {
 			a.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			reply, err = nil, event.Panicked()
+			err = event.Panicked()
 		}
 		a.report(ctx, &w)
 	}()
 	a.credentials.retry()
 	a.project.retry()
-	batch, err := a.decoder.Decode(payload, in)
-	if err != nil {
-		a.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
-		return nil, err
-	}
-	w.batch = batch
-	if len(batch.Echoes) > 0 {
+	return do(&w)
+}
+
+// work works the requests of a batch.
+func (a *App) work(ctx context.Context, w *work) error {
+	batch := w.batch
+	if len(batch.OwnEvents) > 0 {
 		a.log.WarnContext(ctx, "own outcome events came in and were left alone",
-			"count", len(batch.Echoes), "ids", batch.Echoes[:min(len(batch.Echoes), maxLoggedIDs)])
+			"count", len(batch.OwnEvents), "ids", batch.OwnEvents[:min(len(batch.OwnEvents), maxLoggedIDs)])
 	}
 	if batch.SourceARN != "" && batch.SourceARN == a.sinkARN {
 		// This function would take its own outcomes, and no consumer would get any.
 		a.log.ErrorContext(ctx, "OUTCOME_SINK is where these requests come from; want another one", "requests", len(batch.Requests))
-		return nil, event.Misconfigured()
+		return event.Misconfigured()
 	}
 	if batch.Limit > 0 {
 		var cancel context.CancelFunc
@@ -51,14 +93,7 @@ func (a *App) Handle(ctx context.Context, in event.Invocation, payload []byte) (
 	if a.postpone != nil {
 		a.postpone(ctx, batch.SourceARN, batch.Visibilities(w.outcomes))
 	}
-	return batch.Reply(w.outcomes)
-}
-
-// work is what is known about an invocation.
-type work struct {
-	began    time.Time
-	batch    *event.Batch // nil if the payload was refused
-	outcomes []deletion.Outcome
+	return nil
 }
 
 // report writes the line of an invocation, and the metrics.
@@ -72,13 +107,13 @@ func (a *App) report(ctx context.Context, w *work) {
 		}
 	}
 	var attrs []any
-	requests, echoes := 0, 0
+	requests, ownEvents := 0, 0
 	if w.batch != nil {
 		attrs = append(attrs, "source", string(w.batch.Source))
 		if w.batch.SourceARN != "" {
 			attrs = append(attrs, "source_arn", w.batch.SourceARN)
 		}
-		requests, echoes = len(w.batch.Requests), len(w.batch.Echoes)
+		requests, ownEvents = len(w.batch.Requests), len(w.batch.OwnEvents)
 		a.metrics.Outcomes(w.batch.Source, w.outcomes)
 	}
 	attrs = append(attrs, "requests", requests)
@@ -91,7 +126,7 @@ func (a *App) report(ctx context.Context, w *work) {
 	if cold {
 		a.metrics.ColdStart()
 	}
-	attrs = append(attrs, "replayed", replayed, "echoes", echoes, "duration_ms", time.Since(w.began).Milliseconds(), "cold_start", cold)
+	attrs = append(attrs, "replayed", replayed, "echoes", ownEvents, "duration_ms", time.Since(w.began).Milliseconds(), "cold_start", cold)
 	if w.batch != nil && w.batch.Tombstones > 0 {
 		attrs = append(attrs, "tombstones", w.batch.Tombstones)
 	}

@@ -1,15 +1,17 @@
-package event
+package body
 
 import (
 	"bytes"
 	"encoding/base64"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/strictjson"
 )
 
 // published are the statuses whose outcomes are published.
@@ -17,14 +19,14 @@ var published = []deletion.Status{
 	deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated,
 }
 
-// isEcho reports whether a text that is no request is an own outcome event, or its data, in
-// whatever wrapping. To reject it would publish another event, which would come back the same
-// way: a loop without end. So it is left alone.
+// isOwnEvent reports whether a text that is no request is an own outcome event, or the data of one, in
+// whatever wrapping. Rejecting it would publish another event, which would come back the same way: a
+// loop without end.
 //
-// The wrapping may be of a form that nobody foresaw, so it is not opened: the members that make
-// an outcome are looked for in the text, however often its quotes were escaped, and in what the text
-// holds in base64 or percent-encoded.
-func isEcho(text []byte) bool { return holdsOutcome(text, maxEncodings) }
+// The wrapping may be unknown, so it is not opened: the members that make an outcome are searched for
+// in the text, however often its quotes were escaped, and in what the text holds in base64 or
+// percent-encoded.
+func isOwnEvent(text []byte) bool { return holdsOutcome(text, maxEncodings) }
 
 // maxEncodings is how many encodings are undone, one inside the other.
 const maxEncodings = 2
@@ -65,7 +67,7 @@ func hasMarks(text []byte) bool {
 	return true
 }
 
-// marks are what an outcome is known by: the type of the event, or all of these members of its data.
+// marks are what an outcome is recognised by: the type of the event, or all of these members of its data.
 type marks struct {
 	eventType *regexp.Regexp
 	data      []*regexp.Regexp
@@ -91,7 +93,7 @@ func plainEscapes(text []byte) []byte {
 	})
 }
 
-// outcomeMarks compiles the marks when they are first needed, which is seldom.
+// outcomeMarks compiles the marks when they are first needed, which is rare.
 var outcomeMarks = sync.OnceValue(func() marks {
 	statuses := make([]string, len(published))
 	for i, s := range published {
@@ -107,42 +109,31 @@ var outcomeMarks = sync.OnceValue(func() marks {
 	}
 })
 
-// isOutcomeType reports whether a type is one of ours.
+// isOutcomeType reports whether a type is that of an outcome event.
 func isOutcomeType(eventType string) bool {
-	for _, status := range published {
-		if eventType == deletion.EventType(status) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(published, func(s deletion.Status) bool { return eventType == deletion.EventType(s) })
 }
 
-// judge leaves alone what is no request because it is an outcome event of ours.
-func judge(c content, text []byte) content {
-	if len(c.requests) == 0 {
-		return c
-	}
-	for i := range c.requests {
-		if c.requests[i].Err == nil {
+// dropOwnEvents drops what is no request because it is an own outcome event. The members are those of
+// the text if it is an object; none otherwise.
+func dropOwnEvents(c Content, text []byte, members strictjson.Object) Content {
+	for i := range c.Requests {
+		if c.Requests[i].Err == nil {
 			return c
 		}
 	}
-	if !isEcho(withoutMetadata(text)) {
+	if len(c.Requests) == 0 || !isOwnEvent(withoutMetadata(text, members)) {
 		return c
 	}
-	return content{list: c.list, echo: c.requests[0].Err.Message}
+	return Content{List: c.List, OwnEvent: c.Requests[0].Err.Message}
 }
 
 // withoutMetadata returns a text without the metadata of the request in it, which may quote anything,
 // for example the outcome of an earlier request.
-func withoutMetadata(text []byte) []byte {
-	members, err := parseObject(text)
-	if err != nil {
-		return text
-	}
-	detail := members.object("detail")
-	for _, o := range []object{members, members.object("data"), detail, detail.object("data")} {
-		if metadata, ok := o.get("metadata"); ok && namesBackup(o) {
+func withoutMetadata(text []byte, members strictjson.Object) []byte {
+	detail := members.Object("detail")
+	for _, o := range []strictjson.Object{members, members.Object("data"), detail, detail.Object("data")} {
+		if metadata, ok := o.Get("metadata"); ok && namesBackup(o) {
 			return bytes.Replace(text, metadata, []byte("{}"), 1)
 		}
 	}

@@ -1,4 +1,4 @@
-package event
+package body
 
 import (
 	"fmt"
@@ -6,47 +6,44 @@ import (
 	"strings"
 
 	"dds-backup-delete/internal/spelling"
+	"dds-backup-delete/internal/strictjson"
 )
 
-// requestMembers are all the members that a request may have. A member that is not among them may
-// be a condition that its sender counts on, so the request is refused.
+// spellings are the members that name what to delete: ours, that of the DDS page, and a list.
+var spellings = []string{"backup_id", "backups_id", "backup_ids"}
+
+// requestMembers are all the members that a request may have. A member that is not among them may be
+// a condition that its sender counts on, so the request is refused.
 var requestMembers = []string{"backup_id", "backups_id", "backup_ids", "project_id", "region", "traceparent", "dry_run", "metadata"}
 
+func namesBackup(members strictjson.Object) bool { return slices.ContainsFunc(spellings, members.Has) }
+
 // checkMembers returns what is wrong with the first member that no request has, or "".
-func checkMembers(members object) string {
+func checkMembers(members strictjson.Object) string {
 	for _, m := range members {
-		if !isRequestMember(m.name) {
-			return unknownMember(string(m.name))
+		if !slices.Contains(requestMembers, string(m.Name)) {
+			return unknownMember(string(m.Name))
 		}
 	}
 	return ""
 }
 
 // misspelled returns the first member that was probably meant to name a backup.
-func misspelled(members object) (name string, ok bool) {
+func misspelled(members strictjson.Object) (name string, ok bool) {
 	for _, m := range members {
-		if near := nearMember(string(m.name)); slices.Contains(spellings, near) {
-			return string(m.name), true
+		if near := nearMember(string(m.Name)); slices.Contains(spellings, near) {
+			return string(m.Name), true
 		}
 	}
 	return "", false
 }
 
-func isRequestMember(name []byte) bool {
-	for _, known := range requestMembers {
-		if string(name) == known {
-			return true
-		}
-	}
-	return false
-}
-
 // unknownMember is the message about a member that no request has.
 func unknownMember(name string) string {
 	if near := nearMember(name); near != "" {
-		return fmt.Sprintf("%q: unknown member; did you mean %q?", shorten(name), near)
+		return fmt.Sprintf("%q: unknown member; did you mean %q?", strictjson.Shorten(name), near)
 	}
-	return fmt.Sprintf("%q: unknown member; expected only %s", shorten(name), strings.Join(requestMembers, ", "))
+	return fmt.Sprintf("%q: unknown member; expected only %s", strictjson.Shorten(name), strings.Join(requestMembers, ", "))
 }
 
 // nearMember returns the member of a request that a name was probably meant to be, or "".
