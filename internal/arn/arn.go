@@ -8,7 +8,7 @@ import (
 )
 
 // ARN names a resource in one region of AWS: arn:<partition>:<service>:<region>:<account>:<resource>.
-type ARN struct{ Partition, Service, Region, Account, Resource string }
+type ARN struct{ Service, Region, Account, Resource, text string }
 
 // The longest names of topics and queues, in bytes, ".fifo" included.
 const (
@@ -24,8 +24,8 @@ func Parse(text string) (ARN, bool) {
 	if len(p) != parts || p[0] != "arn" {
 		return ARN{}, false
 	}
-	a := ARN{Partition: p[1], Service: p[2], Region: p[3], Account: p[4], Resource: p[5]}
-	partition, isAWS := strings.CutPrefix(a.Partition, "aws")
+	a := ARN{p[2], p[3], p[4], p[5], text}
+	partition, isAWS := strings.CutPrefix(p[1], "aws")
 	const accountLength = 12
 	if !isAWS || !spelling.Only(partition, spelling.Lower+"-") || a.Region == "" || !spelling.Only(a.Region, spelling.Lower+spelling.Digits+"-") ||
 		len(a.Account) != accountLength || !spelling.Only(a.Account, spelling.Digits) || !a.isKnown() {
@@ -62,9 +62,4 @@ func isName(text string, longest int) bool {
 func (a ARN) IsFIFO() bool { return strings.HasSuffix(a.Resource, ".fifo") }
 
 // String returns the ARN as text; empty for the zero value.
-func (a ARN) String() string {
-	if a == (ARN{}) {
-		return ""
-	}
-	return strings.Join([]string{"arn", a.Partition, a.Service, a.Region, a.Account, a.Resource}, ":")
-}
+func (a ARN) String() string { return a.text }

@@ -27,25 +27,22 @@ func (c *Config) NeedsAWS() bool {
 }
 
 func (p *parser) aws() AWS {
-	a := p.awsKeys()
-	a.EventBridge = cmp.Or(p.EventBridgeEndpoint, p.AWSEndpoint)
-	a.SNS = cmp.Or(p.SNSEndpoint, p.AWSEndpoint)
-	a.SQS = cmp.Or(p.SQSEndpoint, p.AWSEndpoint)
-	a.DynamoDB = cmp.Or(p.DynamoDBEndpoint, p.AWSEndpoint)
-	a.SecretsManager = cmp.Or(p.SecretsManagerEndpoint, p.AWSEndpoint)
 	p.roots("SSL_CERT_FILE", p.SSLCertFile) // crypto/x509 reads it itself
-	a.Roots = p.roots("AWS_CA_BUNDLE", p.AWSCABundle)
-	return a
-}
-
-func (p *parser) awsKeys() AWS {
-	return AWS{AccessKeyID: secretOf(awsAccessKey), SecretAccessKey: secretOf(awsSecretKey), SessionToken: secretOf(awsSessionToken)}
+	return AWS{
+		AccessKeyID: secretOf("AWS_ACCESS_KEY_ID"), SecretAccessKey: secretOf("AWS_SECRET_ACCESS_KEY"), SessionToken: secretOf("AWS_SESSION_TOKEN"),
+		EventBridge:    cmp.Or(p.EventBridgeEndpoint, p.AWSEndpoint),
+		SNS:            cmp.Or(p.SNSEndpoint, p.AWSEndpoint),
+		SQS:            cmp.Or(p.SQSEndpoint, p.AWSEndpoint),
+		DynamoDB:       cmp.Or(p.DynamoDBEndpoint, p.AWSEndpoint),
+		SecretsManager: cmp.Or(p.SecretsManagerEndpoint, p.AWSEndpoint),
+		Roots:          p.roots("AWS_CA_BUNDLE", p.AWSCABundle),
+	}
 }
 
 // needAWSKeys says that a variable needs the keys that Lambda sets. Elsewhere they may come from a
 // profile or from single sign-on, which the environment does not show.
 func (p *parser) needAWSKeys(variable string) {
-	if keys := p.awsKeys(); p.inLambda() && !keys.HasKeys() {
+	if InLambda() && (lookup("AWS_ACCESS_KEY_ID") == "" || lookup("AWS_SECRET_ACCESS_KEY") == "") {
 		p.fault("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; %s needs them, expected the keys that Lambda sets", variable)
 	}
 }

@@ -4,7 +4,6 @@ package config
 
 import (
 	"errors"
-	"os"
 	"strings"
 
 	"dds-backup-delete/internal/deletion"
@@ -79,7 +78,7 @@ func Load() (*Config, error) {
 	c.Sink = p.sink()
 	c.RequestSources = p.requestSources()
 	c.Ledger = p.ledger()
-	c.InLambda, c.OnDemand = p.inLambda(), p.InitializationType == "on-demand"
+	c.InLambda, c.OnDemand = InLambda(), p.InitializationType == "on-demand"
 	c.AWS = p.aws()
 	p.proxies()
 	if len(p.faults) > 0 {
@@ -91,9 +90,7 @@ func Load() (*Config, error) {
 const runtimeAPI = "AWS_LAMBDA_RUNTIME_API"
 
 // InLambda reports whether AWS Lambda started the process.
-func InLambda() bool { return os.Getenv(runtimeAPI) != "" }
-
-func (p *parser) inLambda() bool { return p.LambdaRuntimeAPI != "" }
+func InLambda() bool { return lookup(runtimeAPI) != "" }
 
 // isProjectID reports whether a text can be a project id, which becomes a path segment.
 func isProjectID(s string) bool {
@@ -131,7 +128,7 @@ func (p *parser) limits() (concurrency int, rate float64) {
 // metricsFunction returns the function that metrics are written for: by default one that runs in Lambda.
 func (p *parser) metricsFunction() string {
 	switch {
-	case p.Metrics == "" && p.inLambda():
+	case p.Metrics == "" && InLambda():
 		return p.FunctionName
 	case p.Metrics == "", p.Metrics == "none":
 		return ""

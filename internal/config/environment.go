@@ -37,7 +37,6 @@ type environment struct {
 
 	// What AWS Lambda sets, or every AWS SDK reads.
 	FunctionName           string `envconfig:"AWS_LAMBDA_FUNCTION_NAME"`
-	LambdaRuntimeAPI       string `envconfig:"AWS_LAMBDA_RUNTIME_API"`
 	InitializationType     string `envconfig:"AWS_LAMBDA_INITIALIZATION_TYPE"`
 	AWSRegion              string `envconfig:"AWS_REGION"`
 	AWSEndpoint            string `envconfig:"AWS_ENDPOINT_URL"`
@@ -68,15 +67,7 @@ var families = [][3]string{
 }
 
 // otherSecrets are the secrets that are not credentials of Huawei Cloud.
-var otherSecrets = []string{httpToken, httpSecret, awsAccessKey, awsSecretKey, awsSessionToken}
-
-const (
-	httpToken       = "OUTCOME_HTTP_TOKEN"  //nolint:gosec // a name
-	httpSecret      = "OUTCOME_HTTP_SECRET" //nolint:gosec // a name
-	awsAccessKey    = "AWS_ACCESS_KEY_ID"
-	awsSecretKey    = "AWS_SECRET_ACCESS_KEY" //nolint:gosec // a name
-	awsSessionToken = "AWS_SESSION_TOKEN"     //nolint:gosec // a name
-)
+var otherSecrets = []string{"OUTCOME_HTTP_TOKEN", "OUTCOME_HTTP_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
 // secretNames returns the variables that hold a secret.
 func secretNames() []string {
@@ -108,12 +99,11 @@ func firstSet(names []string) (name, value string) {
 
 // read fills the environment. It first checks the secrets, which are redacted from then on.
 func (p *parser) read() {
-	var faults []error // of secrets, which come after the others
 	for _, name := range secretNames() {
 		value := lookup(name)
 		secret.New(value)
 		if err := checkSecret(name, value); err != nil {
-			faults = append(faults, err)
+			p.faults = append(p.faults, err)
 		}
 	}
 	for field := range reflect.TypeFor[environment]().Fields() {
@@ -127,7 +117,6 @@ func (p *parser) read() {
 		p.fault("%s: %s is not %s", wrong.KeyName, quote(wrong.Value), expectedTypes[wrong.TypeName])
 		_ = os.Unsetenv(wrong.KeyName)
 	}
-	p.faults = append(p.faults, faults...)
 }
 
 // expectedTypes says what a value of a type is expected to be.

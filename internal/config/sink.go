@@ -67,7 +67,7 @@ var sinkKinds = map[string]SinkKind{"events": EventBridge, "sns": SNS, "sqs": SQ
 
 // sink finds the sink.
 func (p *parser) sink() Sink {
-	s := Sink{Source: p.OutcomeSource, Binary: p.HTTPMode == "binary", Token: secretOf(httpToken)}
+	s := Sink{Source: p.OutcomeSource, Binary: p.HTTPMode == "binary", Token: secretOf("OUTCOME_HTTP_TOKEN")}
 	p.target(&s)
 	if utf8.RuneCountInString(s.Source) > 256 || strings.HasPrefix(strings.ToLower(s.Source), "aws.") {
 		p.fault("OUTCOME_SOURCE: %s is not a source; "+
@@ -85,7 +85,7 @@ func (p *parser) target(s *Sink) {
 	if p.OutcomeSink == string(Stdout) {
 		s.Kind = Stdout
 		// A function cannot see what will invoke it, and behind a queue its output is lost.
-		if p.inLambda() && !p.AllowStdout {
+		if InLambda() && !p.AllowStdout {
 			p.fault(`OUTCOME_SINK: "stdout" is not a sink in Lambda, where only the log would have the outcomes of a queue; ` +
 				"expected the ARN of an event bus, topic or queue, or an https:// address, or ALLOW_STDOUT=true where the log is enough")
 		}
@@ -140,8 +140,8 @@ func isPort(s string) bool {
 // httpKey returns the key that HTTP requests are signed with; empty if there is none.
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 func (p *parser) httpKey() secret.String {
-	value := lookup(httpSecret)
-	if value == "" || checkSecret(httpSecret, value) != nil { // which is a fault already
+	value := lookup("OUTCOME_HTTP_SECRET")
+	if value == "" || checkSecret("OUTCOME_HTTP_SECRET", value) != nil { // which is a fault already
 		return secret.String{}
 	}
 	text, prefixed := strings.CutPrefix(value, "whsec_")

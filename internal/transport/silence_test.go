@@ -154,9 +154,10 @@ func TestSilentBus(t *testing.T) {
 			_, _ = io.WriteString(w, `{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}`)
 		})
 		pool := n.connect(t, transport.Options{Connections: 2, Try: 5 * time.Second})
+		busARN, _ := arn.Parse("arn:aws:events:eu-central-1:123456789012:event-bus/b")
 		bus := awssink.NewEventBridge(eventbridge.New(eventbridge.Options{
 			Region: "eu-central-1", Credentials: awsKeys, BaseEndpoint: aws.String("http://events.example"), HTTPClient: pool, Retryer: aws.NopRetryer{},
-		}), arn.ARN{Partition: "aws", Service: "events", Region: "eu-central-1", Account: "123456789012", Resource: "event-bus/b"}, "s")
+		}), busARN, "s")
 		silentTwice(t, n, pool, 5*time.Second, func() error { return bus.Publish(t.Context(), outcome)[0] })
 	})
 }
