@@ -33,7 +33,7 @@ An input is one of:
   -              standard input: a JSON payload, or backup ids, one to a line; with -real it needs -yes
 
 Flags, which come before the inputs:
-  -real            delete for real; DDS, project and credentials come from the environment (see README.md)
+  -real            delete for real; DDS, project and credentials come from the environment (docs/configuration.md)
   -yes             with -real: do not ask
   -serve address   serve at this address, for example :8080, which means 127.0.0.1:8080
   -h               show this text
