@@ -28,7 +28,7 @@ func TestWhatIsNotLinked(t *testing.T) {
 	c.Sink.Kind, c.Ledger.Kind = config.EventBridge, config.DynamoDB
 	c.Credentials.Secret = arn.ARN{Service: "secretsmanager", Region: "eu-central-1"}
 	_, err := New(t.Context(), c, discard, nil, Links{})
-	const want = "OUTCOME_SINK: EventBridge is not part of this program; expected HTTP or stdout\n" +
+	const want = "OUTCOME_SINK: EventBridge is not part of this program; expected an https:// address or stdout\n" +
 		"LEDGER: DynamoDB is not part of this program; expected memory\n" +
 		"HUAWEICLOUD_SECRET_ARN: Secrets Manager is not part of this program; expected HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
 	if err == nil || err.Error() != want {

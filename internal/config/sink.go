@@ -22,7 +22,7 @@ const (
 	EventBridge SinkKind = "EventBridge"
 	SNS         SinkKind = "SNS"
 	SQS         SinkKind = "SQS"
-	HTTP        SinkKind = "HTTP"
+	HTTP        SinkKind = "an https:// address"
 )
 
 // Sink is what OUTCOME_SINK and the variables about it say.
