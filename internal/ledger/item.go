@@ -7,8 +7,8 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// itemKey returns the key under which a ledger keeps what it knows of the backup of a request.
-func itemKey(r *deletion.Request) string { return r.ProjectID + "/" + r.BackupID }
+// Key returns the key under which a ledger keeps what it knows of the backup of a request.
+func Key(r *deletion.Request) string { return r.ProjectID + "/" + r.BackupID }
 
 const (
 	// maxRefusals bounds, in bytes, the refusals of one backup when a lease begins. One Record adds
@@ -20,32 +20,32 @@ const (
 	refusalOverhead = 128
 )
 
-// refusal is what decides whether a refusal is forgotten.
-type refusal struct {
-	key  string
-	at   int64 // when it was recorded, in a unit of the ledger
-	size int   // of the event, in bytes
+// Refusal is what decides whether the outcome of a refused request is forgotten.
+type Refusal struct {
+	Key  string
+	At   int64 // when it was recorded, in any unit
+	Size int   // of the event, in bytes
 }
 
-// forgettable returns the keys of the refusals to forget: none up to maxRefusals bytes, otherwise the
+// Forgettable returns the keys of the refusals to forget: none up to maxRefusals bytes, otherwise the
 // oldest until half of that is left, so that it rarely happens.
-func forgettable(refusals []refusal) (keys []string) {
+func Forgettable(refusals []Refusal) (keys []string) {
 	total := 0
 	for _, r := range refusals {
-		total += r.size + refusalOverhead
+		total += r.Size + refusalOverhead
 	}
 	if total <= maxRefusals {
 		return nil
 	}
-	slices.SortFunc(refusals, func(a, b refusal) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.key, b.key))
+	slices.SortFunc(refusals, func(a, b Refusal) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Key, b.Key))
 	})
 	for _, r := range refusals {
 		if total <= maxRefusals/2 {
 			break
 		}
-		total -= r.size + refusalOverhead
-		keys = append(keys, r.key)
+		total -= r.Size + refusalOverhead
+		keys = append(keys, r.Key)
 	}
 	return keys
 }

@@ -21,6 +21,7 @@ import (
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/ledger"
+	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
 	"dds-backup-delete/internal/ledger/dynamodbtest"
 )
 
@@ -52,10 +53,10 @@ func both(t *testing.T, test func(t *testing.T, l deletion.Ledger, c *clock)) {
 var tables atomic.Int64
 
 // newDynamoDB returns a ledger in a table of its own.
-func newDynamoDB(t *testing.T, c *clock) *ledger.DynamoDB {
+func newDynamoDB(t *testing.T, c *clock) *ddbledger.Ledger {
 	t.Helper()
 	endpoint, table := newDynamoDBTable(t)
-	return ledger.NewDynamoDB(newClient(endpoint), table, c.now)
+	return ddbledger.New(newClient(endpoint), table, c.now)
 }
 
 func newClient(endpoint string) *dynamodb.Client {
@@ -386,7 +387,7 @@ func TestDynamoDBLosesItsAnswers(t *testing.T) {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	l := ledger.NewDynamoDB(newClient(server.URL), table, c.now)
+	l := ddbledger.New(newClient(server.URL), table, c.now)
 
 	token := begin(t, l, "r1", false)
 	busy(t, l, "r2", lease)
@@ -409,7 +410,7 @@ func TestDynamoDBOutOfReach(t *testing.T) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),
 	})
-	l := ledger.NewDynamoDB(client, "ledger", nil)
+	l := ddbledger.New(client, "ledger", nil)
 	if b, err := l.Begin(t.Context(), request("r1"), lease); err == nil {
 		t.Errorf("a lease without a table: %+v", b)
 	}

@@ -1,5 +1,5 @@
-// Package ledger implements [deletion.Ledger] in memory and in DynamoDB. The interface says what a
-// ledger remembers and when.
+// Package ledger implements [deletion.Ledger] in memory, and holds what all ledgers share. The
+// interface says what a ledger remembers and when.
 package ledger
 
 import (
@@ -30,7 +30,7 @@ type Memory struct {
 
 // entry is what is known about one backup. Most entries are final and have only final set.
 type entry struct {
-	key       string  // see itemKey
+	key       string  // see Key
 	final     verdict // zero if there is none
 	token     string  // of the lease; empty if there is none
 	until     time.Time
@@ -122,7 +122,7 @@ func (m *Memory) Record(_ context.Context, token string, maybeSent bool, records
 func (m *Memory) Release(_ context.Context, r *deletion.Request, token string, maybeSent bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e := m.entries[itemKey(r)]
+	e := m.entries[Key(r)]
 	if e != nil && e.token == token {
 		e.token, e.maybeSent = "", maybeSent
 	}
@@ -131,11 +131,11 @@ func (m *Memory) Release(_ context.Context, r *deletion.Request, token string, m
 
 // trim forgets the oldest requests of an entry if they take too many bytes.
 func (e *entry) trim() {
-	refusals := make([]refusal, 0, len(e.requests))
+	refusals := make([]Refusal, 0, len(e.requests))
 	for identity, v := range e.requests {
-		refusals = append(refusals, refusal{identity, v.at.UnixNano(), len(identity) + len(v.event)})
+		refusals = append(refusals, Refusal{identity, v.at.UnixNano(), len(identity) + len(v.event)})
 	}
-	for _, identity := range forgettable(refusals) {
+	for _, identity := range Forgettable(refusals) {
 		delete(e.requests, identity)
 	}
 }
@@ -143,7 +143,7 @@ func (e *entry) trim() {
 // entryOf returns the entry of a backup, which it adds if there is none. If there are too many
 // entries then, it forgets the oldest one without a lease. The caller holds m.mu.
 func (m *Memory) entryOf(r *deletion.Request) *entry {
-	e := m.entries[itemKey(r)]
+	e := m.entries[Key(r)]
 	if e != nil {
 		return e
 	}
@@ -155,7 +155,7 @@ func (m *Memory) entryOf(r *deletion.Request) *entry {
 			break
 		}
 	}
-	e = &entry{key: itemKey(r), requests: make(map[string]verdict, 1)}
+	e = &entry{key: Key(r), requests: make(map[string]verdict, 1)}
 	m.entries[e.key] = e
 	m.order.PushBack(e)
 	return e

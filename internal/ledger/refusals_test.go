@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"dds-backup-delete/internal/deletion"
-	"dds-backup-delete/internal/ledger"
+	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
 )
 
 // long returns an event with as many bytes as an event can have.
@@ -91,7 +91,7 @@ func TestDynamoDBWorksFullItems(t *testing.T) {
 	c := newClock()
 	endpoint, table := newDynamoDBTable(t)
 	client := newClient(endpoint)
-	l := ledger.NewDynamoDB(client, table, c.now)
+	l := ddbledger.New(client, table, c.now)
 	refused := make(map[string]types.AttributeValue)
 	for i := range 62 {
 		refused[fmt.Sprintf("%032d", i)] = &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{

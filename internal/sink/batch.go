@@ -29,45 +29,51 @@ const (
 	minBackoff, maxBackoff = 100 * time.Millisecond, 2 * time.Second
 )
 
-// publishError is the error of an event that says more than that the event was not published. After
+// PublishError is the error of an event that says more than that the event was not published. After
 // any other error, the event is sent again with backoff.
-type publishError struct {
-	error
-
-	permanent bool          // another try would fail, too
-	wholeCall bool          // the service refused the call, perhaps because of another entry
-	wait      time.Duration // the least wait before another try
+type PublishError struct {
+	// Err is what went wrong.
+	Err error
+	// Permanent says that another try would fail, too.
+	Permanent bool
+	// WholeCall says that the service refused the call, perhaps because of another entry.
+	WholeCall bool
+	// Wait is the least wait before another try.
+	Wait time.Duration
 }
 
+// Error implements error.
+func (e *PublishError) Error() string { return e.Err.Error() }
+
 // Unwrap returns the error without this advice.
-func (e *publishError) Unwrap() error { return e.error }
+func (e *PublishError) Unwrap() error { return e.Err }
 
-// permanent returns err as one that another try cannot fix.
-func permanent(err error) error { return &publishError{error: err, permanent: true} }
+// Permanent returns err as one that another try cannot fix.
+func Permanent(err error) error { return &PublishError{Err: err, Permanent: true} }
 
-// advice returns the [*publishError] in err, or an empty one.
-func advice(err error) *publishError {
-	var e *publishError
+// advice returns the [*PublishError] in err, or an empty one.
+func advice(err error) *PublishError {
+	var e *PublishError
 	if errors.As(err, &e) {
 		return e
 	}
-	return new(publishError)
+	return new(PublishError)
 }
 
-// batcher publishes events in batches and sends again what failed. An entry is an event in the form
-// that the service takes.
-type batcher[entry any] struct {
-	// maxEntries is how many entries one call takes. Their sizes together must stay below maxBytes.
-	maxEntries, maxBytes int
-	// entry makes an entry of an event.
-	entry func(*deletion.Event) entry
-	// size returns the size of an entry, in bytes, by the formula of the service.
-	size func(*entry) int
-	// group is the same for entries that must be sent in their order, one after the other; empty
+// Batcher publishes events in batches and sends again what failed. An entry is an event in the form
+// that the service takes. It implements [deletion.Sink].
+type Batcher[entry any] struct {
+	// MaxEntries is how many entries one call takes. Their sizes together must stay below MaxBytes.
+	MaxEntries, MaxBytes int
+	// Entry makes an entry of an event.
+	Entry func(*deletion.Event) entry
+	// Size returns the size of an entry, in bytes, by the formula of the service.
+	Size func(*entry) int
+	// Group is the same for entries that must be sent in their order, one after the other; empty
 	// for the others. It may be nil.
-	group func(*entry) string
-	// send makes one call. It returns an error for each entry, nil for one that the service took.
-	send func(context.Context, []entry) []error
+	Group func(*entry) string
+	// Send makes one call. It returns an error for each entry, nil for one that the service took.
+	Send func(context.Context, []entry) []error
 }
 
 // delivery is an event on its way.
@@ -84,12 +90,12 @@ type delivery[entry any] struct {
 //
 // It sends in rounds: every event that may be sent is sent once before any is sent again, so that
 // an event that fails or takes long does not delay the others.
-func (b *batcher[entry]) Publish(ctx context.Context, events []deletion.Event) []error {
+func (b *Batcher[entry]) Publish(ctx context.Context, events []deletion.Event) []error {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	all := make([]*delivery[entry], len(events))
 	for i := range events {
-		all[i] = &delivery[entry]{entry: b.entry(&events[i]), err: errors.New("no time was left to publish the event")}
+		all[i] = &delivery[entry]{entry: b.Entry(&events[i]), err: errors.New("no time was left to publish the event")}
 	}
 	open := slices.Clone(all)
 	for len(open) > 0 && ctx.Err() == nil {
@@ -112,13 +118,13 @@ func (b *batcher[entry]) Publish(ctx context.Context, events []deletion.Event) [
 
 // due returns the deliveries that may be sent now. The others wait for an earlier one of their
 // group or for their time, the earliest of which is next.
-func (b *batcher[entry]) due(open []*delivery[entry]) (due []*delivery[entry], next time.Time) {
+func (b *Batcher[entry]) due(open []*delivery[entry]) (due []*delivery[entry], next time.Time) {
 	now := time.Now()
 	groups := make(map[string]bool)
 	for _, d := range open {
 		group := ""
-		if b.group != nil {
-			group = b.group(&d.entry)
+		if b.Group != nil {
+			group = b.Group(&d.entry)
 		}
 		switch {
 		case group != "" && groups[group]:
@@ -133,7 +139,7 @@ func (b *batcher[entry]) due(open []*delivery[entry]) (due []*delivery[entry], n
 }
 
 // round sends each delivery once.
-func (b *batcher[entry]) round(ctx context.Context, due []*delivery[entry]) {
+func (b *Batcher[entry]) round(ctx context.Context, due []*delivery[entry]) {
 	var calls errgroup.Group
 	calls.SetLimit(maxCalls)
 	for _, batch := range b.split(due) {
@@ -147,13 +153,13 @@ func (b *batcher[entry]) round(ctx context.Context, due []*delivery[entry]) {
 	_ = calls.Wait() // no call returns an error
 }
 
-// split divides a round into batches. An entry above maxBytes gets a call of its own: services
+// split divides a round into batches. An entry above MaxBytes gets a call of its own: services
 // raise their limits, so the service decides whether to take it.
-func (b *batcher[entry]) split(due []*delivery[entry]) (batches [][]*delivery[entry]) {
+func (b *Batcher[entry]) split(due []*delivery[entry]) (batches [][]*delivery[entry]) {
 	last, bytes := -1, 0
 	for _, d := range due {
-		size := b.size(&d.entry)
-		if last < 0 || d.alone || batches[last][0].alone || len(batches[last]) == b.maxEntries || bytes+size >= b.maxBytes {
+		size := b.Size(&d.entry)
+		if last < 0 || d.alone || batches[last][0].alone || len(batches[last]) == b.MaxEntries || bytes+size >= b.MaxBytes {
 			batches = append(batches, nil)
 			last, bytes = last+1, 0
 		}
@@ -164,19 +170,19 @@ func (b *batcher[entry]) split(due []*delivery[entry]) (batches [][]*delivery[en
 }
 
 // call makes one call. A panic, or a wrong number of results, fails each of its entries.
-func (b *batcher[entry]) call(ctx context.Context, batch []*delivery[entry]) (results []error) {
+func (b *Batcher[entry]) call(ctx context.Context, batch []*delivery[entry]) (results []error) {
 	defer func() {
 		if p := recover(); p != nil {
-			results = allFailed(len(batch), permanent(fmt.Errorf("the sink panicked: %v", p)))
+			results = AllFailed(len(batch), Permanent(fmt.Errorf("the sink panicked: %v", p)))
 		}
 	}()
 	entries := make([]entry, len(batch))
 	for i, d := range batch {
 		entries[i] = d.entry
 	}
-	results = b.send(ctx, entries)
+	results = b.Send(ctx, entries)
 	if len(results) != len(batch) {
-		return allFailed(len(batch), permanent(fmt.Errorf("%d results for %d events", len(results), len(batch))))
+		return AllFailed(len(batch), Permanent(fmt.Errorf("%d results for %d events", len(results), len(batch))))
 	}
 	return results
 }
@@ -184,7 +190,7 @@ func (b *batcher[entry]) call(ctx context.Context, batch []*delivery[entry]) (re
 // recordResults notes the results of one call in its deliveries. If the service refused the call as
 // a whole, each of them is sent alone, so that one bad entry does not cost the others.
 func recordResults[entry any](batch []*delivery[entry], results []error) {
-	split := len(batch) > 1 && advice(results[0]).wholeCall
+	split := len(batch) > 1 && advice(results[0]).WholeCall
 	// One time for all, so that they share a call again.
 	next := time.Now().Add(retry.Backoff(minBackoff, maxBackoff, batch[0].tries+1))
 	for i, d := range batch {
@@ -194,10 +200,10 @@ func recordResults[entry any](batch []*delivery[entry], results []error) {
 			d.alone = true
 			continue
 		}
-		d.done = d.err == nil || advice(d.err).permanent
-		d.after = next.Add(advice(d.err).wait)
+		d.done = d.err == nil || advice(d.err).Permanent
+		d.after = next.Add(advice(d.err).Wait)
 	}
 }
 
-// allFailed returns err for each of n events.
-func allFailed(n int, err error) []error { return slices.Repeat([]error{err}, n) }
+// AllFailed returns err for each of n events.
+func AllFailed(n int, err error) []error { return slices.Repeat([]error{err}, n) }

@@ -33,12 +33,12 @@ type script struct {
 	answer func(id string, try int) error
 }
 
-func (s *script) batches() *batcher[deletion.Event] {
-	return &batcher[deletion.Event]{
-		maxEntries: 10, maxBytes: 1000,
-		entry: func(e *deletion.Event) deletion.Event { return *e },
-		size:  func(e *deletion.Event) int { return len(e.JSON) },
-		send:  s.send,
+func (s *script) batches() *Batcher[deletion.Event] {
+	return &Batcher[deletion.Event]{
+		MaxEntries: 10, MaxBytes: 1000,
+		Entry: func(e *deletion.Event) deletion.Event { return *e },
+		Size:  func(e *deletion.Event) int { return len(e.JSON) },
+		Send:  s.send,
 	}
 }
 
@@ -113,7 +113,7 @@ func TestOnlyWhatFailedIsSentAgain(t *testing.T) {
 			case id == "e1" && try < 3:
 				return errors.New("not yet")
 			case id == "e2":
-				return permanent(errors.New("never"))
+				return Permanent(errors.New("never"))
 			}
 			return nil
 		}}
@@ -132,12 +132,12 @@ func TestARefusedCallIsTakenApart(t *testing.T) {
 	b := new(script).batches()
 	var mu sync.Mutex
 	var calls []int
-	b.send = func(_ context.Context, batch []deletion.Event) []error {
+	b.Send = func(_ context.Context, batch []deletion.Event) []error {
 		mu.Lock()
 		defer mu.Unlock()
 		calls = append(calls, len(batch))
 		if slices.ContainsFunc(batch, func(e deletion.Event) bool { return e.ID == "e2" }) {
-			return allFailed(len(batch), &publishError{error: errors.New("never"), permanent: true, wholeCall: true})
+			return AllFailed(len(batch), &PublishError{Err: errors.New("never"), Permanent: true, WholeCall: true})
 		}
 		return make([]error, len(batch))
 	}
@@ -161,7 +161,7 @@ func TestWhatFailsHoldsUpNoOther(t *testing.T) {
 			return nil
 		}}
 		b := s.batches()
-		b.maxEntries = 1
+		b.MaxEntries = 1
 		failed := 0
 		for i, err := range b.Publish(t.Context(), events(60, 1)) {
 			if err != nil {
@@ -190,12 +190,12 @@ func TestTheOrderOfAGroup(t *testing.T) {
 			case id == "e0" && try < 3:
 				return errors.New("not yet")
 			case id == "e1":
-				return permanent(errors.New("never"))
+				return Permanent(errors.New("never"))
 			}
 			return nil
 		}}
 		b := s.batches()
-		b.group = func(e *deletion.Event) string {
+		b.Group = func(e *deletion.Event) string {
 			if e.ID == "e4" {
 				return "another"
 			}
@@ -217,7 +217,7 @@ func TestTriesEndBeforeTheDeadline(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 				defer cancel()
-				s := &script{answer: func(string, int) error { return &publishError{error: errors.New("later"), wait: wait} }}
+				s := &script{answer: func(string, int) error { return &PublishError{Err: errors.New("later"), Wait: wait} }}
 				start := time.Now()
 				errs := s.batches().Publish(ctx, events(1, 1))
 				if errs[0] == nil || errs[0].Error() != "later" {
@@ -270,7 +270,7 @@ func TestNoTimeLeft(t *testing.T) {
 func TestWaitsAreCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		s := &script{answer: func(string, int) error { return &publishError{error: errors.New("later"), wait: 7 * time.Second} }}
+		s := &script{answer: func(string, int) error { return &PublishError{Err: errors.New("later"), Wait: 7 * time.Second} }}
 		time.AfterFunc(time.Second, cancel)
 		start := time.Now()
 		if errs := s.batches().Publish(ctx, events(1, 1)); errs[0] == nil || time.Since(start) != time.Second {
@@ -284,7 +284,7 @@ func TestCallsAreBounded(t *testing.T) {
 		var mu sync.Mutex
 		now, most := 0, 0
 		b := new(script).batches()
-		b.send = func(_ context.Context, batch []deletion.Event) []error {
+		b.Send = func(_ context.Context, batch []deletion.Event) []error {
 			mu.Lock()
 			now++
 			most = max(most, now)
@@ -315,7 +315,7 @@ func TestBugs(t *testing.T) {
 		"too many results": func(context.Context, []deletion.Event) []error { return make([]error, 11) },
 	} {
 		b := new(script).batches()
-		b.send = func(ctx context.Context, batch []deletion.Event) []error {
+		b.Send = func(ctx context.Context, batch []deletion.Event) []error {
 			if batch[0].ID == "e0" {
 				return send(ctx, batch)
 			}

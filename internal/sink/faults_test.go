@@ -20,8 +20,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/sink"
+	"dds-backup-delete/internal/sink/awssink"
 	"dds-backup-delete/internal/sink/sinktest"
 )
 
@@ -30,6 +32,15 @@ const (
 	topicARN = "arn:aws:sns:eu-central-1:123456789012:outcomes"
 	queueARN = "arn:aws:sqs:eu-central-1:123456789012:outcomes"
 )
+
+// parse reads an ARN that is good.
+func parse(text string) arn.ARN {
+	a, ok := arn.Parse(text)
+	if !ok {
+		panic("no ARN: " + text)
+	}
+	return a
+}
 
 var keys = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "secret"}, nil
@@ -50,10 +61,10 @@ func someEvents(n int) []deletion.Event {
 	return events
 }
 
-func eventBridge(url string) *sink.EventBridge {
-	return sink.NewEventBridge(eventbridge.New(eventbridge.Options{
+func eventBridge(url string) deletion.Sink {
+	return awssink.NewEventBridge(eventbridge.New(eventbridge.Options{
 		Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{},
-	}), bus, "our.source")
+	}), parse(bus), "our.source")
 }
 
 // service is a service to which outcomes are published.
@@ -73,7 +84,7 @@ func services() map[string]service {
 	return map[string]service{
 		"EventBridge": {
 			perCall: 10,
-			sink:    func(url string) deletion.Sink { return eventBridge(url) },
+			sink:    eventBridge,
 			start: func(refuse func(string) string) (string, func() []string, func() []int, func()) {
 				server := sinktest.NewEventBridge(func(e sinktest.Entry) string { return refuse(e.Detail) })
 				taken := func() []string {
@@ -93,9 +104,9 @@ func services() map[string]service {
 		"SNS": {
 			perCall: 10,
 			sink: func(url string) deletion.Sink {
-				return sink.NewSNS(sns.New(sns.Options{
+				return awssink.NewSNS(sns.New(sns.Options{
 					Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{},
-				}), topicARN)
+				}), parse(topicARN))
 			},
 			start: func(refuse func(string) string) (string, func() []string, func() []int, func()) {
 				return started(sinktest.NewSNS(refusal(refuse)))
@@ -110,9 +121,9 @@ func services() map[string]service {
 		"SQS": {
 			perCall: 10,
 			sink: func(url string) deletion.Sink {
-				s, err := sink.NewSQS(sqs.New(sqs.Options{
+				s, err := awssink.NewSQS(sqs.New(sqs.Options{
 					Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{},
-				}), queueARN)
+				}), parse(queueARN))
 				if err != nil {
 					panic(err)
 				}

@@ -32,47 +32,44 @@ type HTTPOptions struct {
 	Key secret.String
 }
 
-// HTTP sends CloudEvents to an address, one per request.
+// httpSink sends CloudEvents to an address, one per request.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
-type HTTP struct {
-	batcher[*deletion.Event]
-
+type httpSink struct {
 	options   HTTPOptions
 	transport http.RoundTripper
 }
 
 // NewHTTP returns a sink for an address, over a transport; nil for a new one.
-func NewHTTP(options HTTPOptions, roundTripper http.RoundTripper) *HTTP {
+func NewHTTP(options HTTPOptions, roundTripper http.RoundTripper) deletion.Sink {
 	if roundTripper == nil {
 		roundTripper = transport.New(transport.Options{Connections: maxCalls, Try: tryTime})
 	}
-	s := &HTTP{options: options, transport: roundTripper}
-	s.batcher = batcher[*deletion.Event]{
-		maxEntries: 1,
-		entry:      func(e *deletion.Event) *deletion.Event { return e },
-		size:       func(e **deletion.Event) int { return len((*e).JSON) },
-		send: func(ctx context.Context, batch []*deletion.Event) []error {
+	s := &httpSink{options: options, transport: roundTripper}
+	return &Batcher[*deletion.Event]{
+		MaxEntries: 1,
+		Entry:      func(e *deletion.Event) *deletion.Event { return e },
+		Size:       func(e **deletion.Event) int { return len((*e).JSON) },
+		Send: func(ctx context.Context, batch []*deletion.Event) []error {
 			return []error{s.post(ctx, batch[0])}
 		},
 	}
-	return s
 }
 
 // post sends one event. Errors name only the host: the rest of an address may be a secret.
 //
 // It calls the transport directly, so that no redirect is followed: the new address was not
 // configured, and would get the token.
-func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
+func (s *httpSink) post(ctx context.Context, e *deletion.Event) error {
 	request, err := s.request(ctx, e)
 	if err != nil {
-		return permanent(fmt.Errorf("the event cannot be sent over HTTP: %w", err))
+		return Permanent(fmt.Errorf("the event cannot be sent over HTTP: %w", err))
 	}
 	response, err := s.transport.RoundTrip(request)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", request.URL.Host, err)
 		var certificate *tls.CertificateVerificationError
 		if errors.As(err, &certificate) {
-			return permanent(err)
+			return Permanent(err)
 		}
 		return err
 	}
@@ -82,7 +79,7 @@ func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
 }
 
 // request returns the request that sends an event.
-func (s *HTTP) request(ctx context.Context, e *deletion.Event) (*http.Request, error) {
+func (s *httpSink) request(ctx context.Context, e *deletion.Event) (*http.Request, error) {
 	header := http.Header{"Content-Type": {"application/cloudevents+json; charset=utf-8"}}
 	body := e.JSON
 	if s.options.Binary {
@@ -112,12 +109,12 @@ func statusError(host string, response *http.Response) error {
 	err := fmt.Errorf("%s: HTTP status %d", host, status)
 	switch {
 	case status == http.StatusTooManyRequests || status >= 500:
-		return &publishError{error: err, wait: retry.After(response.Header.Get("Retry-After"), time.Now())}
+		return &PublishError{Err: err, Wait: retry.After(response.Header.Get("Retry-After"), time.Now())}
 	case status >= 300 && status <= 399:
-		return permanent(fmt.Errorf("%w, a redirect, which is not followed", err))
+		return Permanent(fmt.Errorf("%w, a redirect, which is not followed", err))
 	case status == http.StatusGone:
-		return permanent(fmt.Errorf("%w: the receiver wants no more events", err))
+		return Permanent(fmt.Errorf("%w: the receiver wants no more events", err))
 	default:
-		return permanent(err)
+		return Permanent(err)
 	}
 }

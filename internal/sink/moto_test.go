@@ -21,6 +21,7 @@ import (
 	"dds-backup-delete/internal/contracttest"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/sink"
+	"dds-backup-delete/internal/sink/awssink"
 )
 
 // moto is EventBridge, SNS and SQS as moto simulates them: with rules, filters and deduplication.
@@ -177,7 +178,7 @@ func TestMotoBusToQueue(t *testing.T) {
 	m.rule(busName, all, documented(t, "rule for all")[0])
 	m.rule(busName, failed, documented(t, "rule")[0])
 	events := outcomes(t, 20)
-	publish(t, sink.NewEventBridge(m.bus, bus, sink.EventSource), events)
+	publish(t, awssink.NewEventBridge(m.bus, parse(bus), sink.EventSource), events)
 
 	details := func(url string) []string {
 		var details []string
@@ -248,7 +249,7 @@ func TestMotoTopicToQueue(t *testing.T) {
 	m.subscribe(topic, failed, documented(t, "filter policy")[0])
 	m.subscribe(topic, elsewhere, `{"project_id":["another"]}`)
 	events := outcomes(t, 20)
-	publish(t, sink.NewSNS(m.sns, topic), events)
+	publish(t, awssink.NewSNS(m.sns, parse(topic)), events)
 
 	if diff := cmp.Diff(ofType(events), bodiesOf(t, m.receive(allURL))); diff != "" {
 		t.Errorf("all events, to the byte (-want +got):\n%s", diff)
@@ -264,7 +265,7 @@ func TestMotoTopicToQueue(t *testing.T) {
 func TestMotoQueue(t *testing.T) {
 	m := newMoto(t)
 	url, arn := m.queue("")
-	s, err := sink.NewSQS(m.sqs, arn)
+	s, err := awssink.NewSQS(m.sqs, parse(arn))
 	m.must(err)
 	events := outcomes(t, 20)
 	publish(t, s, events)
@@ -299,10 +300,10 @@ func TestMotoFIFO(t *testing.T) {
 	subscribedURL, subscribed := m.queue(".fifo")
 	m.subscribe(topic, subscribed, "")
 	directURL, direct := m.queue(".fifo")
-	queue, err := sink.NewSQS(m.sqs, direct)
+	queue, err := awssink.NewSQS(m.sqs, parse(direct))
 	m.must(err)
 	events := outcomes(t, 5)
-	for url, s := range map[string]deletion.Sink{subscribedURL: sink.NewSNS(m.sns, topic), directURL: queue} {
+	for url, s := range map[string]deletion.Sink{subscribedURL: awssink.NewSNS(m.sns, parse(topic)), directURL: queue} {
 		publish(t, s, events)
 		publish(t, s, events)
 		got := m.receive(url)
@@ -328,7 +329,7 @@ func TestMotoFIFO(t *testing.T) {
 // A queue that does not exist is a permanent error for all events.
 func TestMotoNoSuchQueue(t *testing.T) {
 	m := newMoto(t)
-	s, err := sink.NewSQS(m.sqs, "arn:aws:sqs:eu-central-1:123456789012:"+name())
+	s, err := awssink.NewSQS(m.sqs, parse("arn:aws:sqs:eu-central-1:123456789012:"+name()))
 	m.must(err)
 	for i, err := range s.Publish(t.Context(), outcomes(t, 1)) {
 		if err == nil || !strings.Contains(err.Error(), "NonExistentQueue") && !strings.Contains(err.Error(), "QueueDoesNotExist") {

@@ -16,11 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
-	"dds-backup-delete/internal/ledger"
+	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
 	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/sink"
+	"dds-backup-delete/internal/sink/awssink"
 	"dds-backup-delete/internal/transport"
 )
 
@@ -132,7 +134,7 @@ func TestSilentLedger(t *testing.T) {
 			_, _ = io.WriteString(w, `{"Attributes":{}}`)
 		})
 		pool := n.connect(t, transport.Options{Connections: 2, Try: time.Second})
-		table := ledger.NewDynamoDB(dynamodb.New(dynamodb.Options{
+		table := ddbledger.New(dynamodb.New(dynamodb.Options{
 			Region: "eu-central-1", Credentials: awsKeys, BaseEndpoint: aws.String("http://dynamodb.example"), HTTPClient: pool,
 			Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 100 * time.Millisecond }),
 		}), "ledger", nil)
@@ -152,9 +154,10 @@ func TestSilentBus(t *testing.T) {
 			_, _ = io.WriteString(w, `{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}`)
 		})
 		pool := n.connect(t, transport.Options{Connections: 2, Try: 5 * time.Second})
-		bus := sink.NewEventBridge(eventbridge.New(eventbridge.Options{
+		busARN, _ := arn.Parse("arn:aws:events:eu-central-1:123456789012:event-bus/b")
+		bus := awssink.NewEventBridge(eventbridge.New(eventbridge.Options{
 			Region: "eu-central-1", Credentials: awsKeys, BaseEndpoint: aws.String("http://events.example"), HTTPClient: pool, Retryer: aws.NopRetryer{},
-		}), "arn:aws:events:eu-central-1:123456789012:event-bus/b", "s")
+		}), busARN, "s")
 		silentTwice(t, n, pool, 5*time.Second, func() error { return bus.Publish(t.Context(), outcome)[0] })
 	})
 }
