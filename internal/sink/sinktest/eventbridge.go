@@ -54,14 +54,14 @@ func (s *EventBridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf(`{"__type":"ValidationException","message":"%s, %d entries, %v"}`, target, len(in.Entries), err), http.StatusBadRequest)
 		return
 	}
-	type result struct {
+	type entryResult struct {
 		EventID      string `json:"EventId,omitempty"`
 		ErrorCode    string `json:",omitempty"`
 		ErrorMessage string `json:",omitempty"`
 	}
 	var out struct {
 		FailedEntryCount int
-		Entries          []result
+		Entries          []entryResult
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,11 +72,11 @@ func (s *EventBridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, entry := range in.Entries {
 		if code := s.refuse(entry); code != "" {
 			out.FailedEntryCount++
-			out.Entries = append(out.Entries, result{ErrorCode: code, ErrorMessage: "refused by the test"})
+			out.Entries = append(out.Entries, entryResult{ErrorCode: code, ErrorMessage: "refused by the test"})
 			continue
 		}
 		s.taken = append(s.taken, entry)
-		out.Entries = append(out.Entries, result{EventID: fmt.Sprintf("event-%d", len(s.taken))})
+		out.Entries = append(out.Entries, entryResult{EventID: fmt.Sprintf("event-%d", len(s.taken))})
 	}
 	answerJSON(w, "application/x-amz-json-1.1", out)
 }
