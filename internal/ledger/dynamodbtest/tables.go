@@ -149,7 +149,8 @@ func (in *input) apply(operation string, old item) (item, error) {
 	default:
 		err = fmt.Errorf("operation %q is not supported", operation)
 	}
-	if size := sizeOfItem(changed); err == nil && size > maxItem {
+	size := sizeOfItem(changed)
+	if err == nil && size > maxItem {
 		err = fmt.Errorf("the item has %d bytes, the maximum is %d", size, maxItem)
 	}
 	return changed, err

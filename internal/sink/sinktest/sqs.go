@@ -30,7 +30,8 @@ func (b *Broker) sqs(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	err := json.NewDecoder(limit(w, r).Body).Decode(&in)
-	if target := r.Header.Get("X-Amz-Target"); err != nil || target != "AmazonSQS.SendMessageBatch" {
+	target := r.Header.Get("X-Amz-Target")
+	if err != nil || target != "AmazonSQS.SendMessageBatch" {
 		http.Error(w, fmt.Sprintf(`{"__type":"InvalidAction","message":"%s, %v"}`, target, err), http.StatusBadRequest)
 		return
 	}
