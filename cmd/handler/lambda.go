@@ -19,13 +19,14 @@ import (
 	"dds-backup-delete/internal/event"
 )
 
-// serveLambda serves the Lambda Runtime API until the process ends. On SIGTERM, which Lambda sends
+// serveLambda serves the Lambda Runtime API until the process ends, with a thread for each CPU that the
+// function's memory buys, but not more than most. On SIGTERM, which Lambda sends
 // before the end if an extension runs beside the function, it closes the app. It registers no extension
 // itself, as WithEnableSIGTERM does: that takes a fifth of the start, and an end loses nothing.
 //
 // The Lambda library prints function errors, and what it cannot do, with the standard logger.
 // That becomes lines of log.
-func serveLambda(ctx context.Context, a *app.App, log *slog.Logger) {
+func serveLambda(ctx context.Context, a *app.App, log *slog.Logger, most int) {
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(libraryLog{log})
 	signaled := make(chan os.Signal, 1)
@@ -35,7 +36,7 @@ func serveLambda(ctx context.Context, a *app.App, log *slog.Logger) {
 		log.Info("SIGTERM: closing")
 		a.Close()
 	}()
-	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), cpus(lambdacontext.MemoryLimitInMB)))
+	runtime.GOMAXPROCS(min(most, cpus(lambdacontext.MemoryLimitInMB)))
 	lambda.StartWithOptions(lambdaHandler{a}, lambda.WithContext(ctx))
 }
 

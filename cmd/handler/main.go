@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -24,19 +25,21 @@ const startTime = 8 * time.Second
 const elsewhere = "This is the AWS Lambda function of dds-backup-delete, which only Lambda can start; to try it on this machine, run: go run ./cmd/local"
 
 func main() {
+	cpus := runtime.GOMAXPROCS(1) // at start, more threads only wake each other
 	if !config.InLambda() {
 		fmt.Fprintln(os.Stderr, elsewhere)
 		os.Exit(2)
 	}
 	log := slog.New(logline.Bounded(lambdacontext.NewLogger().Handler()))
-	if err := run(context.Background(), log); err != nil {
+	if err := run(context.Background(), log, cpus); err != nil {
 		log.Error("cannot start", "error", err.Error())
 		os.Exit(1)
 	}
 }
 
-// run reads the configuration, wires the app with everything that AWS has, and serves until the process ends.
-func run(ctx context.Context, log *slog.Logger) error {
+// run reads the configuration, wires the app with everything that AWS has, and serves, with at most so
+// many threads, until the process ends.
+func run(ctx context.Context, log *slog.Logger, cpus int) error {
 	c, err := config.Load()
 	if err != nil {
 		return err
@@ -51,6 +54,6 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	serveLambda(ctx, a, log)
+	serveLambda(ctx, a, log, cpus)
 	return nil
 }

@@ -102,7 +102,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		}
 	}
 	if c.OnDemand { // otherwise the first event may be hours away
-		connect(ctx, links.Connect, func(ctx context.Context) { a.DDS.Connect(ctx, c.Region) })
+		connect(ctx, links.Connect, func(ctx context.Context) { a.DDS.Connect(ctx, c.Region, c.ProjectID, c.Connections) })
 	}
 	return a, nil
 }

@@ -61,28 +61,33 @@ func Links(c *config.Config, log *slog.Logger, keys aws.CredentialsProvider) (ap
 	return links, nil
 }
 
+// sinkConnections is how many connections a sink needs for the outcomes of a batch: one call takes ten.
+func (c *clients) sinkConnections() int {
+	return (c.c.Connections + awssink.MaxEntries - 1) / awssink.MaxEntries
+}
+
 // The clients of sinks do not retry, because the sinks do: they know which entries of a batch failed.
 
 func (c *clients) eventBridge(s *config.Sink) (deletion.Sink, error) {
 	at := c.config(s.ARN.Region, c.c.AWS.EventBridge, sinkTry, noRetry)
-	open(c, at, eventbridge.NewDefaultEndpointResolverV2(), eventbridge.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint})
+	open(c, at, eventbridge.NewDefaultEndpointResolverV2(), eventbridge.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint}, c.sinkConnections())
 	return awssink.NewEventBridge(eventbridge.NewFromConfig(at), s.ARN, s.Source), nil
 }
 
 func (c *clients) sns(s *config.Sink) (deletion.Sink, error) {
 	at := c.config(s.ARN.Region, c.c.AWS.SNS, sinkTry, noRetry)
-	open(c, at, sns.NewDefaultEndpointResolverV2(), sns.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint})
+	open(c, at, sns.NewDefaultEndpointResolverV2(), sns.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint}, c.sinkConnections())
 	return awssink.NewSNS(sns.NewFromConfig(at), s.ARN), nil
 }
 
 func (c *clients) sqs(s *config.Sink) (deletion.Sink, error) {
 	at := c.config(s.ARN.Region, c.c.AWS.SQS, sinkTry, noRetry)
-	open(c, at, sqs.NewDefaultEndpointResolverV2(), sqs.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint})
+	open(c, at, sqs.NewDefaultEndpointResolverV2(), sqs.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint}, c.sinkConnections())
 	return awssink.NewSQS(sqs.NewFromConfig(at), s.ARN)
 }
 
 func (c *clients) dynamoDB(l *config.Ledger) deletion.Ledger {
 	at := c.config(l.Region, c.c.AWS.DynamoDB, time.Second, retrySoon)
-	open(c, at, dynamodb.NewDefaultEndpointResolverV2(), dynamodb.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint})
+	open(c, at, dynamodb.NewDefaultEndpointResolverV2(), dynamodb.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint}, c.c.Connections)
 	return ddbledger.New(dynamodb.NewFromConfig(at), l.Table, nil)
 }

@@ -78,15 +78,15 @@ type resolver[P any] interface {
 	ResolveEndpoint(context.Context, P) (smithyendpoints.Endpoint, error)
 }
 
-// open makes connect open a connection of the client with that configuration, to the address that its
+// open makes connect open n connections of the client with that configuration, to the address that its
 // service has for those parameters.
-func open[P any](c *clients, config aws.Config, addresses resolver[P], parameters P) {
+func open[P any](c *clients, config aws.Config, addresses resolver[P], parameters P, n int) {
 	c.opens = append(c.opens, func(ctx context.Context) {
 		endpoint, err := addresses.ResolveEndpoint(ctx, parameters)
 		if err != nil {
 			return
 		}
-		transport.Open(ctx, config.HTTPClient.Do, endpoint.URI.String())
+		transport.Open(ctx, config.HTTPClient.Do, endpoint.URI.String(), n)
 	})
 }
 

@@ -28,6 +28,8 @@ type Config struct {
 
 	// Concurrency is how many backups are deleted at once.
 	Concurrency int
+	// Connections is how many connections to each service are opened at start.
+	Connections int
 	// Rate is the most calls of DDS per second; 0 for no limit but that of DDS.
 	Rate float64
 	// RequireManual limits deletions to finished manual backups.
@@ -71,7 +73,7 @@ func Load() (*Config, error) {
 	c := &Config{Credentials: p.credentials()}
 	p.addresses(c)
 	p.projects(c)
-	c.Concurrency, c.Rate = p.limits()
+	p.limits(c)
 	c.RequireManual, c.DryRun = p.RequireManual, p.DryRun
 	c.RequestType, c.HTTPBasePath = p.requestType(), p.httpBasePath()
 	c.MetricsFunction = p.metricsFunction()
@@ -115,14 +117,18 @@ func (p *parser) projects(c *Config) {
 	c.ProjectID, c.Projects = id, p.Projects
 }
 
-func (p *parser) limits() (concurrency int, rate float64) {
+func (p *parser) limits(c *Config) {
 	if p.Concurrency < 1 || p.Concurrency > 1000 {
 		p.fault("DDS_CONCURRENCY: \"%d\" is not a number of deletions at once; expected 1 to 1000, for example 32", p.Concurrency)
+	}
+	if p.Connections < 1 || p.Connections > 1000 {
+		p.fault("CONNECTIONS_AT_START: \"%d\" is not a number of connections; expected 1 to 1000, for example 10", p.Connections)
 	}
 	if !(p.Rate >= 0 && p.Rate <= 10_000) { // NaN is neither
 		p.fault("DDS_RATE: \"%v\" is not a number of calls per second; expected 0 to 10000, for example 0.66", p.Rate)
 	}
-	return p.Concurrency, p.Rate
+	c.Concurrency, c.Rate = p.Concurrency, p.Rate
+	c.Connections = min(p.Connections, p.Concurrency) // no more are kept
 }
 
 // metricsFunction returns the function that metrics are written for: by default one that runs in Lambda.

@@ -21,6 +21,7 @@ type environment struct {
 	Projects  []string `envconfig:"ALLOWED_PROJECTS"`
 
 	Concurrency   int     `envconfig:"DDS_CONCURRENCY" default:"32"`
+	Connections   int     `envconfig:"CONNECTIONS_AT_START" default:"1"`
 	Rate          float64 `envconfig:"DDS_RATE"`
 	RequireManual bool    `envconfig:"REQUIRE_MANUAL"`
 	DryRun        bool    `envconfig:"DRY_RUN"`

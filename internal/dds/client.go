@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -55,6 +56,8 @@ type Client struct {
 	transport     http.RoundTripper
 	handle        handler
 	handleIAM     handler // handle without the pace, which is for DDS only
+	handleOnce    handler // makes one try, which is not observed
+	lock          *keyLock
 }
 
 // New returns a client. No call is made.
@@ -81,25 +84,37 @@ func New(o Options) (*Client, error) {
 	// From the innermost outwards. Each try waits for its turn and is signed again.
 	corrected := &clock{machine: o.Now}
 	h := parsing(signing(sending(o.Transport), corrected.now), corrected.now)
+	c.lock = newKeyLock(o.Credentials, o.Renew, o.Now)
+	c.handleOnce = c.lock.supplying(c.lock.locking(corrected.correcting(h)))
 	if o.Observe != nil {
 		h = observing(h, o.Observe)
 	}
 	h = corrected.correcting(h) // inside the lock: a wrong clock is not a wrong key
-	lock := newKeyLock(o.Credentials, o.Renew, o.Now)
-	h = lock.locking(h)
+	h = c.lock.locking(h)
 	budget := rate.NewLimiter(1, 2*o.Connections)
-	c.handleIAM = lock.supplying(retrying(h, o.RetryPolicy, budget))
+	c.handleIAM = c.lock.supplying(retrying(h, o.RetryPolicy, budget))
 	h = newPace(o.Rate, o.Now).pacing(h) // outside the lock: a waiting call has not passed it
-	c.handle = lock.supplying(retrying(h, o.RetryPolicy, budget))
+	c.handle = c.lock.supplying(retrying(h, o.RetryPolicy, budget))
 	return c, nil
 }
 
-// Connect opens a connection to a region's DDS for the first call. It reports no error, because
-// that call will.
-func (c *Client) Connect(ctx context.Context, region string) {
-	if endpoint, ok := c.endpoints[region]; ok {
-		transport.Open(ctx, c.transport.RoundTrip, endpoint)
+// Connect opens n connections to a region's DDS, all at once. One of them carries a signed call that
+// reads the shortest backup list of the project, because its answer proves the key: otherwise the first
+// call of a batch goes alone (see [keyLock]). A key without the permission dds:backup:list is proven, too.
+// Connect reports no error, because the calls that need the connections will.
+func (c *Client) Connect(ctx context.Context, region, projectID string, n int) {
+	endpoint, ok := c.endpoints[region]
+	if !ok || n < 1 {
+		return
 	}
+	var reading sync.WaitGroup
+	r, err := c.newBackupsCall(ctx, http.MethodGet, deletion.Target{Region: region, ProjectID: projectID}, url.Values{"limit": {"1"}})
+	if err == nil && !c.lock.isProven() { // the look-up of a project proves the key, too
+		n--
+		reading.Go(func() { _, _ = c.handleOnce(r) })
+	}
+	transport.Open(ctx, c.transport.RoundTrip, endpoint, n)
+	reading.Wait()
 }
 
 // CloseIdleConnections closes the connections that no call is using, if the transport keeps any.

@@ -116,8 +116,19 @@ func (l *keyLock) pass(c *call) (proven bool, unanswered int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c.credentials = l.credentials
+	return l.isProvenLocked(), l.unanswered, nil
+}
+
+// isProven reports whether a recent answer proves the key.
+func (l *keyLock) isProven() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.isProvenLocked()
+}
+
+func (l *keyLock) isProvenLocked() bool {
 	left := l.provenUntil.Sub(l.now())
-	return left > 0 && left <= provenTime, l.unanswered, nil // more is left only where the clock was put back
+	return left > 0 && left <= provenTime // more is left only where the clock was put back
 }
 
 // held returns why the key is not used and the credentials that were refused, or nil. Both are read

@@ -59,7 +59,7 @@ func TestASlowDDSKeepsItsJobID(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, client, deletes := startDDS(t, 12*time.Second)
 				if warm {
-					client.Connect(t.Context(), "r")
+					client.Connect(t.Context(), "r", "", 1)
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
 				defer cancel()
@@ -76,7 +76,7 @@ func TestASlowDDSKeepsItsJobID(t *testing.T) {
 func TestSilentDDS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, client, deletes := startDDS(t, 0)
-		client.Connect(t.Context(), "r")
+		client.Connect(t.Context(), "r", "", 1)
 		n.silence(true)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 		defer cancel()

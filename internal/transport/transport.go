@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
+	"sync"
 	"time"
 
 	"dds-backup-delete/internal/secret"
@@ -230,15 +231,21 @@ func Drain(res *http.Response) {
 	}
 }
 
-// Open opens a connection to an address for the first call, with an unsigned HEAD request. It returns
-// no error, because the first call will.
-func Open(ctx context.Context, do func(*http.Request) (*http.Response, error), address string) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
-	if err != nil {
-		return
+// Open opens n connections to an address, all at once, with unsigned HEAD requests. It returns no
+// error, because the first call will.
+func Open(ctx context.Context, do func(*http.Request) (*http.Response, error), address string, n int) {
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			r, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
+			if err != nil {
+				return
+			}
+			if res, err := do(r); err == nil {
+				Drain(res)
+				_ = res.Body.Close()
+			}
+		})
 	}
-	if res, err := do(r); err == nil {
-		Drain(res)
-		_ = res.Body.Close()
-	}
+	all.Wait()
 }

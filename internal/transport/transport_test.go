@@ -263,10 +263,10 @@ func TestAProxyThatEchoes(t *testing.T) {
 func TestOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := serve(t, func(http.ResponseWriter, *http.Request) {})
-		pool := n.connect(t, transport.Options{Connections: 1})
-		transport.Open(t.Context(), pool.Do, "http://cloud/")
-		transport.Open(t.Context(), pool.Do, ":no address")
-		if _, err := get(t.Context(), t, pool, http.MethodGet, "http://cloud/"); err != nil || n.dials() != 1 {
+		pool := n.connect(t, transport.Options{Connections: 2})
+		transport.Open(t.Context(), pool.Do, "http://cloud/", 2)
+		transport.Open(t.Context(), pool.Do, ":no address", 1)
+		if _, err := get(t.Context(), t, pool, http.MethodGet, "http://cloud/"); err != nil || n.dials() != 2 {
 			t.Errorf("%d connections, error %v", n.dials(), err)
 		}
 	})

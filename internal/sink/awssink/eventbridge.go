@@ -15,14 +15,14 @@ import (
 	"dds-backup-delete/internal/sink"
 )
 
-// maxEntries and maxBytes bound what one call to EventBridge, SNS or SQS takes. All three get the
+// MaxEntries and maxBytes bound what one call to EventBridge, SNS or SQS takes. All three get the
 // smallest limit, which is that of SNS; it was the limit of the others until 2026.
 //
 //   - https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 //   - https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
 //   - https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 const (
-	maxEntries = 10
+	MaxEntries = 10
 	maxBytes   = 262_144
 )
 
@@ -36,7 +36,7 @@ type eventBridge struct {
 // retry, because the sink does.
 func NewEventBridge(client *eventbridge.Client, bus arn.ARN, source string) deletion.Sink {
 	s := &eventBridge{client: client, bus: bus.String(), source: source}
-	return &sink.Batcher[types.PutEventsRequestEntry]{MaxEntries: maxEntries, MaxBytes: maxBytes, Entry: s.newEntry, Size: entrySize, Send: s.put}
+	return &sink.Batcher[types.PutEventsRequestEntry]{MaxEntries: MaxEntries, MaxBytes: maxBytes, Entry: s.newEntry, Size: entrySize, Send: s.put}
 }
 
 // newEntry returns the entry of an event.

@@ -28,7 +28,7 @@ type message struct {
 // newMessageSink returns a sink for a topic or a queue that calls send.
 func newMessageSink(to arn.ARN, send func(context.Context, []message) []error) deletion.Sink {
 	return &sink.Batcher[message]{
-		MaxEntries: maxEntries, MaxBytes: maxBytes,
+		MaxEntries: MaxEntries, MaxBytes: maxBytes,
 		Entry: func(e *deletion.Event) message { return newMessage(e, to.IsFIFO()) },
 		Size:  messageSize,
 		Group: func(m *message) string { return m.group },
