@@ -117,7 +117,8 @@ func recordsOf(open []*Outcome) (records []Record, decided []*Outcome) {
 			return earlier.Final() || earlier.Request.Identity() == o.Request.Identity()
 		})
 		if !known {
-			if size += len(record.Event); size > MaxRecorded {
+			size += len(record.Event)
+			if size > MaxRecorded {
 				*o = failed(o.Request, newError(ClassUnavailable, "too many requests for this backup came at once"))
 				continue
 			}

@@ -74,7 +74,7 @@ type Scope struct {
 // invalid ids and anything outside the scope, so that they appear in no log and no event.
 func (s *Scope) admit(r *Request) *Error {
 	elsewhere := r.Region != "" && r.Region != s.Region
-	var regionErr, projectErr, backupErr *Error
+	var regionErr, projectErr *Error
 	if elsewhere && !slices.Contains(s.Regions, r.Region) {
 		regionErr = invalid("region: neither the configured one nor one of ALLOWED_REGIONS")
 	}
@@ -90,7 +90,8 @@ func (s *Scope) admit(r *Request) *Error {
 	if projectErr != nil || r.ProjectID == "" {
 		r.ProjectID = s.ProjectID
 	}
-	if backupErr = checkID(cmp.Or(r.Field, "backup_id"), r.BackupID); backupErr != nil {
+	backupErr := checkID(cmp.Or(r.Field, "backup_id"), r.BackupID)
+	if backupErr != nil {
 		r.BackupID = ""
 	}
 	return cmp.Or(r.Err, regionErr, projectErr, backupErr)

@@ -28,7 +28,8 @@ func binaryHeader(e *deletion.Event) http.Header {
 func headerValue(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '%' {
+		c := s[i]
+		if c <= ' ' || c > '~' || c == '"' || c == '%' {
 			fmt.Fprintf(&b, "%%%02X", c)
 		} else {
 			b.WriteByte(c)

@@ -174,15 +174,6 @@ func lookup(in item, path []string) value {
 	return lookup(members(v), path[1:])
 }
 
-// members returns the attributes of a map, and nil for a value of another type.
-func members(v value) item {
-	var m item
-	if err := json.Unmarshal(v["M"], &m); err != nil {
-		return nil // no map
-	}
-	return m
-}
-
 // compare orders two values of one type; alike is false if their types differ.
 func compare(a, b value) (order int, alike bool) {
 	for _, kind := range []string{"N", "S", "BOOL"} {
@@ -255,21 +246,4 @@ func assign(in item, path []string, v value) error {
 	}
 	in[path[0]] = v
 	return nil
-}
-
-// sizeOfItem approximates the size that DynamoDB counts: the bytes of all names and values.
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
-func sizeOfItem(of item) int {
-	total := 0
-	for name, v := range of {
-		total += len(name)
-		if inner := members(v); inner != nil {
-			total += sizeOfItem(inner)
-			continue
-		}
-		for _, text := range v {
-			total += len(text)
-		}
-	}
-	return total
 }

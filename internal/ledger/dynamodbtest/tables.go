@@ -31,26 +31,6 @@ type Tables struct {
 	items map[string]item   // by table and key
 }
 
-// value is an attribute value in its wire format: {"S": "…"}, {"N": "…"}, {"M": {…}}.
-type value map[string]json.RawMessage
-
-// item is the attributes of an item.
-type item map[string]value
-
-// input has the parameters of all operations.
-type input struct {
-	TableName                           string
-	KeySchema                           []struct{ AttributeName string }
-	Key                                 item
-	Item                                item
-	UpdateExpression                    string
-	ConditionExpression                 string
-	ExpressionAttributeNames            map[string]string
-	ExpressionAttributeValues           item
-	ReturnValues                        string
-	ReturnValuesOnConditionCheckFailure string
-}
-
 // The error types that DynamoDB answers with.
 const (
 	errorSerialization = "SerializationException"
@@ -169,7 +149,8 @@ func (in *input) apply(operation string, old item) (item, error) {
 	default:
 		err = fmt.Errorf("operation %q is not supported", operation)
 	}
-	if size := sizeOfItem(changed); err == nil && size > maxItem {
+	size := sizeOfItem(changed)
+	if err == nil && size > maxItem {
 		err = fmt.Errorf("the item has %d bytes, the maximum is %d", size, maxItem)
 	}
 	return changed, err

@@ -67,12 +67,12 @@ var neverOneEntry = map[string]bool{
 }
 
 // entryError returns the error of one entry of a call that succeeded for others.
-func entryError(call, code, message string, senderFault bool) error {
+func entryError(call, code, text string, senderFault bool) error {
 	fault := smithy.FaultServer
 	if senderFault {
 		fault = smithy.FaultClient
 	}
-	err := fmt.Errorf("%s: %w", call, &smithy.GenericAPIError{Code: code, Message: message, Fault: fault})
+	err := fmt.Errorf("%s: %w", call, &smithy.GenericAPIError{Code: code, Message: text, Fault: fault})
 	if isPermanent(err) {
 		return sink.Permanent(err)
 	}

@@ -50,18 +50,19 @@ func (s *EventBridge) Keys() []string {
 func (s *EventBridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in struct{ Entries []Entry }
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&in)
-	if target := r.Header.Get("X-Amz-Target"); err != nil || target != "AWSEvents.PutEvents" || len(in.Entries) == 0 || len(in.Entries) > 10 {
+	target := r.Header.Get("X-Amz-Target")
+	if err != nil || target != "AWSEvents.PutEvents" || len(in.Entries) == 0 || len(in.Entries) > 10 {
 		http.Error(w, fmt.Sprintf(`{"__type":"ValidationException","message":"%s, %d entries, %v"}`, target, len(in.Entries), err), http.StatusBadRequest)
 		return
 	}
-	type result struct {
+	type entryResult struct {
 		EventID      string `json:"EventId,omitempty"`
 		ErrorCode    string `json:",omitempty"`
 		ErrorMessage string `json:",omitempty"`
 	}
 	var out struct {
 		FailedEntryCount int
-		Entries          []result
+		Entries          []entryResult
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,13 +71,14 @@ func (s *EventBridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key, _, _ = strings.Cut(key, "/")
 	s.keys = append(s.keys, key)
 	for _, entry := range in.Entries {
-		if code := s.refuse(entry); code != "" {
+		code := s.refuse(entry)
+		if code != "" {
 			out.FailedEntryCount++
-			out.Entries = append(out.Entries, result{ErrorCode: code, ErrorMessage: "refused by the test"})
+			out.Entries = append(out.Entries, entryResult{ErrorCode: code, ErrorMessage: "refused by the test"})
 			continue
 		}
 		s.taken = append(s.taken, entry)
-		out.Entries = append(out.Entries, result{EventID: fmt.Sprintf("event-%d", len(s.taken))})
+		out.Entries = append(out.Entries, entryResult{EventID: fmt.Sprintf("event-%d", len(s.taken))})
 	}
 	answerJSON(w, "application/x-amz-json-1.1", out)
 }

@@ -18,7 +18,7 @@ func NewSQS(refuse func(Message) *Refusal) *Broker {
 	return b
 }
 
-type attribute struct{ DataType, StringValue string }
+type attributeValue struct{ DataType, StringValue string }
 
 func (b *Broker) sqs(w http.ResponseWriter, r *http.Request) {
 	var in struct {
@@ -26,11 +26,12 @@ func (b *Broker) sqs(w http.ResponseWriter, r *http.Request) {
 		Entries  []struct {
 			ID                                                  string `json:"Id"`
 			MessageBody, MessageGroupID, MessageDeduplicationID string
-			MessageAttributes, MessageSystemAttributes          map[string]attribute
+			MessageAttributes, MessageSystemAttributes          map[string]attributeValue
 		}
 	}
 	err := json.NewDecoder(limit(w, r).Body).Decode(&in)
-	if target := r.Header.Get("X-Amz-Target"); err != nil || target != "AmazonSQS.SendMessageBatch" {
+	target := r.Header.Get("X-Amz-Target")
+	if err != nil || target != "AmazonSQS.SendMessageBatch" {
 		http.Error(w, fmt.Sprintf(`{"__type":"InvalidAction","message":"%s, %v"}`, target, err), http.StatusBadRequest)
 		return
 	}
