@@ -46,35 +46,38 @@ func ofPlain(members strictjson.Object, base deletion.Request) Content {
 // maxMetadata bounds, in bytes, the metadata of a request as it was sent.
 const maxMetadata = 1024
 
+// options are the members of a request that do not name what to delete: the kinds of their values, and
+// what is expected.
+var options = map[string]struct{ kind, expected string }{
+	"project_id":  {"string", "a string that is not empty"},
+	"region":      {"string", "a string that is not empty"},
+	"traceparent": {"string", "a string"},
+	"dry_run":     {"boolean", "true or false"},
+	"metadata":    {"object", "a JSON object"},
+}
+
 // readOptions reads the members of a request that do not name what to delete.
 func readOptions(members strictjson.Object, r *deletion.Request) error {
 	for _, m := range members {
-		switch name, kind := string(m.Name), m.Value.Kind(); name {
-		case "project_id", "region":
-			text, _ := m.Value.Text()
-			if text == "" {
-				return fmt.Errorf("%s: %s; expected a string that is not empty", name, quote(m.Value))
-			}
-			if name == "region" {
-				r.Region = text
-			} else {
-				r.ProjectID = text
-			}
+		name := string(m.Name)
+		option, known := options[name]
+		if !known {
+			continue
+		}
+		text, _ := m.Value.Text()
+		if m.Value.Kind() != option.kind || (text == "" && (name == "project_id" || name == "region")) {
+			return fmt.Errorf("%s: %s; expected %s", name, quote(m.Value), option.expected)
+		}
+		switch name {
+		case "project_id":
+			r.ProjectID = text
+		case "region":
+			r.Region = text
 		case "traceparent": // a receiver ignores one that it cannot parse, says W3C Trace Context
-			text, ok := m.Value.Text()
-			if !ok {
-				return fmt.Errorf("traceparent: %s; expected a string", quote(m.Value))
-			}
 			r.TraceParent = cmp.Or(TraceParent(text), r.TraceParent)
 		case "dry_run":
-			if kind != "boolean" {
-				return fmt.Errorf("dry_run: %s; expected true or false", quote(m.Value))
-			}
 			r.DryRun = string(m.Value) == "true"
 		case "metadata":
-			if kind != "object" {
-				return fmt.Errorf("metadata: %s; expected a JSON object", quote(m.Value))
-			}
 			if len(m.Value) > maxMetadata {
 				return fmt.Errorf("metadata: %d bytes; expected %d at most", len(m.Value), maxMetadata)
 			}

@@ -62,7 +62,7 @@ var restAPI = source{
 func decodeFormat2(d *Decoder, p payload, in Invocation) (*Batch, error) {
 	e := newEnvelope(p.members)
 	context := e.object("requestContext")
-	c := call{method: context.object("http").text("method"), requestID: context.text("requestId"), headers: e.texts("headers", false), query: e.joinedQuery()}
+	c := call{method: context.object("http").text("method"), requestID: context.text("requestId"), headers: e.pairs("headers", "", false), query: e.joinedQuery()}
 	method, route, _ := strings.Cut(e.text("routeKey"), " ")
 	if route != "" && method != "ANY" && method != c.method {
 		e.fail("routeKey", fmt.Sprintf("%q is not for %q, which the call is", strictjson.Shorten(method), strictjson.Shorten(c.method)))
@@ -77,7 +77,7 @@ func decodeFormat1(d *Decoder, p payload, in Invocation) (*Batch, error) {
 	e := newEnvelope(p.members)
 	context := e.object("requestContext")
 	c := call{
-		headers: e.multi("headers", "multiValueHeaders", false), query: e.query(),
+		headers: e.pairs("headers", "multiValueHeaders", false), query: e.query(),
 		method: e.text("httpMethod"), requestID: context.text("requestId"),
 	}
 	c.setPath(e, e.text("resource"), e.text("path"), context.text("stage"))
@@ -90,7 +90,7 @@ func decodeFormat1(d *Decoder, p payload, in Invocation) (*Batch, error) {
 // was taken, with its parameters put in, has none; if it says nothing, for example a default route,
 // the path itself is taken.
 func (c *call) setPath(e envelope, route, path, stage string) {
-	c.parameters = e.texts("pathParameters", false)
+	c.parameters = e.pairs("pathParameters", "", false)
 	c.path = httpapi.WithoutPrefix(path, "/"+stage)
 	if whole, ok := expand(route, c.parameters); ok {
 		if path != "" && !endsWith(path, whole) {

@@ -9,7 +9,6 @@ package event
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"dds-backup-delete/internal/body"
@@ -50,6 +49,9 @@ type Invocation struct {
 // source is one kind of payload.
 type source struct {
 	name deletion.Source
+	// members are those of a batch, which must not have others if it is empty: whatever they ask for
+	// would be acknowledged and not done. They are nil for a source without batches.
+	members []string
 	// fits recognises a payload of the source by its members; nil if the payload is an array.
 	fits func(strictjson.Object) bool
 	// decode reads a payload that fits.
@@ -148,17 +150,6 @@ func (b *Batch) failures(outcomes []deletion.Outcome) []*deletion.Error {
 		}
 	}
 	return errs
-}
-
-// emptyBatch returns the error about a batch without a record that has more than these members:
-// whatever they ask for would be acknowledged and not done.
-func emptyBatch(members strictjson.Object, envelope ...string) error {
-	for _, m := range members {
-		if !slices.Contains(envelope, string(m.Name)) {
-			return fmt.Errorf("the batch is empty beside the member %q; expected records, or no other member", strictjson.Shorten(string(m.Name)))
-		}
-	}
-	return nil
 }
 
 // recordsOf returns the records of a batch of SQS or SNS.

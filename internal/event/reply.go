@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"dds-backup-delete/internal/deletion"
@@ -17,35 +18,23 @@ type FunctionError struct {
 // Error implements error.
 func (e *FunctionError) Error() string { return e.Message }
 
-// errorName returns the name that Step Functions matches in Retry and Catch. It is a contract.
-func errorName(class deletion.Class) string {
-	switch class {
-	case deletion.ClassInvalid:
-		return "DDS.Invalid"
-	case deletion.ClassNotFound:
-		return "DDS.NotFound"
-	case deletion.ClassForbidden:
-		return "DDS.Forbidden"
-	case deletion.ClassUnauthenticated:
-		return "DDS.Unauthenticated"
-	case deletion.ClassConflict:
-		return "DDS.Conflict"
-	case deletion.ClassUnknown:
-		return "DDS.Unknown"
-	case deletion.ClassThrottled:
-		return "DDS.Throttled"
-	case deletion.ClassUnavailable:
-		return "DDS.Unavailable"
-	case deletion.ClassUndelivered:
-		return "DDS.Undelivered"
-	default:
-		return "DDS.Internal"
-	}
+// errorNames are what Step Functions matches in Retry and Catch. They are a contract.
+var errorNames = map[deletion.Class]string{
+	deletion.ClassInvalid:         "DDS.Invalid",
+	deletion.ClassNotFound:        "DDS.NotFound",
+	deletion.ClassForbidden:       "DDS.Forbidden",
+	deletion.ClassUnauthenticated: "DDS.Unauthenticated",
+	deletion.ClassConflict:        "DDS.Conflict",
+	deletion.ClassUnknown:         "DDS.Unknown",
+	deletion.ClassThrottled:       "DDS.Throttled",
+	deletion.ClassUnavailable:     "DDS.Unavailable",
+	deletion.ClassUndelivered:     "DDS.Undelivered",
+	deletion.ClassInternal:        "DDS.Internal",
 }
 
-// unreadable returns the error of a payload that cannot be read at all.
-func unreadable(message string) *FunctionError {
-	return &FunctionError{Type: errorName(deletion.ClassInvalid), Message: message}
+// newError returns the error of an invocation for an error of a class. The zero class is a bug.
+func newError(class deletion.Class, message string) *FunctionError {
+	return &FunctionError{Type: cmp.Or(errorNames[class], errorNames[deletion.ClassInternal]), Message: message}
 }
 
 // failed returns the error of an invocation for that of a request.
@@ -54,7 +43,7 @@ func failed(o *deletion.Outcome) *FunctionError {
 	if o.JobID != "" {
 		message += "; job_id " + o.JobID
 	}
-	return &FunctionError{Type: errorName(o.Err.Class), Message: message}
+	return newError(o.Err.Class, message)
 }
 
 // failure returns the error of an invocation of which something must be tried again; nil of another.
@@ -67,13 +56,13 @@ func failure(outcomes []deletion.Outcome) error {
 
 // Panicked returns the error of an invocation that met a bug of this program.
 func Panicked() *FunctionError {
-	return &FunctionError{Type: errorName(deletion.ClassInternal), Message: "the function panicked"}
+	return newError(deletion.ClassInternal, "the function panicked")
 }
 
 // Misconfigured returns the error of an invocation whose outcomes would reach nobody, so that
 // nothing is worked.
 func Misconfigured() *FunctionError {
-	return &FunctionError{Type: errorName(deletion.ClassUndelivered), Message: "OUTCOME_SINK is the source of the requests, so nobody would get their outcomes"}
+	return newError(deletion.ClassUndelivered, "OUTCOME_SINK is the source of the requests, so nobody would get their outcomes")
 }
 
 // replyResult answers a source that can only deliver the whole payload again: with an error

@@ -21,7 +21,7 @@ const SourceSQS deletion.Source = "sqs"
 
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 var sqs = source{
-	name: SourceSQS,
+	name: SourceSQS, members: []string{"Records"},
 	fits: func(members strictjson.Object) bool {
 		if list, ok := members.Get("Records"); ok && list.IsEmptyArray() {
 			return true
@@ -32,9 +32,6 @@ var sqs = source{
 	},
 	decode: func(d *Decoder, p payload, _ Invocation) (*Batch, error) {
 		records, err := recordsOf(p.members)
-		if err == nil && len(records) == 0 {
-			err = emptyBatch(p.members, "Records")
-		}
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -26,7 +27,7 @@ func answerOne(outcomes []deletion.Outcome) *Response {
 // answerError answers with the error of an outcome.
 func answerError(o *deletion.Outcome, all []deletion.Data) *Response {
 	response := problemResponse(problem{
-		Status:       statusOf(o.Err.Class),
+		Status:       cmp.Or(statuses[o.Err.Class], http.StatusInternalServerError),
 		Detail:       o.Err.Message,
 		Class:        o.Err.Class,
 		Code:         o.Err.Code,
