@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/services"
@@ -99,7 +100,7 @@ func quote(value strictjson.Value) string {
 	return "a JSON " + value.Kind()
 }
 
-// backupMember finds the one member that names what to delete. There is one at least.
+// backupMember finds the one member that names what to delete. There is at least one.
 func backupMember(members strictjson.Object) (name string, value strictjson.Value, err error) {
 	for _, spelling := range spellings {
 		given, ok := members.Get(spelling)
@@ -139,15 +140,12 @@ func withBackup(r deletion.Request, name string, value strictjson.Value) deletio
 
 // joinField names a member of an element of a list.
 func joinField(element, name string) string {
-	if element == "" {
-		return name
-	}
-	return element + "." + name
+	return strings.TrimPrefix(element+"."+name, ".")
 }
 
-// notARequest says what an object is that is no request although it may name a backup, and returns ""
-// for an object that may be a request. An event that others can see too, own outcome events first of
-// all, must never be taken for a request.
+// notARequest says why an object is not a request although it may name a backup, and returns "" for an
+// object that may be a request. An event that others can see too, above all an own outcome event, must
+// never be taken for a request.
 func notARequest(members strictjson.Object) string {
 	if what := services.Other(members); what != "" {
 		return "it is " + what + ", which asks for no deletion"

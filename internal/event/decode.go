@@ -23,7 +23,7 @@ var sources = []source{
 
 // Decode recognises by its members where a payload came from and reads its requests.
 //
-// A part of a payload that is no request becomes one that carries its error; an error of
+// A part of a payload that is not a valid request becomes a request that carries an error; an error of
 // Decode itself, always a [*FunctionError], means that nothing at all could be read.
 func (d *Decoder) Decode(text []byte, in Invocation) (*Batch, error) {
 	in.ID, in.TraceHeader = body.CleanID(in.ID), body.TraceHeader(in.TraceHeader)

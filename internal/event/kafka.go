@@ -143,7 +143,7 @@ func (d *Decoder) readKafka(record strictjson.Object, base deletion.Request) bod
 			return body.Invalid(base, "headers: "+err.Error())
 		}
 		for _, part := range parts {
-			members, _ := part.Object() // one that is none has no name
+			members, _ := part.Object() // another value has no members
 			headers.add(members, "ce_", "ce-")
 		}
 	}

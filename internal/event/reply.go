@@ -59,15 +59,15 @@ func Panicked() *FunctionError {
 	return newError(deletion.ClassInternal, "the function panicked")
 }
 
-// Misconfigured returns the error of an invocation whose outcomes would reach nobody, so that
+// Misconfigured returns the error of an invocation whose outcomes would be read by this function alone, so
 // nothing is worked.
 func Misconfigured() *FunctionError {
 	return newError(deletion.ClassUndelivered, "OUTCOME_SINK is the source of the requests, so nobody would get their outcomes")
 }
 
-// replyResult answers a source that can only deliver the whole payload again: with an error
-// where that helps, else with the result, which a destination of the function may want. What
-// was done before is not done again.
+// replyResult answers a source that can only deliver the whole payload again: with an error if that
+// helps, else with the result, which a destination of the function may want. What was done before is not
+// done again.
 func replyResult(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 	if err := failure(outcomes); err != nil {
 		return nil, err

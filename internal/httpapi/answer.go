@@ -85,6 +85,6 @@ func answerEvents(outcomes []deletion.Outcome, takesEvents bool) *Response {
 }
 
 // rejected returns a call whose only request is rejected.
-func rejected(r *request, why string) *Call {
+func (r *request) rejected(why string) *Call {
 	return &Call{Requests: body.Invalid(r.base(), why).Requests, answer: answerOne}
 }

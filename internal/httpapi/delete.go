@@ -26,13 +26,13 @@ func (r *request) readDelete(project *string, segment string) *Call {
 	}
 	switch {
 	case r.isBinary(): // its sender reports something to others and did not ask for a deletion
-		return rejected(r, "it is a CloudEvent; expected a plain request")
+		return r.rejected("it is a CloudEvent; expected a plain request")
 	case r.size > 0 || r.front.BodyFault != "":
-		return rejected(r, "the body: a DELETE takes none; expected the request in the path, or POST /deletions")
+		return r.rejected("the body: a DELETE takes none; expected the request in the path, or POST /deletions")
 	case project != nil && *project == "":
-		return rejected(r, "project_id: empty in the path")
+		return r.rejected("project_id: empty in the path")
 	case err != nil:
-		return rejected(r, err.Error())
+		return r.rejected(err.Error())
 	}
 	return &Call{Requests: []deletion.Request{request}, answer: answerOne}
 }

@@ -1,4 +1,4 @@
-// Package httpapi is the HTTP API: it reads what a call asks for, and answers with what became of it.
+// Package httpapi is the HTTP API: it reads what a call asks for, and answers with the outcomes.
 // All HTTP fronts come through here. A server hands a [Handler] its requests; what a front of Lambda
 // sends as an event becomes an *http.Request first, and goes through [Handler.Read] and [Call.Answer].
 package httpapi

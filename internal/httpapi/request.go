@@ -21,10 +21,10 @@ type request struct {
 	path       string            // neither decoded nor cleaned
 	attributes map[string]string // of a CloudEvent in binary mode; none of another call
 	body       []byte            // without a byte order mark
-	size       int64             // of the body as it came; more than the body where that was cut off
+	size       int64             // of the body as it came; more than the body if that was cut off
 }
 
-// newRequest takes the body of a call, or returns why that is refused.
+// newRequest reads the body of a call; the second result refuses a body that cannot be read.
 func newRequest(r *http.Request, reader *body.Reader, basePath string) (*request, *Call) {
 	in := &request{Request: r, reader: reader, basePath: basePath, front: frontOf(r.Context()), path: r.URL.RawPath}
 	if in.path == "" {
@@ -42,7 +42,7 @@ func newRequest(r *http.Request, reader *body.Reader, basePath string) (*request
 	return in, nil
 }
 
-// binaryAttributes are those of a CloudEvent in binary mode. The other modes have a type of their own.
+// binaryAttributes returns the attributes of a CloudEvent in binary mode. The other modes have a type of their own.
 func binaryAttributes(header http.Header) map[string]string {
 	if strings.HasPrefix(strings.ToLower(joined(header["Content-Type"])), "application/cloudevents") {
 		return nil
@@ -92,7 +92,7 @@ func (r *request) base() deletion.Request {
 }
 
 // Unescape decodes a text once, if it can be decoded. Some fronts pass a path on decoded and some do
-// not; with the characters that an id may have, the two cannot be told apart, nor need they be.
+// not; with the characters that an id may have, the two look the same, which does no harm.
 func Unescape(text string) string {
 	if plain, err := url.PathUnescape(text); err == nil {
 		return plain

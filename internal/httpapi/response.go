@@ -42,7 +42,7 @@ type Response struct {
 	short func() *Response // the same with less to read; nil if it is short
 }
 
-// Body returns the body in JSON; nil if there is none, as in the response to a HEAD.
+// Body returns the body in JSON; nil if there is none, for example in the response to a HEAD.
 func (r *Response) Body() []byte {
 	if r.body == nil {
 		return nil

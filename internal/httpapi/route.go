@@ -9,7 +9,7 @@ import (
 )
 
 // route finds what a call asks for: deletions, or an answer that needs none. The path is not cleaned:
-// what is not spelled like one of these is none of them.
+// one that is not spelled like one of these is unknown.
 //
 //	DELETE /backups/{backup_id}
 //	DELETE /v3/{project_id}/backups/{backup_id}
