@@ -35,24 +35,25 @@ type Peer struct {
 // The names of the peers.
 const (
 	Ours       = "this project"
-	Floor      = "floor"
+	NoOp       = "no-op"
 	SDKGo      = "sdk-go"
 	Powertools = "powertools-python"
 )
 
 const (
 	bus   = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
+	queue = "arn:aws:sqs:eu-central-1:123456789012:dds-backup-delete-requests"
 	table = "ledger"
 )
 
 // Build builds the peers below dir; root is the folder of bench.
 func Build(ctx context.Context, root, dir string) ([]*Peer, error) {
 	peers := []*Peer{
-		{Name: Floor, Idle: true},
-		{Name: Ours, HasLedger: true, Ledger: []string{"LEDGER=dynamodb://" + table}},
+		{Name: NoOp, Idle: true},
+		{Name: Ours, HasLedger: true, Env: template, Ledger: []string{"LEDGER=dynamodb://" + table}, NoLedger: []string{"LEDGER=memory"}},
 		{Name: SDKGo, HasLedger: true, Ledger: []string{"LEDGER_TABLE=" + table}},
 	}
-	sources := map[string]string{Floor: "peers/floor", Ours: "../cmd/handler", SDKGo: "peers/sdkgo"}
+	sources := map[string]string{NoOp: "peers/noop", Ours: "../cmd/handler", SDKGo: "peers/sdkgo"}
 	for _, p := range peers {
 		source := filepath.Join(root, sources[p.Name]) // each is built in its own module
 		p.Binary = filepath.Join(dir, filepath.Base(source), "bootstrap")

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// cpuOf returns how long the threads of a process were on a CPU so far, to the nanosecond.
+// cpuOf returns how long the threads of a process were on a CPU so far, user and system time,
+// to the nanosecond. Threads that have ended are left out; the peers keep theirs.
 // https://docs.kernel.org/scheduler/sched-stats.html
 func cpuOf(pid int) (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))

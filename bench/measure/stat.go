@@ -12,6 +12,15 @@ type Sample []float64
 // Add adds a duration, in milliseconds.
 func (s *Sample) Add(d time.Duration) { *s = append(*s, float64(d)/float64(time.Millisecond)) }
 
+// Times is what something cost, in milliseconds: by the clock, and of user and system CPU time.
+type Times struct{ Wall, CPU Sample }
+
+// Add adds one measurement.
+func (t *Times) Add(wall, cpu time.Duration) {
+	t.Wall.Add(wall)
+	t.CPU.Add(cpu)
+}
+
 // Quantile returns the value below which that share of the sample lies; NaN for an empty one.
 func (s Sample) Quantile(q float64) float64 {
 	if len(s) == 0 {

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 
 	"dds-backup-delete/bench/measure"
 )
@@ -10,35 +9,29 @@ import (
 func bar(name string, s measure.Sample) Bar {
 	return Bar{
 		Name: name, Value: s.Median(), Low: s.Quantile(0.25), High: s.Quantile(0.75),
-		Ours: name == measure.Ours, Faint: name == measure.Floor,
+		Ours: name == measure.Ours, Faint: name == measure.NoOp,
 	}
 }
 
-// startPlot compares the starts.
+// startPlot compares the starts, with the template's settings first.
 func (in *Input) startPlot() []byte {
-	start := Group{Title: "start to first next, TLS, Go alone"}
-	first := Group{Title: "start and first invocation, TLS"}
-	share := Group{Title: "first invocation, TLS, CPU of 128 MB, Go alone"}
+	sum := Group{Title: "start and first batch of ten, template's settings, 20 ms"}
+	first := Group{Title: "that first batch, CPU of 128 MB, Go alone"}
+	start := Group{Title: "that start, Go alone"}
 	memory := Group{Title: "peak memory, warm (MB)"}
 	for _, p := range in.Measured.Peers {
-		if c := in.Measured.Cold[measure.ColdKey{Peer: p.Name, TLS: true}]; c != nil {
+		if c := in.cold(templateKey(p.Name, measure.Near)); len(c.Sum.Wall) > 0 {
 			if !p.Slow { // beside it, nobody could tell the others apart
-				start.Bars = append(start.Bars, bar(p.Name, c.Init))
-				if len(c.FirstShare) > 0 {
-					share.Bars = append(share.Bars, bar(p.Name, c.FirstShare))
-				}
+				start.Bars = append(start.Bars, bar(p.Name, c.Start.Wall))
+				first.Bars = append(first.Bars, bar(p.Name, c.First.Wall))
 			}
-			first.Bars = append(first.Bars, bar(p.Name, c.Total))
+			sum.Bars = append(sum.Bars, bar(p.Name, c.Sum.Wall))
 		}
-		if r := in.Measured.Runs[measure.RunKey{Peer: p.Name}]; r != nil {
+		if r := in.run(measure.RunKey{Peer: p.Name}); len(r.Small) > 0 {
 			memory.Bars = append(memory.Bars, bar(p.Name, r.Small))
 		}
 	}
-	groups := []Group{start, share, first, memory}
-	if len(share.Bars) == 0 {
-		groups = slices.Delete(groups, 1, 2)
-	}
-	return bars("Start (ms) and memory", "", groups)
+	return bars("Start (ms) and memory", "", []Group{sum, first, start, memory})
 }
 
 // batchPlot compares batches of ten and a hundred at 20 ms, and the CPU time of a record.
@@ -48,7 +41,7 @@ func (in *Input) batchPlot() []byte {
 		for _, ledger := range []bool{false, true} {
 			g := Group{Title: fmt.Sprintf("batch of %d%s", batch, map[bool]string{true: ", ledger"}[ledger])}
 			for _, name := range []string{measure.Ours, measure.SDKGo, measure.Powertools} {
-				if s := in.cell(measure.RunKey{Peer: name, Ledger: ledger}, ms20, batch); len(s) > 0 {
+				if s := in.cell(measure.RunKey{Peer: name, Setting: measure.Setting{Ledger: ledger}}, measure.Near, batch).Wall; len(s) > 0 {
 					g.Bars = append(g.Bars, bar(name, s))
 				}
 			}
@@ -56,36 +49,4 @@ func (in *Input) batchPlot() []byte {
 		}
 	}
 	return bars("Warm invocation, upstreams of 20 ms", "ms", groups)
-}
-
-// throttlePlot shows the progress against what DDS allows.
-func (in *Input) throttlePlot() []byte {
-	colours := []string{"#2f81f7", "#3fb950", "#d29922", "#f85149", "#a371f7"}
-	var all []Line
-	var end float64
-	for _, r := range in.Throttle {
-		if s := r.Scenario; s.Rate() == 20 && s.Window.Minutes() == 1 {
-			end = max(end, r.Took.Minutes())
-		}
-	}
-	for _, r := range in.Throttle {
-		s := r.Scenario
-		if s.Rate() != 20 || s.Window.Minutes() != 1 {
-			continue
-		}
-		l := Line{Name: fmt.Sprintf("%d functions", s.Concurrency), Colour: colours[len(all)%len(colours)]}
-		for i := range 101 {
-			at := int(end * float64(i) / 100 / r.Took.Minutes() * 100)
-			done := 0
-			if at > 0 {
-				done = r.Progress[min(at, 100)-1]
-			}
-			l.Values = append(l.Values, float64(done))
-		}
-		all = append(all, l)
-	}
-	if len(all) == 0 {
-		return bars("Throttled DDS", "", nil)
-	}
-	return lines("Deletions under a limit of 1,200 calls a minute, which the answers tell", "deleted", end, "min", all)
 }

@@ -17,7 +17,6 @@ import (
 // Input is everything that the report is made of.
 type Input struct {
 	Measured *measure.Result
-	Plan     measure.Plan
 	Micro    []Micro
 	Throttle []throttle.Result
 	// Machine says what it was measured on, and When says when.
@@ -39,10 +38,9 @@ func Write(docs, tried string, in *Input) error {
 		return err
 	}
 	files := map[string][]byte{
-		"benchmarks.md":          in.markdown(text),
-		"benchmark-start.svg":    in.startPlot(),
-		"benchmark-batch.svg":    in.batchPlot(),
-		"benchmark-throttle.svg": in.throttlePlot(),
+		"benchmarks.md":       in.markdown(text),
+		"benchmark-start.svg": in.startPlot(),
+		"benchmark-batch.svg": in.batchPlot(),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(docs, name), content, 0o644); err != nil { //nolint:gosec // everyone may read it
@@ -62,15 +60,21 @@ func (in *Input) markdown(tried []byte) []byte {
 	d.line("# Measured against those who do the same\n")
 	d.line("Written by `make bench` on %s, on %s. Medians, with the interquartile range behind ±; ratios are of medians of one run, in",
 		in.When.Format("2006-01-02"), in.Machine)
-	d.line("which all take turns. [bench/](../bench) says how; times are of a loopback network and say nothing of AWS's own part of a start.\n")
+	d.line("which all take turns. [bench/](../bench) says how; times are of a loopback network and say nothing of AWS's own part of a start.")
+	d.line("A time is followed by the CPU time of the process, user and system, behind a slash. Upstreams that are 20 ms away take that for each")
+	d.line("round trip: one for a request, two to open a connection with TLS.\n")
+	in.headline(d)
 	d.line("| peer | what it is | binary | zip |\n|---|---|---|---|")
 	for _, p := range in.Measured.Peers {
 		d.line("| %s | %s | %.1f MB | %.1f MB |", p.Name, description[p.Name], p.Size, p.Zip)
 	}
 	in.goals(d)
+	in.template(d)
 	d.line("\n![Start and first invocation](benchmark-start.svg)\n\n![Batches](benchmark-batch.svg)\n")
-	in.cold(d)
+	in.connections(d)
 	in.warm(d)
+	in.memory(d)
+	in.starts(d)
 	in.cost(d)
 	in.microTable(d)
 	in.throttled(d)
@@ -80,10 +84,10 @@ func (in *Input) markdown(tried []byte) []byte {
 }
 
 var description = map[string]string{
-	measure.Floor:      "aws-lambda-go and a handler that returns at once: what no function can beat",
-	measure.Ours:       "`cmd/handler`",
+	measure.NoOp:       "aws-lambda-go and a handler that returns at once; it has no client and calls nobody",
+	measure.Ours:       "`cmd/handler`, with the variables that template.yaml sets",
 	measure.SDKGo:      "aws-lambda-go with its event types, the official Huawei Cloud SDK, the AWS SDK with its default configuration; the batch at once, connections kept",
-	measure.Powertools: "Powertools for AWS Lambda (Python) with batch processor, idempotency and logger, the official SDK for Python, boto3, awslambdaric; on CPython 3.11",
+	measure.Powertools: "Powertools for AWS Lambda (Python) with batch processor, idempotency and logger, the official SDK for Python, boto3, awslambdaric; the batch one by one; on CPython 3.11",
 }
 
 func spread(s measure.Sample) string {
@@ -100,77 +104,13 @@ func yes(b bool) string {
 	return ""
 }
 
-func (in *Input) cold(d *doc) {
-	d.line("## Start\n")
-	d.line("From starting the process to its first call for an event, then the first invocation, with upstreams at no added latency. With TLS, somebody")
-	d.line("has to read the system's certificates and to make handshakes: this project while it starts, the others in their first invocation.")
-	d.line("Milliseconds, %d starts each, fewer of the Python peer.\n", 2*in.Plan.Cold)
-	d.line("| peer | ledger | TLS | start to first `next` | first invocation, batch of 1 | batch of 10 | start and first |\n|---|---|---|---|---|---|---|")
-	for _, p := range in.Measured.Peers {
-		for _, ledger := range []bool{false, true} {
-			for _, tls := range []bool{false, true} {
-				if c := in.Measured.Cold[measure.ColdKey{Peer: p.Name, Ledger: ledger, TLS: tls}]; c != nil {
-					d.line("| %s | %s | %s | %s | %s | %s | %s |", p.Name, yes(ledger), yes(tls), spread(c.Init), spread(c.First), spread(c.FirstTen), spread(c.Total))
-				}
-			}
-		}
-	}
-	in.share(d)
-}
-
-// share writes the table of first invocations with a share of a CPU, where that could be measured.
-func (in *Input) share(d *doc) {
-	if c := in.Measured.Cold[measure.ColdKey{Peer: measure.Ours, TLS: true}]; c == nil || len(c.FirstShare) == 0 {
-		d.line("\nThe first invocation with a function's share of a CPU was not measured: this machine has no control group to be had.")
-		return
-	}
-	d.line("\n### With the CPU that a function has\n")
-	d.line("Lambda gives [a whole CPU to a start](https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting),")
-	d.line("and then [one for each 1,769 MB](https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). So here the process is put, once it has")
-	d.line("started, into a control group with the fourteenth that 128 MB get, in slices of 20 ms. TLS, milliseconds, %d starts each, fewer of the Python peer.\n", in.Plan.Cold)
-	d.line("| peer | ledger | first invocation, batch of 1 | batch of 10 |\n|---|---|---|---|")
-	for _, p := range in.Measured.Peers {
-		for _, ledger := range []bool{false, true} {
-			if c := in.Measured.Cold[measure.ColdKey{Peer: p.Name, Ledger: ledger, TLS: true}]; c != nil {
-				d.line("| %s | %s | %s | %s |", p.Name, yes(ledger), spread(c.FirstShare), spread(c.TenShare))
-			}
-		}
-	}
-}
-
-func (in *Input) warm(d *doc) {
-	d.line("\n## Warm\n")
-	d.line("CPU time of a record in batches of ten, from the scheduler's own count; the peak of resident memory after those, and after everything,")
-	d.line("batches of a hundred among it. The ledger is a table in the runner, the same for all: an engine as DynamoDB Local, which takes 40 ms for ten")
-	d.line("writes at once here, or moto would be what is measured. On those the ledger is tested.\n")
-	d.line("| peer | ledger | TLS | REQUIRE_MANUAL | CPU a record, ms | memory, MB | memory after all, MB |\n|---|---|---|---|---|---|---|")
-	in.each(func(key measure.RunKey, r *measure.Run) {
-		d.line("| %s | %s | %s | %s | %s | %s | %s |", key.Peer, yes(key.Ledger), yes(key.TLS), yes(key.Manual), spread(r.CPU), spread(r.Small), spread(r.Peak))
-	})
-	for _, latency := range measure.Latencies {
-		d.line("\nUpstreams that take %d ms more: invocation in ms, p50 ± interquartile range (p99).\n", latency.Milliseconds())
-		d.line("| peer | ledger | TLS | REQUIRE_MANUAL | batch of 1 | 10 | 100 |\n|---|---|---|---|---|---|---|")
-		in.each(func(key measure.RunKey, _ *measure.Run) {
-			cells := make([]string, len(measure.Batches))
-			for i, batch := range measure.Batches {
-				cells[i] = "–"
-				if s := in.cell(key, latency, batch); len(s) > 0 {
-					cells[i] = fmt.Sprintf("%s (%s)", spread(s), short(s.Quantile(0.99)))
-				}
-			}
-			d.line("| %s | %s | %s | %s | %s | %s | %s |", key.Peer, yes(key.Ledger), yes(key.TLS), yes(key.Manual), cells[0], cells[1], cells[2])
-		})
-	}
-	d.line("\nThe Python peer works a batch one by one; batches of a hundred would outlast a function's timeout there and are left out.")
-}
-
 // each calls f for all that ran warm, in a fixed order.
 func (in *Input) each(f func(measure.RunKey, *measure.Run)) {
 	for _, p := range in.Measured.Peers {
-		for _, ledger := range []bool{false, true} {
-			for _, manual := range []bool{false, true} {
-				for _, tls := range []bool{false, true} {
-					key := measure.RunKey{Peer: p.Name, Ledger: ledger, TLS: tls, Manual: manual}
+		for _, ledger := range []bool{true, false} {
+			for _, manual := range []bool{true, false} {
+				for _, tls := range []bool{true, false} {
+					key := measure.RunKey{Peer: p.Name, Setting: measure.Setting{Ledger: ledger, TLS: tls, Manual: manual}}
 					if r := in.Measured.Runs[key]; r != nil {
 						f(key, r)
 					}
@@ -180,15 +120,28 @@ func (in *Input) each(f func(measure.RunKey, *measure.Run)) {
 	}
 }
 
-// cell is what was measured of one latency and batch; nil where nothing was.
-func (in *Input) cell(key measure.RunKey, latency time.Duration, batch int) measure.Sample {
-	s := in.Measured.Warm[measure.WarmKey{
-		Peer: key.Peer, Ledger: key.Ledger, TLS: key.TLS, Manual: key.Manual, Latency: latency, Batch: batch,
-	}]
-	if s == nil {
-		return nil
+// cell is what was measured of one latency and batch; empty where nothing was.
+func (in *Input) cell(key measure.RunKey, latency time.Duration, batch int) measure.Times {
+	if t := in.Measured.Warm[measure.WarmKey{RunKey: key, Latency: latency, Batch: batch}]; t != nil {
+		return *t
 	}
-	return *s
+	return measure.Times{}
+}
+
+// cold is what was measured of a start; empty where nothing was.
+func (in *Input) cold(key measure.ColdKey) measure.Cold {
+	if c := in.Measured.Cold[key]; c != nil {
+		return *c
+	}
+	return measure.Cold{}
+}
+
+// run is what was measured of a warm process; empty where nothing was.
+func (in *Input) run(key measure.RunKey) measure.Run {
+	if r := in.Measured.Runs[key]; r != nil {
+		return *r
+	}
+	return measure.Run{}
 }
 
 func (in *Input) cost(d *doc) {
@@ -202,7 +155,7 @@ func (in *Input) cost(d *doc) {
 	d.line("log     = 1e6 × %d bytes × 0.50e-9\n```\n", logBytes)
 	d.line("| peer | Lambda | SQS | EventBridge | DynamoDB | log | sum |\n|---|---|---|---|---|---|---|")
 	for _, name := range []string{measure.Ours, measure.SDKGo, measure.Powertools} {
-		s := in.cell(measure.RunKey{Peer: name, Ledger: true}, 20*time.Millisecond, 10)
+		s := in.cell(measure.RunKey{Peer: name, Setting: measure.Setting{Ledger: true}}, measure.Near, 10).Wall
 		if len(s) == 0 {
 			continue
 		}
@@ -236,8 +189,7 @@ func (in *Input) throttled(d *doc) {
 		d.line("| %d in %v | %s | %d | %d | %.1f %% | %d | %d | %.0f %% | %.2f, %d | %v |", r.Scenario.Calls, r.Scenario.Window, yes(!r.Scenario.Silent),
 			r.Scenario.Concurrency, r.Scenario.Requests, 100*r.Share, r.Deleted, r.Dead, 100*r.Refused, r.Receives, r.MaxReceives, r.Took.Round(time.Second))
 	}
-	d.line("\n![Throttled](benchmark-throttle.svg)\n")
-	d.line("A function works its ten messages within 25 s, so it needs 0.4 calls a second; where more functions run than the rate feeds, messages are")
+	d.line("\nA function works its ten messages within 25 s, so it needs 0.4 calls a second; where more functions run than the rate feeds, messages are")
 	d.line("received for nothing, and ten such receives make a dead letter. So the queue's `MaximumConcurrency` has to be no more than 2.5 × the")
 	d.line("allowed calls a second, and 2 is the least that AWS takes. [scale.md](scale.md) has the arithmetic.")
 }

@@ -40,10 +40,14 @@ func newCertificate(ca string) (tls.Certificate, error) {
 	if err := os.WriteFile(ca, append(system, text...), 0o600); err != nil {
 		return tls.Certificate{}, err
 	}
+	ips := make([]net.IP, len(addresses))
+	for i, a := range addresses {
+		ips[i] = net.ParseIP(a)
+	}
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames: []string{"localhost"}, IPAddresses: ips,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,15 +1,19 @@
 // Package upstream is what the function talks to, as cheap as can be: DDS, EventBridge and
-// DynamoDB on one loopback address, each request delayed by the same settable latency. It
-// answers correctly and checks little, so that a run measures the functions and not this.
+// DynamoDB on loopback addresses, as far away as the settable latency says. A request takes
+// one round trip, and so does each step of opening a connection. It answers correctly and
+// checks little, so that a run measures the functions and not this.
 package upstream
 
 import (
 	"crypto/tls"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,10 +23,9 @@ import (
 
 // Server is a running upstream.
 type Server struct {
-	http    *httptest.Server
+	http    [Services]*httptest.Server
 	latency atomic.Int64
 	tables  dynamodbtest.Tables
-	calls   [Services]atomic.Int64
 }
 
 // Service is one of the services of a [Server].
@@ -38,11 +41,7 @@ const (
 )
 
 // New starts a server with plain HTTP.
-func New() *Server {
-	s := &Server{}
-	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
-	return s
-}
+func New() (*Server, error) { return start(nil) }
 
 // NewTLS starts a server with HTTPS, HTTP/1.1 for everyone. The certificate of its authority
 // is written to ca.pem in dir, among those of the system: to read them all is a part of a start.
@@ -52,27 +51,51 @@ func NewTLS(dir string) (s *Server, ca string, err error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("upstream: certificate: %w", err)
 	}
-	s = &Server{}
-	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	s.http.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
-	s.http.Config.ErrorLog = quiet()
-	s.http.StartTLS()
-	return s, ca, nil
+	s, err = start(&tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	return s, ca, err
 }
 
-// URL is the address of all the services. It is a number, so that no resolver is measured.
-func (s *Server) URL() string { return s.http.URL }
+// start listens on an address of its own for each service, as there is one in the world: no
+// client can use a connection, or the session of one, for two of them.
+func start(config *tls.Config) (*Server, error) {
+	s := &Server{}
+	for i := range s.http {
+		l, err := net.Listen("tcp", addresses[i]+":0")
+		if err != nil {
+			s.Close()
+			return nil, fmt.Errorf("upstream: %w", err)
+		}
+		far := &farListener{l, &s.latency, tripsTCP}
+		h := &httptest.Server{Listener: far, Config: &http.Server{Handler: http.HandlerFunc(s.serve), ErrorLog: quiet()}} //nolint:gosec // nobody else calls it
+		s.http[i] = h
+		if config == nil {
+			h.Start()
+			continue
+		}
+		far.trips += tripsTLS
+		h.TLS = config.Clone()
+		h.StartTLS()
+	}
+	return s, nil
+}
 
-// SetLatency sets what is added to the time of every request.
+// addresses of the services. They are numbers, so that no resolver is measured.
+var addresses = [Services]string{DDS: "127.0.0.1", EventBridge: "127.0.0.2", DynamoDB: "127.0.0.3"}
+
+// URL is the address of a service.
+func (s *Server) URL(of Service) string { return s.http[of].URL }
+
+// SetLatency sets what is added to the time of every round trip.
 func (s *Server) SetLatency(d time.Duration) { s.latency.Store(int64(d)) }
-
-// Calls returns how many calls a service got so far.
-func (s *Server) Calls(of Service) int64 { return s.calls[of].Load() }
 
 // Close stops the server.
 func (s *Server) Close() {
-	s.http.CloseClientConnections()
-	s.http.Close()
+	for _, h := range s.http {
+		if h != nil {
+			h.CloseClientConnections()
+			h.Close()
+		}
+	}
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
@@ -87,16 +110,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
 	switch {
 	case target == "AWSEvents.PutEvents":
-		s.calls[EventBridge].Add(1)
 		status, answer = putEvents(body)
 	case strings.HasPrefix(target, dynamodbtest.TargetPrefix):
-		s.calls[DynamoDB].Add(1)
 		status, answer = s.tables.Answer(strings.TrimPrefix(target, dynamodbtest.TargetPrefix), body)
 	case strings.HasPrefix(r.URL.Path, "/v3/"):
-		s.calls[DDS].Add(1)
 		status, answer = dds(r)
 	}
 	h := w.Header()
+	if strings.HasPrefix(target, dynamodbtest.TargetPrefix) { // without it, the newest SDK writes a warning for each answer
+		h["X-Amz-Crc32"] = []string{strconv.FormatUint(uint64(crc32.ChecksumIEEE(answer)), 10)}
+	}
 	if target != "" {
 		h["Content-Type"] = []string{"application/x-amz-json-1.1"}
 	} else {

@@ -1,9 +1,16 @@
 // Command bench measures the handler and its peers side by side and writes docs/benchmarks.md
 // with its plots. It is started by ./run, in the folder bench.
+//
+//	-quick         few rounds, to see that everything works; writes to out/
+//	-only goals    the sections named, commas between; writes to out/ (see [sections])
+//	-add           keeps what the last run measured of the other sections
+//	-render        measures nothing and writes what the last run measured
+//	-docs ../docs  writes there, whatever was measured
 package main
 
 import (
 	"context"
+	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -11,6 +18,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,46 +29,134 @@ import (
 	"dds-backup-delete/bench/upstream"
 )
 
+// Sections beside those of measure.
+const (
+	parts    measure.Section = "parts"    // micro benchmarks
+	throttle measure.Section = "throttle" // the simulated run, which ./run makes first
+)
+
+// sections are all of them.
+var sections = []measure.Section{
+	measure.Goals, measure.Starts, measure.Connections, measure.Warm, measure.Memory, parts, throttle,
+}
+
+const (
+	out      = "out"
+	measured = out + "/measured.gob" // the last run
+)
+
+// flags are those of the command.
+type flags struct {
+	quick, add, render bool
+	only, docs         string
+}
+
 func main() {
 	testing.Init()
-	quick := flag.Bool("quick", false, "fewer rounds, two minutes instead of twelve")
-	cold := flag.Int("cold", 30, "rounds of starts")
-	warm := flag.Int("warm", 5, "rounds of warm runs")
-	docs := flag.String("docs", "../docs", "the folder that is written to")
+	var f flags
+	flag.BoolVar(&f.quick, "quick", false, "few rounds")
+	flag.BoolVar(&f.add, "add", false, "keep what the last run measured of other sections")
+	flag.BoolVar(&f.render, "render", false, "measure nothing, write what the last run measured")
+	flag.StringVar(&f.only, "only", "", "the sections to measure, of "+join(sections))
+	flag.StringVar(&f.docs, "docs", "", "the folder to write to; ../docs for a whole run, out for any other")
 	flag.Parse()
-	plan := measure.Plan{Cold: *cold, Warm: *warm, SlowWarm: 2, SlowEvery: 5, CPU: 200, Repeat: 60}
-	if *quick {
-		plan = measure.Plan{Cold: 5, Warm: 1, SlowWarm: 1, SlowEvery: 5, CPU: 60, Repeat: 20}
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, plan, *docs); err != nil {
+	if err := run(ctx, f); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, plan measure.Plan, docs string) error {
-	in := &report.Input{Plan: plan, When: time.Now(), Machine: machine()}
-	text, err := os.ReadFile("out/throttle.json")
-	if err == nil {
-		err = json.Unmarshal(text, &in.Throttle)
-	}
+func run(ctx context.Context, f flags) error {
+	chosen, err := choose(f.only)
 	if err != nil {
-		return fmt.Errorf("the simulated run, which ./run makes first: %w", err)
-	}
-	if in.Measured, err = sideBySide(ctx, plan); err != nil {
 		return err
 	}
-	if in.Micro, err = parts(); err != nil {
+	if f.docs == "" {
+		f.docs = "../docs"
+		if f.quick || f.only != "" || f.render {
+			f.docs = out
+		}
+	}
+	in := new(report.Input)
+	if f.render || f.add {
+		if err := load(in); err != nil {
+			return err
+		}
+	}
+	if !f.render {
+		err := measureAll(ctx, plan(f.quick, chosen), in)
+		if in.Measured != nil { // half of a run is kept too: -add completes it
+			err = errors.Join(err, save(in))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return report.Write(f.docs, "tried.md", in)
+}
+
+// choose reads the names of sections.
+func choose(names string) ([]measure.Section, error) {
+	if names == "" {
+		return sections, nil
+	}
+	var chosen []measure.Section
+	for name := range strings.SplitSeq(names, ",") {
+		s := measure.Section(name)
+		if !slices.Contains(sections, s) {
+			return nil, fmt.Errorf("-only: %q is not a section; expected some of %s", name, join(sections))
+		}
+		chosen = append(chosen, s)
+	}
+	return chosen, nil
+}
+
+func join(all []measure.Section) string {
+	names := make([]string, len(all))
+	for i, s := range all {
+		names[i] = string(s)
+	}
+	return strings.Join(names, ",")
+}
+
+func plan(quick bool, chosen []measure.Section) measure.Plan {
+	if quick {
+		return measure.Plan{Sections: chosen, Goals: 4, Starts: 2, Connections: 2, Warm: 1, Full: 1, Memory: 1, SlowEvery: 8, Repeat: 20}
+	}
+	return measure.Plan{Sections: chosen, Goals: 50, Starts: 30, Connections: 20, Warm: 6, Full: 2, Memory: 5, SlowEvery: 10, Repeat: 60}
+}
+
+// measureAll measures the sections of a plan, and adds them to in.
+func measureAll(ctx context.Context, p measure.Plan, in *report.Input) error {
+	in.When, in.Machine = time.Now(), machine()
+	if p.Has(throttle) {
+		text, err := os.ReadFile(out + "/throttle.json")
+		if err == nil {
+			err = json.Unmarshal(text, &in.Throttle)
+		}
+		if err != nil {
+			return fmt.Errorf("the simulated run, which ./run makes first: %w", err)
+		}
+	}
+	result, err := sideBySide(ctx, p)
+	if result != nil {
+		if in.Measured != nil {
+			result.Merge(in.Measured)
+		}
+		in.Measured = result
+	}
+	if err != nil || !p.Has(parts) {
 		return err
 	}
-	return report.Write(docs, "tried.md", in)
+	in.Micro, err = microParts()
+	return err
 }
 
 // sideBySide builds and measures the peers.
-func sideBySide(ctx context.Context, plan measure.Plan) (result *measure.Result, err error) {
+func sideBySide(ctx context.Context, p measure.Plan) (result *measure.Result, err error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -73,19 +170,22 @@ func sideBySide(ctx context.Context, plan measure.Plan) (result *measure.Result,
 	if err != nil {
 		return nil, err
 	}
-	plain := upstream.New()
+	plain, err := upstream.New()
+	if err != nil {
+		return nil, err
+	}
 	defer plain.Close()
 	secure, ca, err := upstream.NewTLS(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer secure.Close()
-	r := &measure.Runner{Peers: peers, Plain: plain, TLS: secure, CA: ca, Progress: os.Stderr, Plan: plan}
+	r := &measure.Runner{Peers: peers, Plain: plain, TLS: secure, CA: ca, Progress: os.Stderr, Plan: p}
 	return r.Run(ctx)
 }
 
-// parts measures the micro benchmarks.
-func parts() ([]report.Micro, error) {
+// microParts measures the micro benchmarks.
+func microParts() ([]report.Micro, error) {
 	if err := flag.Set("test.benchtime", "200ms"); err != nil {
 		return nil, err
 	}
@@ -99,6 +199,24 @@ func parts() ([]report.Micro, error) {
 		all[i] = report.Micro{Case: c, Ours: micro.Measure(c.Ours), Theirs: micro.Measure(c.Theirs)}
 	}
 	return all, nil
+}
+
+func save(in *report.Input) (err error) {
+	f, err := os.Create(measured)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return gob.NewEncoder(f).Encode(in)
+}
+
+func load(in *report.Input) error {
+	f, err := os.Open(measured)
+	if err != nil {
+		return fmt.Errorf("no earlier run to take figures from: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it was read
+	return gob.NewDecoder(f).Decode(in)
 }
 
 func machine() string {

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.idempotency import (
 )
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.http.http_config import HttpConfig
-from huaweicloudsdkdds.v3 import DdsClient, DeleteManualBackupRequest
+from huaweicloudsdkdds.v3 import DdsClient, DeleteManualBackupRequest, ListBackupsRequest
 
 logger = Logger(service="dds-backup-delete")
 processor = BatchProcessor(event_type=EventType.SQS)
@@ -32,6 +32,7 @@ dds = (
     .with_endpoint(os.environ["DDS_ENDPOINT"])
     .build()
 )
+require_manual = os.environ.get("REQUIRE_MANUAL") == "true"
 idempotency = IdempotencyConfig(event_key_jmespath="backup_id")
 
 
@@ -42,6 +43,10 @@ idempotency = IdempotencyConfig(event_key_jmespath="backup_id")
     config=idempotency,
 )
 def delete(request: dict, request_id: str) -> dict:
+    if require_manual:
+        backups = dds.list_backups(ListBackupsRequest(backup_id=request["backup_id"])).backups
+        if [(b.type, b.status) for b in backups] != [("Manual", "COMPLETED")]:
+            raise RuntimeError("not a finished manual backup")
     response = dds.delete_manual_backup(DeleteManualBackupRequest(backup_id=request["backup_id"]))
     return {"request_id": request_id, "backup_id": request["backup_id"], "job_id": response.job_id, "status": "accepted"}
 

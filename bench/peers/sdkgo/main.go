@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -36,6 +37,7 @@ type handler struct {
 	bus   *eventbridge.Client
 	name  string
 	store *store // nil without a ledger
+	check bool   // only a finished manual backup is deleted
 	log   *slog.Logger
 }
 
@@ -81,6 +83,7 @@ func newHandler(ctx context.Context, log *slog.Logger) (*handler, error) {
 		return nil, err
 	}
 	h := &handler{dds: dds.NewDdsClient(hc), bus: eventbridge.NewFromConfig(cfg), name: os.Getenv("OUTCOME_SINK"), log: log}
+	h.check = os.Getenv("REQUIRE_MANUAL") == "true"
 	if table := os.Getenv("LEDGER_TABLE"); table != "" {
 		h.store = &store{dynamodb.NewFromConfig(cfg), table}
 	}
@@ -122,6 +125,11 @@ func (h *handler) work(ctx context.Context, record events.SQSMessage) (*outcome,
 			return done, err
 		}
 	}
+	if h.check {
+		if err := h.requireManual(r.BackupID); err != nil {
+			return nil, err
+		}
+	}
 	response, err := h.dds.DeleteManualBackup(&model.DeleteManualBackupRequest{BackupId: r.BackupID})
 	if err != nil {
 		return nil, err
@@ -132,6 +140,23 @@ func (h *handler) work(ctx context.Context, record events.SQSMessage) (*outcome,
 		return o, h.store.finish(ctx, o)
 	}
 	return o, nil
+}
+
+// requireManual looks a backup up, and fails where it is no finished manual one.
+func (h *handler) requireManual(id string) error {
+	response, err := h.dds.ListBackups(&model.ListBackupsRequest{BackupId: &id})
+	if err != nil {
+		return err
+	}
+	if response.Backups == nil || len(*response.Backups) != 1 {
+		return fmt.Errorf("backup %s: not found", id)
+	}
+	b := (*response.Backups)[0]
+	// The SDK's value is "manual", the API answers "Manual".
+	if !strings.EqualFold(b.Type.Value(), model.GetBackupForListTypeEnum().MANUAL.Value()) || b.Status != model.GetBackupForListStatusEnum().COMPLETED {
+		return fmt.Errorf("backup %s: not a finished manual backup", id)
+	}
+	return nil
 }
 
 // publish sends the outcomes, ten to a call, the calls at once.

@@ -1,0 +1,14 @@
+package measure
+
+const connectionsAtStart = "CONNECTIONS_AT_START"
+
+// template are the variables that template.yaml sets for this project with its defaults. What a
+// row varies, LEDGER and REQUIRE_MANUAL, is in [Setting], and may follow in the environment; the
+// key pair comes from variables, since to read the secret is one more call at the start for
+// everybody. A test holds it against template.yaml.
+var template = []string{
+	"REQUEST_SOURCES=" + queue,
+	"REQUEST_TYPE=dds.backup.deletion.requested.v1",
+	"HW_CLOUD=", "DRY_RUN=false", "ALLOWED_PROJECTS=", "ALLOWED_REGIONS=", "DDS_RATE=", "HTTP_BASE_PATH=",
+	connectionsAtStart + "=10", // as many as BatchSize
+}
