@@ -296,7 +296,7 @@ func TestNobodyWaitsForTheSecretInVain(t *testing.T) {
 			return Credentials{}, ctx.Err()
 		}
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, renew, time.Now)
-		l.provenUntil = time.Now().Add(time.Hour)
+		l.provenUntil = time.Now().Add(provenTime)
 		h := l.locking(func(c *call) (*response, error) {
 			if c.Method == http.MethodGet {
 				time.Sleep(10 * time.Millisecond)
