@@ -1,52 +1,56 @@
-# Each architecture has a folder of its own. template.yaml ships dist/arm64, so that one is always built; GOARCH names another one to build beside it.
+# Each architecture has a folder. template.yaml ships dist/arm64, so arm64 is always built; GOARCH adds another one.
 ARCHITECTURES = $(sort arm64 $(GOARCH))
-# What the program calls itself in User-Agent.
+# The version of the program in its User-Agent.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build release test test-aws test-stack chaos bench dashboard lint vulncheck clean
+.PHONY: build release check test test-aws test-stack chaos bench lint vulncheck clean
 
 build: $(ARCHITECTURES:%=build-%)
 
 build-%:
 	GOOS=linux GOARCH=$* CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w -X dds-backup-delete/internal/version.number=$(VERSION)' -o dist/$*/bootstrap ./cmd/handler
 
-# What a release consists of, in dist/release/. The same commit and Go give the same bytes.
+# The files of a release, in dist/release/. The same commit and Go version give the same bytes.
 release:
 	tools/release
+
+# For before a commit: format, vet, lint and the short tests, in less than a minute with warm caches. .ci/run
+# checks everything.
+check:
+	! gofmt -l $$(go list -f '{{.Dir}}' ./...) bench conformance | grep .
+	go vet ./...
+	tools/golangci-lint run ./...
+	go test -short ./...
 
 test:
 	go test -race ./...
 
-# The ledger on a real engine, Amazon's DynamoDB Local, which needs Java 17 and Maven; the sinks on
-# moto, which needs Python 3; the example's state machine in moto's interpreter.
+# Tests the ledger on Amazon's DynamoDB Local, which needs Java 17 and Maven, and the sinks and the
+# example's state machine on moto, which needs Python 3.
 test-aws:
 	tools/with-dynamodb-local go test -race -count=1 ./internal/ledger
 	tools/with-moto go test -race -count=1 -run Moto ./internal/sink ./examples
 
-# template.yaml, deployed to moto and used by the real binary; it needs Python 3.
+# Deploys template.yaml to moto and runs the real binary on it. It needs Python 3.
 test-stack:
 	tools/with-moto go test -race -count=1 ./internal/stacktest
 
-# The crash test: the real binary, killed at random, with faults on every side. It takes minutes.
+# The crash test: the real binary is killed at random, and all services have faults. It takes minutes.
 REQUESTS ?= 10000
 SEED ?= 0
 chaos:
 	tools/with-dynamodb-local go test -count=1 -v -timeout 60m ./internal/chaos -requests $(REQUESTS) -seed $(SEED)
 
-# Side by side with its peers; writes docs/benchmarks.md and its plots. Half an hour. QUICK=1 takes ten minutes, FLAGS='-only goals'
-# twelve; both write to bench/out (see bench/cmd/bench for the flags).
+# Measures the program and its peers, and writes docs/benchmarks.md and its plots. It takes half an hour.
+# QUICK=1 takes ten minutes and FLAGS='-only goals' twelve; both write to bench/out.
 bench:
 	cd bench && ./run $(if $(QUICK),-quick) $(FLAGS)
 
-# The picture of the dashboard in template.yaml, with sample data.
-dashboard:
-	python3 tools/stack/dashboard.py
-
 lint:
-	golangci-lint run ./...
+	tools/golangci-lint run ./...
 
-# Known vulnerabilities that the code can reach. Where their database cannot be reached it says so, as
-# error 4; found ones are error 3.
+# Looks for known vulnerabilities that the code can reach. The exit code is 3 if there are some, and 4
+# if their database cannot be reached.
 vulncheck:
 	tools/vulncheck
 

@@ -1,5 +1,5 @@
-// Package conformance holds our signer and our simulated DDS against the official SDK. It is a
-// module of its own, so that none of the SDK comes near the product.
+// Package conformance compares our signer and our simulated DDS with the official SDK. It is a module
+// of its own, so that the product never depends on the SDK.
 package conformance
 
 import (
@@ -28,7 +28,7 @@ import (
 
 const requests = 5000
 
-// alphabet is what paths, queries and tokens are made of: what encoders disagree about.
+// alphabet is what paths, queries and tokens are made of: characters that encoders treat differently.
 var alphabet = []string{
 	"a", "Z", "0", "9", "-", "_", ".", "~", "+", "%", " ", "=", "&", "?", "#", "!", "*", "(", ")", "'", "\"", ":", ";", ",",
 	"@", "$", "[", "]", "|", "\\", "^", "`", "{", "}", "<", ">", "é", "一", "😀", "%2F", "%zz",
@@ -126,7 +126,7 @@ func client(t *testing.T, server *ddstest.Server, secretKey string) *official.Dd
 	return official.NewDdsClient(http)
 }
 
-// TestOfficialClient has the official client delete, list and ask for a job at our simulated DDS.
+// TestOfficialClient deletes and lists backups and shows a job with the official client and our simulated DDS.
 func TestOfficialClient(t *testing.T) {
 	server := ddstest.NewServer(ddstest.Options{DeleteTakes: time.Hour})
 	defer server.Close()
@@ -158,7 +158,7 @@ func TestOfficialClient(t *testing.T) {
 	}
 }
 
-// TestOfficialClientUnderstandsErrors has the official client meet what can go wrong.
+// TestOfficialClientUnderstandsErrors checks that the official client reads the errors of our simulated DDS.
 func TestOfficialClientUnderstandsErrors(t *testing.T) {
 	server := ddstest.NewServer(ddstest.Options{})
 	defer server.Close()

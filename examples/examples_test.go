@@ -18,11 +18,11 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/event"
-	"dds-backup-delete/internal/handler"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -30,7 +30,7 @@ import (
 const backup = "8d9586c40b33449a815518d4635a2cd9br02"
 
 // newHandler returns the whole function over a simulated DDS that has the sample backups.
-func newHandler(t *testing.T) (*handler.Handler, *ddstest.Server) {
+func newHandler(t *testing.T) (*app.App, *ddstest.Server) {
 	t.Helper()
 	server := ddstest.NewServer(ddstest.Options{})
 	t.Cleanup(server.Close)
@@ -39,16 +39,17 @@ func newHandler(t *testing.T) (*handler.Handler, *ddstest.Server) {
 }
 
 // handlerOver returns the whole function over that DDS.
-func handlerOver(t *testing.T, server *ddstest.Server) *handler.Handler {
+func handlerOver(t *testing.T, server *ddstest.Server) *app.App {
 	t.Helper()
-	h, err := handler.New(t.Context(), &config.Config{
-		Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)},
+	h, err := app.New(t.Context(), &config.Config{
+		Credentials: config.Credentials{Keys: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)}},
 		ProjectID:   ddstest.ProjectID,
 		Region:      ddstest.Region,
 		Endpoints:   map[string]string{ddstest.Region: server.URL()},
 		Concurrency: 8,
-		OutcomeSink: config.StdoutSink,
-	}, slog.New(slog.DiscardHandler), new(bytes.Buffer))
+		Sink:        config.Sink{Kind: config.Stdout},
+		Ledger:      config.Ledger{Kind: config.Memory},
+	}, slog.New(slog.DiscardHandler), new(bytes.Buffer), app.Links{})
 	if err != nil {
 		t.Fatal(err)
 	}

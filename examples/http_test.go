@@ -23,7 +23,6 @@ import (
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
-	"dds-backup-delete/internal/host"
 )
 
 // keys are what the API call is signed with.
@@ -65,7 +64,7 @@ func TestAPICall(t *testing.T) {
 		t.Skip("no curl")
 	}
 	h, server := newHandler(t)
-	api := host.HTTP(h.Handle)
+	api := h.HTTP()
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -168,7 +167,7 @@ func TestKnative(t *testing.T) {
 	}
 
 	h, server := newHandler(t)
-	front := httptest.NewServer(host.HTTP(h.Handle))
+	front := httptest.NewServer(h.HTTP())
 	defer front.Close()
 	for id, wanted := range map[string]string{backup: "deletion-accepted", "00000000000000000000000000000000br02": "deletion-to-look-at"} {
 		if got := deliver(t, front.URL+path, id); byType[got] != wanted {

@@ -90,11 +90,11 @@ func TestStatesAreReachable(t *testing.T) {
 	}
 }
 
-// errorNames returns the names in the policy of internal/event, out of its source: they are no
+// errorNames returns the error names of internal/event, out of its source: they are no
 // part of its Go API.
 func errorNames(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../internal/event/policy.go", nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/event/errors.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
-"""Holds every aws command in the documents and examples to the models of the AWS API, which the AWS CLI is made from.
+"""Checks every aws command in the documents and examples against the models of the AWS API.
 
-It knows commands, options, and which options must be there; not what their values mean. The models are botocore's.
+The AWS CLI is generated from the same models, which are part of botocore. This checks commands, options and required
+options, but not the values.
 """
 
 import pathlib
@@ -13,7 +14,7 @@ from botocore import xform_name
 
 # Options of the CLI itself.
 GLOBAL = {"query", "output", "region", "profile"}
-# Commands that the CLI adds to those of the API, and their options.
+# Commands that exist only in the CLI, and their options.
 OWN = {
     ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
     ("configure", "export-credentials"): {"format"},
@@ -50,7 +51,7 @@ def check(where, service, command, options):
 files = subprocess.run(["git", "ls-files", "*.md", "examples", ":!*.go"], check=True, capture_output=True, text=True).stdout.split()
 for file in files:
     text = pathlib.Path(file).read_text(encoding="utf-8")
-    # A command goes on behind a backslash, or in a sentence on the next line; it ends with its line or its quotation.
+    # A command continues after a backslash, and inside backquotes on the next line. It ends with its line or its backquotes.
     text = re.sub(r"\\\n", " ", text)
     text = re.sub(r"`(aws [^`]*)`", lambda m: "`" + m[1].replace("\n", " ") + "`", text)
     for found in re.finditer(r"(?:^|[\s`(!#])aws ([a-z][a-z0-9-]+) ([a-z][a-z0-9-]+)([^\n`|]*)", text):

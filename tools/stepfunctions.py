@@ -1,8 +1,8 @@
-"""Runs a state machine in moto's interpreter, which is that of LocalStack. A function it calls is asked over HTTP.
+"""Runs a state machine in moto's interpreter, which comes from LocalStack. It calls functions over HTTP.
 
-Reads {"definition", "inputs", "function"} from stdin, function being an address that answers an invocation's
-payload with {"payload", "error"}, error being true for a function error. Writes a list with what DescribeExecution
-says of each input's execution.
+It reads {"definition", "inputs", "function"} from stdin. "function" is a URL that answers the payload of an invocation
+with {"payload", "error"}; "error" is true for a function error. It writes a list with the DescribeExecution result of
+each input.
 """
 
 import io

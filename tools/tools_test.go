@@ -1,4 +1,4 @@
-// Package tools_test holds what builds, signs and installs to what is promised of it.
+// Package tools_test tests the scripts and workflows that build, sign and install.
 package tools_test
 
 import (
@@ -24,7 +24,7 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// What `sam deploy` ships is arm64, whatever architecture is built as well.
+// `sam deploy` ships arm64, even if another architecture is built as well.
 func TestBuildHasAFolderForEachArchitecture(t *testing.T) {
 	template := read(t, "template.yaml")
 	for _, setting := range []string{"CodeUri: dist/arm64/", "Architectures: [arm64]"} {
@@ -56,7 +56,32 @@ func TestBuildHasAFolderForEachArchitecture(t *testing.T) {
 	}
 }
 
-// The job that builds a release cannot sign one, and the job that signs runs nothing of the repository.
+// A commit subject has the form `area: what`.
+func TestCommitSubjects(t *testing.T) {
+	for subject, want := range map[string]bool{
+		"ledger: a lease of no time is refused": true,
+		"bench, cmd/handler: less memory":       true,
+		"README: the new variable":              true,
+		"Merge main":                            true,
+		"Revert \"ledger: less\"":               true,
+		"Less memory":                           false,
+		"ledger:less":                           false,
+		"ledger: ":                              false,
+		"two words: less":                       false,
+		"":                                      false,
+	} {
+		message := filepath.Join(t.TempDir(), "COMMIT_EDITMSG")
+		if err := os.WriteFile(message, []byte(subject+"\n\nThe body: why.\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), "./check-commit-message", message).CombinedOutput()
+		if (err == nil) != want || !want && !strings.Contains(string(out), "expected `area: what`") {
+			t.Errorf("%q: error %v, output %s", subject, err, out)
+		}
+	}
+}
+
+// The job that builds a release cannot sign it, and the job that signs runs no code of the repository.
 func TestReleaseIsBuiltAndSignedInTwoJobs(t *testing.T) {
 	type job struct {
 		Needs       string            `yaml:"needs"`
@@ -100,7 +125,7 @@ func TestReleaseIsBuiltAndSignedInTwoJobs(t *testing.T) {
 	}
 }
 
-// An action is named by its commit, so that nobody can change it under the same name.
+// Actions are pinned by commit, so that nobody can change one under the same name.
 func TestActionsArePinned(t *testing.T) {
 	files, err := filepath.Glob("../.github/workflows/*.yml")
 	if err != nil || len(files) == 0 {
@@ -116,7 +141,7 @@ func TestActionsArePinned(t *testing.T) {
 	}
 }
 
-// A Python package is installed only if its file is one of those that the requirements name by hash.
+// A Python package is installed only if the requirements have the hash of its file.
 func TestPythonRequirementsHaveHashes(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "git", "-C", "..", "ls-files").Output()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package micro holds the parts that cost CPU time beside what is used for the same today: the
+// Package micro compares the parts that cost CPU time with the usual libraries for the same work: the
 // decoder, the signer, the way from a request to its event, and the reply to each source.
 package micro
 
@@ -26,11 +26,11 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// Case is one part, ours and another's.
+// Case is one part, ours and the peer's.
 type Case struct {
-	// Name says what is done; Peer with what the other does it.
+	// Name says what is done. Peer is what the other side uses for it.
 	Name, Peer string
-	// Ours and Theirs do it once.
+	// Ours and Theirs do the work once.
 	Ours, Theirs func() error
 }
 
@@ -40,7 +40,7 @@ func Cases(samples string) ([]Case, error) {
 	for _, source := range []struct {
 		file  string
 		full  func() any
-		reply any // what a function returns to it; nil where nobody reads it
+		reply any // the reply of a function; nil if the source ignores it
 	}{
 		{"sqs", func() any { return new(events.SQSEvent) }, nil}, // as sqs-batch
 		{"sqs-batch", func() any { return new(events.SQSEvent) }, new(events.SQSEventResponse)},
@@ -91,7 +91,7 @@ const (
 	date      = "20261124T060000Z"
 )
 
-// signing signs the request of a deletion that is there already.
+// signing signs an existing request for a deletion.
 func signing() Case {
 	const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	credentials := dds.Credentials{AccessKey: secret.New("AKEXAMPLEAKEXAMPLE12"), SecretKey: secret.New("SKEXAMPLESKEXAMPLESKEXAMPLESKEXAMPLE1234")}
@@ -115,7 +115,7 @@ func signing() Case {
 	}
 }
 
-// nothing is every neighbour of the service, at no cost.
+// nothing is the deleter, ledger and sink of a service, and costs nothing.
 type nothing struct{}
 
 // DeleteBackup implements [deletion.Deleter].
@@ -144,8 +144,8 @@ func (nothing) Publish(_ context.Context, events []deletion.Event) []error {
 	return make([]error, len(events))
 }
 
-// encoding takes a request through the service, whose neighbours cost nothing: what is left is
-// the bookkeeping and the encoding of the outcome. The other encodes the same event alone.
+// encoding takes a request through a service whose deleter, ledger and sink cost nothing. What remains
+// is the bookkeeping and the encoding of the outcome. The peer only encodes the same event.
 func encoding() Case {
 	requests := []deletion.Request{{ID: "4fce6432-6221-41a2-86dc-c5557e824cf3", Source: "sqs", BackupID: backupID}}
 	service := newService()
@@ -173,7 +173,7 @@ func encoding() Case {
 	}
 }
 
-// newService returns a service whose neighbours cost nothing.
+// newService returns a service whose deleter, ledger and sink cost nothing.
 func newService() *deletion.Service {
 	return &deletion.Service{
 		Deleter: nothing{}, Ledger: nothing{}, Sink: nothing{}, Concurrency: 1, Log: slog.New(slog.DiscardHandler),
@@ -181,8 +181,8 @@ func newService() *deletion.Service {
 	}
 }
 
-// replying encodes the reply to a source, of whose requests every second must be tried again. The
-// other encodes the same reply from its full type.
+// replying encodes the reply to a source. Every second request must be retried. The peer encodes the
+// same reply from its full type.
 func replying(name string, payload []byte, full any) (Case, error) {
 	var d event.Decoder
 	batch, err := d.Decode(payload, event.Invocation{ID: "invocation"})
@@ -214,14 +214,14 @@ func replying(name string, payload []byte, full any) (Case, error) {
 	}, err
 }
 
-// Figures are the cost of doing something once.
+// Figures are the cost of doing the work once.
 type Figures struct {
-	// Time is in nanoseconds; Allocs are allocations, of so many Bytes.
+	// Time is in nanoseconds. Allocs is the number of allocations and Bytes their size.
 	Time          float64
 	Allocs, Bytes int64
 }
 
-// Measure does something as often as a benchmark does.
+// Measure does the work as often as a benchmark does and returns its cost.
 func Measure(do func() error) Figures {
 	r := testing.Benchmark(func(b *testing.B) { loop(b, do) })
 	return Figures{float64(r.T.Nanoseconds()) / float64(r.N), r.AllocsPerOp(), r.AllocedBytesPerOp()}

@@ -6,25 +6,25 @@ package report
 // https://aws.amazon.com/cloudwatch/pricing/
 const (
 	lambdaRequest  = 0.20 / 1e6   // an invocation
-	lambdaGBSecond = 0.0000133334 // arm64, to 128 MB of memory an eighth of it
+	lambdaGBSecond = 0.0000133334 // arm64; 128 MB of memory cost an eighth
 	sqsRequest     = 0.40 / 1e6   // a call, of up to 64 KB
 	eventEntry     = 1.00 / 1e6   // a custom event of up to 64 KB
 	dynamoWrite    = 0.625 / 1e6  // a write unit, on demand: an item of up to 1 KB
-	logGB          = 0.50         // taken in
+	logGB          = 0.50         // ingested
 	memoryGB       = 128.0 / 1024 // what template.yaml sets
 	million        = 1e6
 )
 
-// Cost is that of a million deletions, in dollars.
+// Cost is the cost of a million deletions, in dollars.
 type Cost struct {
 	Lambda, Queue, Events, Ledger, Log float64
 }
 
-// Sum adds it up.
+// Sum returns the total.
 func (c Cost) Sum() float64 { return c.Lambda + c.Queue + c.Events + c.Ledger + c.Log }
 
-// costOf computes the cost of a million deletions in batches of that size: an invocation takes
-// so many milliseconds, a record writes so many units to the ledger and so many bytes to the log.
+// costOf computes the cost of a million deletions in batches, from the milliseconds of an invocation
+// and the ledger writes and log bytes of a record.
 func costOf(batch int, milliseconds, writes, logBytes float64) Cost {
 	invocations := million / float64(batch)
 	return Cost{

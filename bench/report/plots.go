@@ -50,35 +50,3 @@ func (in *Input) batchPlot() []byte {
 	}
 	return bars("Warm invocation, upstreams of 20 ms", "ms", groups)
 }
-
-// throttlePlot shows the progress against what DDS allows.
-func (in *Input) throttlePlot() []byte {
-	colours := []string{"#2f81f7", "#3fb950", "#d29922", "#f85149", "#a371f7"}
-	var all []Line
-	var end float64
-	for _, r := range in.Throttle {
-		if s := r.Scenario; s.Rate() == 20 && s.Window.Minutes() == 1 {
-			end = max(end, r.Took.Minutes())
-		}
-	}
-	for _, r := range in.Throttle {
-		s := r.Scenario
-		if s.Rate() != 20 || s.Window.Minutes() != 1 {
-			continue
-		}
-		l := Line{Name: fmt.Sprintf("%d functions", s.Concurrency), Colour: colours[len(all)%len(colours)]}
-		for i := range 101 {
-			at := int(end * float64(i) / 100 / r.Took.Minutes() * 100)
-			done := 0
-			if at > 0 {
-				done = r.Progress[min(at, 100)-1]
-			}
-			l.Values = append(l.Values, float64(done))
-		}
-		all = append(all, l)
-	}
-	if len(all) == 0 {
-		return bars("Throttled DDS", "", nil)
-	}
-	return lines("Deletions under a limit of 1,200 calls a minute, which the answers tell", "deleted", end, "min", all)
-}

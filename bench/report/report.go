@@ -38,10 +38,9 @@ func Write(docs, tried string, in *Input) error {
 		return err
 	}
 	files := map[string][]byte{
-		"benchmarks.md":          in.markdown(text),
-		"benchmark-start.svg":    in.startPlot(),
-		"benchmark-batch.svg":    in.batchPlot(),
-		"benchmark-throttle.svg": in.throttlePlot(),
+		"benchmarks.md":       in.markdown(text),
+		"benchmark-start.svg": in.startPlot(),
+		"benchmark-batch.svg": in.batchPlot(),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(docs, name), content, 0o644); err != nil { //nolint:gosec // everyone may read it
@@ -190,8 +189,7 @@ func (in *Input) throttled(d *doc) {
 		d.line("| %d in %v | %s | %d | %d | %.1f %% | %d | %d | %.0f %% | %.2f, %d | %v |", r.Scenario.Calls, r.Scenario.Window, yes(!r.Scenario.Silent),
 			r.Scenario.Concurrency, r.Scenario.Requests, 100*r.Share, r.Deleted, r.Dead, 100*r.Refused, r.Receives, r.MaxReceives, r.Took.Round(time.Second))
 	}
-	d.line("\n![Throttled](benchmark-throttle.svg)\n")
-	d.line("A function works its ten messages within 25 s, so it needs 0.4 calls a second; where more functions run than the rate feeds, messages are")
+	d.line("\nA function works its ten messages within 25 s, so it needs 0.4 calls a second; where more functions run than the rate feeds, messages are")
 	d.line("received for nothing, and ten such receives make a dead letter. So the queue's `MaximumConcurrency` has to be no more than 2.5 × the")
 	d.line("allowed calls a second, and 2 is the least that AWS takes. [scale.md](scale.md) has the arithmetic.")
 }

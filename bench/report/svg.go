@@ -72,49 +72,6 @@ func bars(title, unit string, groups []Group) []byte {
 	return []byte(b.String())
 }
 
-// Line is a line of a plot: values at equal distances.
-type Line struct {
-	Name   string
-	Values []float64
-	Colour string
-}
-
-// lines draws lines over a common time, which ends at the right edge.
-func lines(title, yTitle string, end float64, unit string, all []Line) []byte {
-	const width, height, left, top, right, bottom = 760, 340, 70, 48, 150, 44
-	most := 0.0
-	for _, l := range all {
-		for _, v := range l.Values {
-			most = math.Max(most, v)
-		}
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s" `+
-		`font-family="system-ui, sans-serif" font-size="13" fill="%s">`+"\n", width, height, width, height, escape(title), textColour)
-	fmt.Fprintf(&b, `<text x="12" y="24" font-size="16" font-weight="600">%s</text>`+"\n", escape(title))
-	for i := range 5 {
-		y := float64(height-bottom) - float64(i)/4*float64(height-top-bottom)
-		fmt.Fprintf(&b, `<path d="M%d %.1fH%d" stroke="%s" stroke-opacity="0.3"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`,
-			left, y, width-right, textColour, left-8, y+4, short(most*float64(i)/4))
-		x := float64(left) + float64(i)/4*float64(width-left-right)
-		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s %s</text>`+"\n", x, height-bottom+20, short(end*float64(i)/4), unit)
-	}
-	fmt.Fprintf(&b, `<text x="12" y="42" font-size="12">%s</text>`+"\n", escape(yTitle))
-	for n, l := range all {
-		var path strings.Builder
-		for i, v := range l.Values {
-			x := float64(left) + float64(i)/float64(len(l.Values)-1)*float64(width-left-right)
-			y := float64(height-bottom) - v/most*float64(height-top-bottom)
-			fmt.Fprintf(&path, "%s%.1f %.1f", map[bool]string{true: "M", false: "L"}[i == 0], x, y)
-		}
-		fmt.Fprintf(&b, `<path d="%s" stroke="%s" stroke-width="2" fill="none"/>`, path.String(), l.Colour)
-		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="14" height="3" fill="%s"/><text x="%d" y="%d">%s</text>`+"\n",
-			width-right+12, top+n*20, l.Colour, width-right+32, top+n*20+6, escape(l.Name))
-	}
-	b.WriteString("</svg>\n")
-	return []byte(b.String())
-}
-
 // short writes a number with three digits that count.
 func short(v float64) string {
 	switch {

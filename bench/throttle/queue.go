@@ -35,8 +35,8 @@ func newQueue(n int, now time.Time) *queue {
 	return q
 }
 
-// receive takes a batch of visible messages. A message that was received too often is moved
-// aside instead. The queue is empty once nothing waits and nothing is in flight.
+// receive returns a batch of visible messages. A message that was received too often becomes a dead
+// letter. The queue is empty once no message waits or is in flight.
 func (q *queue) receive(now time.Time) (batch []*message, empty bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -55,8 +55,8 @@ func (q *queue) receive(now time.Time) (batch []*message, empty bool) {
 	return batch, len(batch) == 0 && len(q.waiting) == 0 && q.inFlight == 0
 }
 
-// settle deletes the messages of a batch but those that are given back, which are hidden for
-// that long: what is left of the queue's own timeout where that is zero.
+// settle deletes the messages of a batch, except the ones in kept. Those are hidden for the given
+// time, or for the visibility timeout of the queue if it is zero.
 func (q *queue) settle(now time.Time, batch []*message, kept map[string]time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -74,7 +74,7 @@ func (q *queue) settle(now time.Time, batch []*message, kept map[string]time.Dur
 	}
 }
 
-// messages is a heap, the first visible on top.
+// messages is a heap with the message that becomes visible first on top.
 type messages []*message
 
 // Len implements [heap.Interface].
@@ -102,7 +102,7 @@ func (m *messages) Pop() any {
 	return x
 }
 
-// payload is the event of a batch.
+// payload returns the Lambda event of a batch.
 func payload(batch []*message) []byte {
 	var b strings.Builder
 	b.WriteString(`{"Records":[`)

@@ -14,8 +14,8 @@ var (
 	out      = flag.String("out", "", "the file that the results are written to")
 )
 
-// scenarios are what the figures are of. 60 calls a minute is what the sibling service DDM
-// publishes; DDS publishes nothing.
+// scenarios returns all scenarios. 60 calls a minute is the published limit of the sibling service
+// DDM; DDS publishes none.
 func scenarios() []Scenario {
 	var all []Scenario
 	for _, s := range []Scenario{
@@ -47,7 +47,7 @@ func TestThrottled(t *testing.T) {
 			})
 		})
 	}
-	for _, r := range results { // what the rate can feed must lose nothing
+	for _, r := range results { // two functions are never too many for the rate, so they must lose nothing
 		if s := r.Scenario; s.Concurrency == 2 && (r.Dead > 0 || r.Deleted != s.Requests) {
 			t.Errorf("%s: %d deleted, %d dead letters", s.Name(), r.Deleted, r.Dead)
 		}

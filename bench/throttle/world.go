@@ -1,6 +1,6 @@
-// Package throttle runs the deletion of a long queue against a DDS that allows few calls, on a
-// simulated clock: real decoder, service, DDS client and pace, with a simulated queue, Lambda
-// and DDS around them.
+// Package throttle simulates the work on a long queue against a DDS that allows few calls. The
+// decoder, the service and the DDS client with its pace are real; the clock, the queue, Lambda and
+// DDS are simulated.
 package throttle
 
 import (
@@ -22,39 +22,39 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// What template.yaml sets, or AWS has as its default.
+// Settings of template.yaml, and defaults of AWS.
 const (
 	batchSize   = 10
 	timeout     = 30 * time.Second
 	visibility  = 180 * time.Second
 	maxReceives = 10
-	// Lambda starts with five batches at once and adds five a second, while there is a backlog.
+	// Lambda starts with five batches at once and adds five a second while there is a backlog.
 	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 	firstBatches = 5
 	perSecond    = 5
 )
 
 const (
-	ddsTakes    = 50 * time.Millisecond // for an answer of DDS
-	refusalTime = 5 * time.Millisecond  // for one of its gateway
-	invokeTime  = 5 * time.Millisecond  // for all else of an invocation
-	pollTime    = time.Second           // between two looks into an empty queue
+	ddsTakes    = 50 * time.Millisecond // until DDS answers
+	refusalTime = 5 * time.Millisecond  // until its gateway refuses a call
+	invokeTime  = 5 * time.Millisecond  // for the rest of an invocation
+	pollTime    = time.Second           // between two polls of an empty queue
 )
 
 // Scenario is one run.
 type Scenario struct {
-	// Requests is how many wait in the queue at the start.
+	// Requests is the number of requests in the queue at the start.
 	Requests int
-	// Calls is how many DDS allows in each Window.
+	// Calls is the number of calls that DDS allows in each Window.
 	Calls  int
 	Window time.Duration
-	// Silent says that a throttled answer does not tell the limit.
+	// Silent says that a throttled answer does not report the limit.
 	Silent bool
-	// Concurrency is how many functions run at once at the most.
+	// Concurrency is how many functions run at once, at most.
 	Concurrency int
 }
 
-// Name says what a scenario is, in a few words.
+// Name returns a short description of the scenario.
 func (s Scenario) Name() string {
 	told := "told"
 	if s.Silent {
@@ -63,29 +63,27 @@ func (s Scenario) Name() string {
 	return fmt.Sprintf("%d in %v, %s, %d functions", s.Calls, s.Window, told, s.Concurrency)
 }
 
-// Rate is how many calls a second DDS allows.
+// Rate returns how many calls a second DDS allows.
 func (s Scenario) Rate() float64 { return float64(s.Calls) / s.Window.Seconds() }
 
-// Result is what came of a run.
+// Result is the result of a run.
 type Result struct {
 	Scenario Scenario
-	// Deleted and Dead are how many requests were deleted, and ended in the dead-letter queue.
+	// Deleted is how many backups were deleted, and Dead how many requests became dead letters.
 	Deleted, Dead int
-	// Took is the time to the last deletion; Share that part of the allowed calls until then
-	// which deleted something.
+	// Took is the time until the last deletion. Share is the part of the calls allowed until then that
+	// deleted something.
 	Took  time.Duration
 	Share float64
-	// Refused is the share of all calls that was throttled.
+	// Refused is the part of all calls that was throttled.
 	Refused float64
-	// Receives is how often a message was received, on average and at the most.
+	// Receives and MaxReceives are how often a message was received, on average and at most.
 	Receives    float64
 	MaxReceives int
-	// Progress is how many were deleted by the end of each hundredth of the time.
-	Progress []int
 }
 
-// fixedWindow is DDS behind its gateway: it takes so many calls in each window and refuses the
-// rest, which count for nothing.
+// fixedWindow is DDS behind its gateway. It accepts a fixed number of calls in each window and refuses
+// the rest. Refused calls do not count.
 type fixedWindow struct {
 	s Scenario
 
@@ -93,8 +91,7 @@ type fixedWindow struct {
 	start          time.Time
 	inWindow       int
 	taken, refused int
-	last           time.Time
-	at             []time.Time // of each deletion
+	last           time.Time // of the last deletion
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -104,7 +101,6 @@ func (w *fixedWindow) RoundTrip(r *http.Request) (*http.Response, error) {
 		w.mu.Lock()
 		w.taken++
 		w.last = time.Now()
-		w.at = append(w.at, w.last)
 		n := w.taken
 		w.mu.Unlock()
 		return answer(r, http.StatusOK, `{"job_id":"job-`+strconv.Itoa(n)+`"}`), nil
@@ -138,7 +134,7 @@ func answer(r *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// bus takes every event.
+// bus is a sink that accepts every event.
 type bus struct{}
 
 // Publish implements [deletion.Sink].
@@ -146,12 +142,12 @@ func (bus) Publish(_ context.Context, events []deletion.Event) []error {
 	return make([]error, len(events))
 }
 
-// Run runs a scenario. It must be called in a synctest bubble, or it takes hours.
+// Run runs a scenario. Call it in a synctest bubble; otherwise it takes hours.
 func Run(ctx context.Context, s Scenario) (Result, error) {
 	start := time.Now()
 	d := &fixedWindow{s: s}
 	q := newQueue(s.Requests, start)
-	all := ledger.NewMemory(s.Requests+1, nil) // one for all, as a table is
+	all := ledger.NewMemory(s.Requests+1, nil) // one for all functions, like a table
 	var mu sync.Mutex
 	var failed error
 	var functions sync.WaitGroup
@@ -179,13 +175,6 @@ func Run(ctx context.Context, s Scenario) (Result, error) {
 	r.Share = float64(d.taken) / (s.Rate() * r.Took.Seconds())
 	r.Refused = float64(d.refused) / float64(d.refused+d.taken)
 	r.Receives = float64(q.receives) / float64(s.Requests)
-	r.Progress = make([]int, 100)
-	for _, at := range d.at {
-		r.Progress[min(int(100*at.Sub(start)/r.Took), 99)]++
-	}
-	for i := 1; i < len(r.Progress); i++ {
-		r.Progress[i] += r.Progress[i-1]
-	}
 	return r, nil
 }
 
@@ -210,7 +199,7 @@ func newFunction(d *fixedWindow, l deletion.Ledger) (*function, error) {
 	}}, nil
 }
 
-// poll works batches of the queue until it is empty.
+// poll processes batches of the queue until it is empty.
 func (f *function) poll(ctx context.Context, q *queue) error {
 	for {
 		batch, empty := q.receive(time.Now())
@@ -229,7 +218,7 @@ func (f *function) poll(ctx context.Context, q *queue) error {
 	}
 }
 
-// work does one invocation. It returns for how long each message that is given back is hidden.
+// work does one invocation. It returns for how long each returned message is hidden.
 func (f *function) work(ctx context.Context, messages []*message) (map[string]time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

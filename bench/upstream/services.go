@@ -12,8 +12,8 @@ import (
 
 var jobs, eventIDs atomic.Int64
 
-// dds answers the two calls of DDS that a deletion needs: every backup that is asked for is a
-// finished manual one. Whether the signature is right is for the tests of the product.
+// dds answers the two calls of DDS that a deletion needs. Every backup is a finished manual one.
+// Signatures are not checked; the tests of the product do that.
 func dds(r *http.Request) (status int, answer []byte) {
 	if !strings.HasPrefix(r.Header.Get("Authorization"), "SDK-HMAC-SHA256 Access=") {
 		return http.StatusUnauthorized, []byte(`{"error_code":"APIGW.0301","error_msg":"Incorrect IAM authentication information"}`)
@@ -31,7 +31,7 @@ func dds(r *http.Request) (status int, answer []byte) {
 	}
 }
 
-// putEvents takes every entry.
+// putEvents accepts every entry.
 func putEvents(body []byte) (status int, answer []byte) {
 	var in struct{ Entries []struct{} }
 	if err := json.Unmarshal(body, &in); err != nil || len(in.Entries) == 0 || len(in.Entries) > 10 {

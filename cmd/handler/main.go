@@ -1,4 +1,5 @@
-// Command handler is the deployed program: the deletion handler as an AWS Lambda function.
+// Command handler is the AWS Lambda function. Its Lambda handler, in lambda.go, hands payloads to an
+// [app.App].
 package main
 
 import (
@@ -10,9 +11,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"dds-backup-delete/internal/app"
+	"dds-backup-delete/internal/awsapp"
 	"dds-backup-delete/internal/config"
-	"dds-backup-delete/internal/handler"
-	"dds-backup-delete/internal/host"
 	"dds-backup-delete/internal/logline"
 )
 
@@ -34,21 +35,22 @@ func main() {
 	}
 }
 
-// run reads the configuration, wires the handler and serves until the process ends.
+// run reads the configuration, wires the app with everything that AWS has, and serves until the process ends.
 func run(ctx context.Context, log *slog.Logger) error {
 	c, err := config.Load()
 	if err != nil {
 		return err
 	}
-	starting, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
-	h, err := handler.New(starting, c, log, os.Stdout)
+	links, err := awsapp.Links(c, log, nil)
 	if err != nil {
 		return err
 	}
-	host.Lambda(ctx, h.Handle, log, func() {
-		log.Info("SIGTERM: closing")
-		h.Close()
-	})
+	starting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	a, err := app.New(starting, c, log, os.Stdout, links)
+	if err != nil {
+		return err
+	}
+	serveLambda(ctx, a, log)
 	return nil
 }

@@ -186,18 +186,6 @@ func (w *world) events(t *testing.T) []string {
 	return got
 }
 
-func TestUnknownPayload(t *testing.T) {
-	w := start(t, nil)
-	result := w.invoke(t, []byte(`{"hello":"world"}`))
-	if result.Err == nil || result.Err.Type != "DDS.Invalid" || !strings.Contains(result.Err.Message, `"hello"`) {
-		t.Errorf("error %v, want one of type DDS.Invalid that says what came", result.Err)
-	}
-	// The process lives on.
-	if result := w.invoke(t, []byte(`{"backup_id":"`+ddstest.SampleBackups()[0].ID+`"}`)); result.Err != nil {
-		t.Errorf("the next invocation failed: %v", result.Err)
-	}
-}
-
 func TestLogLines(t *testing.T) {
 	w := start(t, nil)
 	backup := ddstest.SampleBackups()[0].ID

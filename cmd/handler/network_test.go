@@ -25,16 +25,22 @@ type modern struct {
 	protocols []string
 }
 
-func startModern(t *testing.T, address string) *modern {
+// proxyTo returns a proxy to the server at an address. It keeps the Host header, which is signed.
+func proxyTo(t *testing.T, address string) *httputil.ReverseProxy {
 	t.Helper()
 	target, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
-		r.Out.Host = r.In.Host // it is signed
+		r.Out.Host = r.In.Host
 	}}
+}
+
+func startModern(t *testing.T, address string) *modern {
+	t.Helper()
+	proxy := proxyTo(t, address)
 	m := new(modern)
 	m.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()

@@ -33,7 +33,7 @@ An input is one of:
   -              standard input: a JSON payload, or backup ids, one to a line; with -real it needs -yes
 
 Flags, which come before the inputs:
-  -real            delete for real; DDS, project and credentials come from the environment (see README.md)
+  -real            delete for real; DDS, project and credentials come from the environment (docs/configuration.md)
   -yes             with -real: do not ask
   -serve address   serve at this address, for example :8080, which means 127.0.0.1:8080
   -h               show this text
@@ -168,11 +168,12 @@ func newSimulated() *ddstest.Server {
 // simulatedConfig is the configuration for a simulated DDS.
 func simulatedConfig(server *ddstest.Server) *config.Config {
 	return &config.Config{
-		Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)},
+		Credentials: config.Credentials{Keys: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)}},
 		ProjectID:   ddstest.ProjectID,
 		Region:      ddstest.Region,
 		Endpoints:   map[string]string{ddstest.Region: server.URL()},
 		Concurrency: 32,
-		OutcomeSink: config.StdoutSink,
+		Sink:        config.Sink{Kind: config.Stdout},
+		Ledger:      config.Ledger{Kind: config.Memory},
 	}
 }

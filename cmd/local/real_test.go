@@ -308,19 +308,19 @@ func TestExitCodes(t *testing.T) {
 // What a repeat can do about an outcome that was not published depends on where it is recorded.
 func TestAdvice(t *testing.T) {
 	for _, tc := range []struct {
-		ledger       string
+		ledger       config.LedgerKind
 		kind         verdict
 		ledgerFailed bool
 		jobID, want  string
 	}{
-		{"memory", accepted, false, "job-1", "Keep the job id job-1"},
-		{"memory", notFound, false, "", "A repeat asks DDS again"},
-		{"dynamodb://outcomes", accepted, false, "job-1", "a repeat publishes it and does not ask DDS"},
-		{"dynamodb://outcomes", accepted, true, "job-1", "Keep the job id job-1"},
-		{"dynamodb://outcomes", notFound, false, "", "a repeat publishes it and does not ask DDS"},
-		{"dynamodb://outcomes", simulated, false, "", "A repeat publishes again"},
+		{config.Memory, accepted, false, "job-1", "Keep the job id job-1"},
+		{config.Memory, notFound, false, "", "A repeat asks DDS again"},
+		{config.DynamoDB, accepted, false, "job-1", "a repeat publishes it and does not ask DDS"},
+		{config.DynamoDB, accepted, true, "job-1", "Keep the job id job-1"},
+		{config.DynamoDB, notFound, false, "", "a repeat publishes it and does not ask DDS"},
+		{config.DynamoDB, simulated, false, "", "A repeat publishes again"},
 	} {
-		r := &realRun{config: &config.Config{Ledger: tc.ledger}}
+		r := &realRun{config: &config.Config{Ledger: config.Ledger{Kind: tc.ledger}}}
 		o := &deletion.Outcome{Status: deletion.Retry, JobID: tc.jobID, LedgerFailed: tc.ledgerFailed}
 		if got := r.advice(tc.kind, o); !strings.Contains(got, tc.want) {
 			t.Errorf("%+v: %q", tc, got)

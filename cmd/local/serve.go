@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/dds/ddstest"
-	"dds-backup-delete/internal/handler"
-	"dds-backup-delete/internal/host"
 )
 
 // runServer serves the HTTP API against a simulated DDS until ctx ends.
@@ -23,7 +22,7 @@ func runServer(ctx context.Context, address string, out io.Writer) error {
 	}
 	simulated := newSimulated()
 	defer simulated.Close()
-	h, err := handler.New(ctx, simulatedConfig(simulated), slog.New(slog.DiscardHandler), out)
+	a, err := app.New(ctx, simulatedConfig(simulated), slog.New(slog.DiscardHandler), out, app.Links{})
 	if err != nil {
 		return err
 	}
@@ -42,7 +41,7 @@ Try:
 The events that go out:
 `, ddstest.Region, len(backups), url, url, backups[0].ID, url, backups[1].ID)
 
-	server := &http.Server{Handler: host.HTTP(h.Handle), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: a.HTTP(), ReadHeaderTimeout: 5 * time.Second}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -16,10 +16,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
-	"dds-backup-delete/internal/handler"
 )
 
 // invocation is what Lambda would say of the delivery of an input. Its id becomes the id of requests
@@ -33,7 +33,7 @@ const timeout = 30 * time.Second
 
 // show sends inputs through the pipeline to a simulated DDS and shows what happens.
 type show struct {
-	handler   *handler.Handler
+	app       *app.App
 	decoder   event.Decoder
 	simulated *ddstest.Server
 	events    bytes.Buffer // what the stdout sink wrote
@@ -43,7 +43,7 @@ type show struct {
 func newShow(ctx context.Context, simulated *ddstest.Server, out io.Writer) (*show, error) {
 	s := &show{simulated: simulated, out: out}
 	var err error
-	s.handler, err = handler.New(ctx, simulatedConfig(simulated), slog.New(slog.DiscardHandler), &s.events)
+	s.app, err = app.New(ctx, simulatedConfig(simulated), slog.New(slog.DiscardHandler), &s.events, app.Links{})
 	return s, err
 }
 
@@ -66,7 +66,7 @@ func (s *show) one(ctx context.Context, in input) (requests bool) {
 	s.events.Reset()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	reply, err := s.handler.Handle(ctx, invocation(in.name), in.payload)
+	reply, err := s.app.Handle(ctx, invocation(in.name), in.payload)
 	s.lines("DDS did", answered(s.simulated.Calls()[before:]))
 	s.lines("went out", wentOut(s.events.Bytes()))
 	s.lines("got back", []string{gotBack(reply, err)})
@@ -90,7 +90,7 @@ func (s *show) cameIn(in input) (lines []string, requests bool) {
 	if err != nil {
 		return []string{"not a request"}, false // the reply says why
 	}
-	requests = len(batch.Requests) > 0 && len(batch.Echoes) == 0
+	requests = len(batch.Requests) > 0 && len(batch.OwnEvents) == 0
 	for _, r := range batch.Requests {
 		line := fmt.Sprintf("%s  delete backup %s", batch.Source, printable(r.BackupID))
 		if r.Err != nil {
@@ -99,7 +99,7 @@ func (s *show) cameIn(in input) (lines []string, requests bool) {
 		}
 		lines = append(lines, line)
 	}
-	for range batch.Echoes {
+	for range batch.OwnEvents {
 		lines = append(lines, fmt.Sprintf("%s  an outcome event of this program", batch.Source))
 	}
 	return lines, requests

@@ -1,5 +1,5 @@
-// Package chaos is the crash test: the real binary under a Runtime API, fed by a redelivering
-// queue, with faults in DDS, in the ledger and in the sink, and killed at random instants.
+// Package chaos is the crash test. The real binary runs under a Runtime API, gets requests from a
+// redelivering queue, meets faults of DDS, the ledger and the sink, and is killed at random times.
 //
 //	make chaos REQUESTS=10000 SEED=1
 package chaos_test
@@ -49,7 +49,7 @@ const (
 	bus         = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
 )
 
-// dice is chance that many goroutines share.
+// dice is a source of random numbers that goroutines can share.
 type dice struct {
 	mu sync.Mutex
 	r  *rand.Rand
@@ -73,7 +73,7 @@ type world struct {
 	dice   *dice
 	queue  *queue
 	dds    *ddstest.Server
-	front  *httptest.Server // of DDS: notes when a DELETE comes
+	front  *httptest.Server // in front of DDS; notes DELETEs that should not come
 	bus    *sinktest.EventBridge
 	busURL string
 	db     *dynamodb.Client
@@ -87,11 +87,11 @@ type world struct {
 
 	mu       sync.Mutex
 	recorded map[string]bool // backups with a final record
-	late     []string        // DELETEs after one
-	lost     map[string]bool // backups of which an answer of DDS may have been lost
+	late     []string        // DELETEs after a final record
+	lost     map[string]bool // backups for which an answer of DDS may have been lost
 }
 
-// mayLose notes that an answer of DDS about a backup may not come.
+// mayLose notes that an answer of DDS about a backup may get lost.
 func (w *world) mayLose(backup string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -143,8 +143,8 @@ func (w *world) build() {
 	}
 }
 
-// ask fills DDS with backups and the queue with requests: most for one backup each, some for
-// one that another asks for too, some for none, some that cannot be read.
+// ask fills DDS with backups and the queue with requests. Most requests have a backup of their own.
+// Some share one with another request, some name none, and some cannot be parsed.
 func (w *world) ask(n int) {
 	bystanders := n/20 + 1
 	for i := range bystanders {
@@ -174,7 +174,7 @@ func (w *world) ask(n int) {
 	}
 }
 
-// work is one environment of the function: it polls the queue, and starts anew what was killed.
+// work is one environment of the function. It polls the queue, and starts the function again after a kill.
 func (w *world) work(ctx context.Context, r *rand.Rand) {
 	for ctx.Err() == nil {
 		f, err := lambdatest.Start(ctx, lambdatest.Options{Binary: w.binary, Timeout: timeout, Env: []string{
@@ -203,7 +203,7 @@ func (w *world) work(ctx context.Context, r *rand.Rand) {
 	}
 }
 
-// deliver hands one batch over and does with it what the reply says.
+// deliver invokes the function with one batch and handles the messages as the reply says.
 func (w *world) deliver(ctx context.Context, f *lambdatest.Function, r *rand.Rand) {
 	messages := w.queue.receive(1+r.IntN(10), r)
 	if len(messages) == 0 {
@@ -251,7 +251,7 @@ func (w *world) disturb(backup string) {
 	if w.dice.n(12) > 0 {
 		return
 	}
-	w.mayLose(backup) // most of them lose an answer
+	w.mayLose(backup) // most faults lose an answer
 	faults := []ddstest.Fault{
 		ddstest.DropBefore(), ddstest.DropAfter(), ddstest.Answer(500, "DBS.280005", "server failure"),
 		ddstest.Answer(400, "DBS.200998", "busy"), ddstest.Answer(403, "DBS.200019", "another operation"),
@@ -262,7 +262,7 @@ func (w *world) disturb(backup string) {
 	w.dds.Inject(faults[w.dice.n(len(faults))].For(backup).On(http.MethodDelete))
 }
 
-// startFront puts in front of DDS what notes a DELETE for a backup whose outcome was recorded.
+// startFront starts a proxy in front of DDS that notes each DELETE for a backup whose outcome was recorded.
 func (w *world) startFront() {
 	target, err := url.Parse(w.dds.URL())
 	if err != nil {
@@ -332,7 +332,7 @@ func (w *world) startLedger(endpoint string) {
 			panic(http.ErrAbortHandler)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		r = r.WithContext(context.WithoutCancel(r.Context())) // who was killed does not take his write back
+		r = r.WithContext(context.WithoutCancel(r.Context())) // a write that was sent happens even if its sender is killed
 		recorder := httptest.NewRecorder()
 		proxy.ServeHTTP(recorder, r)
 		w.noteRecord(body, recorder.Code)
@@ -360,7 +360,7 @@ func (w *world) noteRecord(body []byte, status int) {
 	w.recorded[in.Key.Backup.S[strings.Index(in.Key.Backup.S, "/")+1:]] = true
 }
 
-// faulty makes a service fail now and then: before the work, or after it.
+// faulty makes a service fail at random, before or after it does its work.
 func (w *world) faulty(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch w.dice.n(100) {
@@ -387,7 +387,7 @@ type event struct {
 	Data deletion.Data
 }
 
-// check holds the end against the promise.
+// check compares the result with the promise.
 func (w *world) check(took time.Duration) {
 	t := w.t
 	bytesOf := make(map[string]string)
@@ -401,7 +401,7 @@ func (w *world) check(took time.Duration) {
 		}
 		if before, seen := bytesOf[e.ID]; seen {
 			if before != entry.Detail {
-				t.Errorf("two contents of one event:\n%s\n%s", before, entry.Detail)
+				t.Errorf("two events with one id:\n%s\n%s", before, entry.Detail)
 			}
 			continue
 		}
@@ -426,7 +426,7 @@ func (w *world) check(took time.Duration) {
 			t.Errorf("%s, for %q, ended in silence", a.id, a.backup)
 			silent++
 		}
-		// One event a request: but for one whose job id could be published and not recorded.
+		// Each request has one event. The exception is one whose job id was published but not recorded.
 		if n := len(byRequest[a.id]); n > 1+int(min(1, w.unrecorded.Load())) {
 			t.Errorf("%s has %d events: %v", a.id, n, byRequest[a.id])
 		}
@@ -463,7 +463,7 @@ func (w *world) check(took time.Duration) {
 	}
 	for backup := range jobs {
 		if !requested[backup] {
-			t.Errorf("%s was deleted, and nobody asked", backup)
+			t.Errorf("%s was deleted without a request", backup)
 		}
 	}
 	if len(w.late) > 0 {
@@ -479,7 +479,7 @@ func (w *world) check(took time.Duration) {
 		recorded, w.unrecorded.Load(), both, len(w.queue.dead), silent)
 }
 
-// checkLedger wants every final outcome of the ledger on the bus, and counts the job ids.
+// checkLedger checks that every final outcome in the ledger was published, and counts the job ids.
 func (w *world) checkLedger(published map[string]string) (jobs int) {
 	pages := dynamodb.NewScanPaginator(w.db, &dynamodb.ScanInput{TableName: aws.String(table)})
 	for pages.HasMorePages() {

@@ -13,7 +13,7 @@ type message struct {
 	visible  time.Time
 }
 
-// queue is a redelivering queue with a dead-letter queue, as far as SQS matters here.
+// queue is a redelivering queue with a dead-letter queue. It has the features of SQS that matter here.
 type queue struct {
 	visibility  time.Duration
 	maxReceives int
@@ -37,8 +37,8 @@ func (q *queue) send(id, body string) {
 	q.order = append(q.order, id)
 }
 
-// receive returns up to n messages that are visible now and hides them for a while. A few of
-// them stay visible all the same, and so are delivered twice.
+// receive returns up to n visible messages and hides them for a while. A few of them stay visible
+// and are delivered twice.
 func (q *queue) receive(n int, r *rand.Rand) []message {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -67,7 +67,7 @@ func (q *queue) receive(n int, r *rand.Rand) []message {
 		kept = append(kept, id)
 	}
 	q.order = kept
-	// Fairness: what was just handed out goes to the end.
+	// Fairness: delivered messages go to the end.
 	r.Shuffle(min(len(q.order), 200), func(i, j int) { q.order[i], q.order[j] = q.order[j], q.order[i] })
 	return batch
 }
@@ -78,7 +78,7 @@ func (q *queue) acknowledge(id string) {
 	delete(q.messages, id)
 }
 
-// giveBack makes a message visible again after a moment.
+// giveBack makes a message visible again after a short time.
 func (q *queue) giveBack(id string, after time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -87,7 +87,7 @@ func (q *queue) giveBack(id string, after time.Duration) {
 	}
 }
 
-// left is how many messages are neither acknowledged nor dead.
+// left returns how many messages are neither acknowledged nor dead letters.
 func (q *queue) left() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()

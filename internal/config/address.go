@@ -2,151 +2,140 @@ package config
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"strings"
+
+	"dds-backup-delete/internal/spelling"
 )
 
-// region and domain are parts of a host name, so they are held to their form. A region that is in
-// no list is allowed, since new ones, and clouds of other brands, must work.
-var (
-	region = form{expression(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`), 1, 63}
-	domain = form{expression(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`), 1, 202}
-)
+// isRegion and isDomain check parts of a host name. A region that is in no list is allowed, because
+// new regions, and clouds of other brands, must work.
+func isRegion(s string) bool { return isHostPart(s, 63, "-") }
 
-// checkAddress finds the regions and the address of DDS in each, and that of IAM.
-func (c *Config) checkAddress() []error {
-	faults := c.checkRegion()
-	if c.Cloud != "" && !domain.matches(c.Cloud) {
-		faults = append(faults, fmt.Errorf("HW_CLOUD: %s is not the domain of a cloud; expected a domain without https://, for example myhuaweicloud.com", quote(c.Cloud)))
-	}
-	if len(faults) == 0 {
-		faults = c.checkEndpoints()
-	}
-	if len(faults) == 0 {
-		faults = c.checkIAM()
-		c.checkPublished()
-	}
-	return faults
+func isDomain(s string) bool { return isHostPart(s, 202, "-.") }
+
+// isHostPart reports whether a text consists of small letters, digits and, except at its ends, others.
+func isHostPart(s string, longest int, others string) bool {
+	return s != "" && len(s) <= longest && spelling.Only(s, spelling.Lower+spelling.Digits+others) && strings.Trim(s, others) == s
 }
 
-// checkRegion finds the default region.
-func (c *Config) checkRegion() []error {
-	from := c.regionVariable()
-	c.Region = from.value
+// addresses finds the regions, the address of DDS in each, and the address of IAM.
+func (p *parser) addresses(c *Config) {
+	before := len(p.faults)
+	c.Regions = p.Regions
+	var name string
+	name, c.Region = firstSet(regionNames)
 	switch {
-	case c.Region == "" && c.Endpoint == "":
-		return []error{errors.New("DDS_REGION: not set, nor is DDS_ENDPOINT; expected a region, for example cn-north-4")}
-	case c.Region != "" && !region.matches(c.Region):
-		return []error{fmt.Errorf("%s: %s is not a region; expected for example cn-north-4", from.name, quote(c.Region))}
+	case c.Region == "" && p.Endpoint == "":
+		p.fault("DDS_REGION: not set, nor is DDS_ENDPOINT; expected a region, for example cn-north-4")
+	case c.Region != "" && !isRegion(c.Region):
+		p.fault("%s: %s is not a region; expected for example cn-north-4", name, quote(c.Region))
 	}
-	return nil
+	if p.Cloud != "" && !isDomain(p.Cloud) {
+		p.fault("HW_CLOUD: %s is not the domain of a cloud; expected a domain without https://, for example myhuaweicloud.com", quote(p.Cloud))
+	}
+	if len(p.faults) == before {
+		p.cloud(c)
+	}
+	if len(p.faults) == before {
+		p.endpoints(c)
+	}
+	if len(p.faults) == before {
+		c.IAMEndpoint = p.iam(c.Region)
+		c.Warnings = unpublished(cmp.Or(name, "DDS_ENDPOINT"), c)
+	}
 }
 
-func (c *Config) regionVariable() variable {
-	return firstSet(variable{"DDS_REGION", c.DDSRegion}, variable{"HW_REGION_NAME", c.HWRegion}, variable{"OS_REGION_NAME", c.OSRegion})
+// cloud finds the domain of the cloud, and the default region if only DDS_ENDPOINT names it. Keys must
+// not be sent to another cloud than the one that DDS_ENDPOINT belongs to.
+func (p *parser) cloud(c *Config) {
+	if p.Endpoint != "" && !p.isEndpoint("DDS_ENDPOINT", p.Endpoint, ddsExample) {
+		return
+	}
+	inRegion, ofCloud := regionOf(p.Endpoint)
+	c.Region = cmp.Or(c.Region, inRegion)
+	cloudIsKnown := p.Endpoint == "" || p.Cloud != "" || ofCloud != ""
+	if ofCloud != "myhuaweicloud.com" && ofCloud != "myhuaweicloud.eu" {
+		p.Cloud = cmp.Or(p.Cloud, ofCloud) // those two are one cloud, whose domain follows the region
+	}
+	_, project := firstSet(projectNames)
+	_, iam := firstSet(iamNames)
+	if !cloudIsKnown && (len(c.Regions) > 0 || (c.Region != "" && project == "" && iam == "")) {
+		p.fault("HW_CLOUD: not set, and DDS_ENDPOINT does not name the cloud; expected its domain, for example myhuaweicloud.com")
+	}
 }
 
-// checkEndpoints finds the address of DDS in the default region and in the allowed ones. Keys
-// must not go to another cloud than the one that DDS_ENDPOINT belongs to.
-func (c *Config) checkEndpoints() []error {
-	told := c.Cloud != "" || c.Endpoint == "" // which cloud it is
-	if c.Endpoint != "" {
-		if err := checkEndpoint("DDS_ENDPOINT", c.Endpoint, "https://dds.cn-north-4.myhuaweicloud.com"); err != nil {
-			return []error{err}
-		}
-		inRegion, ofCloud := regionOf(c.Endpoint)
-		c.Region = cmp.Or(c.Region, inRegion)
-		if told = told || ofCloud != ""; ofCloud != "myhuaweicloud.com" && ofCloud != "myhuaweicloud.eu" {
-			c.Cloud = cmp.Or(c.Cloud, ofCloud) // those two are one cloud, whose domain follows the region
-		}
-	}
-	if !told && (len(c.Regions) > 0 || (c.Region != "" && c.needsIAM())) {
-		return []error{errors.New("HW_CLOUD: not set, and DDS_ENDPOINT does not name the cloud; expected its domain, for example myhuaweicloud.com")}
-	}
-	var faults []error
+// endpoints finds the address of DDS in the default region and in the allowed ones.
+func (p *parser) endpoints(c *Config) {
 	c.Endpoints = make(map[string]string, 1+len(c.Regions))
-	for _, r := range append([]string{c.Region}, c.Regions...) {
-		if r != c.Region && !region.matches(r) {
-			faults = append(faults, fmt.Errorf("ALLOWED_REGIONS: %s is not a region; "+
-				"expected regions with commas between them, for example cn-north-4,eu-west-101", quote(r)))
-			continue
-		}
-		endpoint, err := c.endpointOf(r)
-		if err != nil {
-			faults = append(faults, err)
-		}
-		c.Endpoints[r] = endpoint
+	if c.Endpoints[c.Region] = p.Endpoint; p.Endpoint == "" {
+		c.Endpoints[c.Region] = p.endpointOf(c.Region)
 	}
-	return faults
+	for _, r := range c.Regions {
+		switch {
+		case r == c.Region: // as above
+		case !isRegion(r):
+			p.fault("ALLOWED_REGIONS: %s is not a region; expected regions with commas between them, for example cn-north-4,eu-west-101", quote(r))
+		default:
+			c.Endpoints[r] = p.endpointOf(r)
+		}
+	}
 }
 
-// endpointOf returns the address of DDS in a region: set outright, or built.
-func (c *Config) endpointOf(r string) (string, error) {
-	if r == c.Region && c.Endpoint != "" {
-		return c.Endpoint, nil
-	}
-	// The official SDK's name for it; several addresses may stand there, of which we take the first.
-	name := "HUAWEICLOUD_SDK_REGION_DDS_" + strings.ToUpper(strings.ReplaceAll(r, "-", "_"))
+const ddsExample = "https://dds.cn-north-4.myhuaweicloud.com"
+
+// endpointOf returns the address of DDS in a region: the one that the official SDK's variable sets, or
+// built. That variable may contain several addresses, of which the first counts.
+func (p *parser) endpointOf(region string) string {
+	name := regionEndpoint + strings.ToUpper(strings.ReplaceAll(region, "-", "_"))
 	first, _, _ := strings.Cut(os.Getenv(name), ",")
-	if first = strings.TrimSpace(first); first != "" {
-		if err := checkEndpoint(name, first, "https://dds.cn-north-4.myhuaweicloud.com"); err != nil {
-			return "", err
-		}
-		return first, nil
+	if first = strings.TrimSpace(first); first == "" {
+		return "https://dds." + region + "." + p.domainOf(region)
 	}
-	return "https://dds." + r + "." + c.domainOf(r), nil
+	p.isEndpoint(name, first, ddsExample)
+	return first
 }
+
+const regionEndpoint = "HUAWEICLOUD_SDK_REGION_DDS_"
 
 // domainOf is the cloud's domain for a region. The European cloud, regions eu-west-101 and its
 // like, has its own; eu-west-0 belongs to the other.
-func (c *Config) domainOf(r string) string {
-	if c.Cloud == "" && strings.HasPrefix(r, "eu-west-1") {
+func (p *parser) domainOf(region string) string {
+	if p.Cloud == "" && strings.HasPrefix(region, "eu-west-1") {
 		return "myhuaweicloud.eu"
 	}
-	return cmp.Or(c.Cloud, "myhuaweicloud.com")
+	return cmp.Or(p.Cloud, "myhuaweicloud.com")
 }
 
-// checkIAM finds the address of IAM, which is asked only for a project id that is not set.
-func (c *Config) checkIAM() []error {
-	from := c.iamVariable()
-	if from.value == "" {
-		c.IAMEndpoint = "https://iam." + c.Region + "." + c.domainOf(c.Region)
-		return nil
+// iam finds the address of IAM, which is asked only for a project id that is not set.
+func (p *parser) iam(region string) string {
+	name, address := firstSet(iamNames)
+	if address == "" {
+		return "https://iam." + region + "." + p.domainOf(region)
 	}
-	// The variables of terraform and OpenStack end in the version.
-	c.IAMEndpoint = strings.TrimSuffix(strings.TrimSuffix(from.value, "/"), "/v3")
-	if err := checkEndpoint(from.name, c.IAMEndpoint, "https://iam.cn-north-4.myhuaweicloud.com"); err != nil {
-		return []error{err}
-	}
-	return nil
+	// The variables of terraform and OpenStack end with the version.
+	address = strings.TrimSuffix(strings.TrimSuffix(address, "/"), "/v3")
+	p.isEndpoint(name, address, "https://iam.cn-north-4.myhuaweicloud.com")
+	return address
 }
 
-// addressFault says why an address cannot be one of DDS or IAM; empty where it can. Plain HTTP is
-// for this machine only: a security token would cross the network for all to read.
-func addressFault(value string) string {
+// isEndpoint checks an address of DDS or IAM. Plain HTTP is for this machine only, because otherwise a
+// security token would cross the network for all to read.
+func (p *parser) isEndpoint(name, value, example string) bool {
+	var problem string
 	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "":
-		return "is not an address without user, path and query"
-	case u.Scheme == "https":
-		return ""
-	case u.Scheme == "http" && isLoopback(u.Hostname()):
-		return ""
+		problem = "is not an address without user, path and query"
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		problem = "is not encrypted (http:// is for 127.0.0.1 only)"
 	default:
-		return "is not encrypted (http:// is for 127.0.0.1 only)"
+		return true
 	}
-}
-
-// checkEndpoint checks the address of DDS or IAM that a variable sets.
-func checkEndpoint(name, value, example string) error {
-	if fault := addressFault(value); fault != "" {
-		return fmt.Errorf("%s: %s %s; expected an https:// address, for example %s", name, quote(value), fault, example)
-	}
-	return nil
+	p.fault("%s: %s %s; expected an https:// address, for example %s", name, quote(value), problem, example)
+	return false
 }
 
 func isLoopback(host string) bool {
@@ -154,25 +143,16 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// regionOf reads region and domain out of an address as https://dds.<region>.<domain>; both
-// are empty where it is another.
+// regionOf returns the region and the domain of an address of the form https://dds.<region>.<domain>;
+// both are empty for any other address.
 func regionOf(endpoint string) (inRegion, ofCloud string) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return "", ""
 	}
 	labels := strings.SplitN(u.Hostname(), ".", 3)
-	if len(labels) == 3 && labels[0] == "dds" && region.matches(labels[1]) && strings.Contains(labels[2], ".") {
+	if len(labels) == 3 && labels[0] == "dds" && isRegion(labels[1]) && strings.Contains(labels[2], ".") {
 		return labels[1], labels[2]
 	}
 	return "", ""
-}
-
-// needsIAM reports whether the project is to be looked up at an address that is to be built.
-func (c *Config) needsIAM() bool {
-	return c.projectVariable().value == "" && c.iamVariable().value == ""
-}
-
-func (c *Config) iamVariable() variable {
-	return firstSet(variable{"HUAWEICLOUD_SDK_IAM_ENDPOINT", c.SDKIAMEndpoint}, variable{"HW_AUTH_URL", c.HWAuthURL}, variable{"OS_AUTH_URL", c.OSAuthURL})
 }

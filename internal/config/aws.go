@@ -1,22 +1,48 @@
 package config
 
-import "fmt"
+import (
+	"cmp"
+	"crypto/x509"
+
+	"dds-backup-delete/internal/secret"
+)
+
+// AWS is what calls to AWS services need.
+type AWS struct {
+	// AccessKeyID, SecretAccessKey and SessionToken sign the calls. They may be empty outside Lambda,
+	// where they can come from a profile.
+	AccessKeyID, SecretAccessKey, SessionToken secret.String
+	// EventBridge, SNS, SQS, DynamoDB and SecretsManager are the addresses of the services; empty for AWS's own.
+	EventBridge, SNS, SQS, DynamoDB, SecretsManager string
+	// Roots are the certificate authorities to trust; nil for the system's.
+	Roots *x509.CertPool
+}
+
+// HasKeys reports whether the environment has the keys that calls are signed with.
+func (a *AWS) HasKeys() bool { return !a.AccessKeyID.IsZero() && !a.SecretAccessKey.IsZero() }
 
 // NeedsAWS reports whether an AWS service is called.
 func (c *Config) NeedsAWS() bool {
-	return c.SecretARN != "" || c.LedgerTable() != "" || c.Sink().Region != ""
+	return c.Credentials.Secret.Region != "" || c.Ledger.Kind == DynamoDB || c.Sink.ARN.Region != ""
 }
 
-// HasAWSKeys reports whether the environment has the keys that AWS calls are signed with.
-func (c *Config) HasAWSKeys() bool {
-	return !c.AWSAccessKeyID.IsZero() && !c.AWSSecretAccessKey.IsZero()
-}
-
-// checkAWSKeys says that the named variable needs the keys that Lambda sets. Elsewhere they may
-// come from a profile or from single sign-on, which the environment does not show.
-func (c *Config) checkAWSKeys(needed string) []error {
-	if c.LambdaRuntimeAPI != "" && !c.HasAWSKeys() {
-		return []error{fmt.Errorf("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; %s needs them, expected the keys that Lambda sets", needed)}
+func (p *parser) aws() AWS {
+	p.roots("SSL_CERT_FILE", p.SSLCertFile) // crypto/x509 reads it itself
+	return AWS{
+		AccessKeyID: secretOf("AWS_ACCESS_KEY_ID"), SecretAccessKey: secretOf("AWS_SECRET_ACCESS_KEY"), SessionToken: secretOf("AWS_SESSION_TOKEN"),
+		EventBridge:    cmp.Or(p.EventBridgeEndpoint, p.AWSEndpoint),
+		SNS:            cmp.Or(p.SNSEndpoint, p.AWSEndpoint),
+		SQS:            cmp.Or(p.SQSEndpoint, p.AWSEndpoint),
+		DynamoDB:       cmp.Or(p.DynamoDBEndpoint, p.AWSEndpoint),
+		SecretsManager: cmp.Or(p.SecretsManagerEndpoint, p.AWSEndpoint),
+		Roots:          p.roots("AWS_CA_BUNDLE", p.AWSCABundle),
 	}
-	return nil
+}
+
+// needAWSKeys says that a variable needs the keys that Lambda sets. Elsewhere they may come from a
+// profile or from single sign-on, which the environment does not show.
+func (p *parser) needAWSKeys(variable string) {
+	if InLambda() && (lookup("AWS_ACCESS_KEY_ID") == "" || lookup("AWS_SECRET_ACCESS_KEY") == "") {
+		p.fault("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; %s needs them, expected the keys that Lambda sets", variable)
+	}
 }

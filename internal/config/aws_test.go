@@ -3,6 +3,7 @@ package config_test
 import (
 	"testing"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/config"
 )
 
@@ -13,8 +14,8 @@ func TestAWSKeysMayComeFromElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.NeedsAWS() || c.HasAWSKeys() {
-		t.Errorf("needs AWS: %v, has keys: %v", c.NeedsAWS(), c.HasAWSKeys())
+	if !c.NeedsAWS() || c.AWS.HasKeys() {
+		t.Errorf("needs AWS: %v, has keys: %v", c.NeedsAWS(), c.AWS.HasKeys())
 	}
 }
 
@@ -23,11 +24,11 @@ func TestWhatNeedsAWS(t *testing.T) {
 		c    config.Config
 		want bool
 	}{
-		"nothing":  {config.Config{OutcomeSink: "stdout", Ledger: config.MemoryLedger}, false},
-		"HTTP":     {config.Config{OutcomeSink: "https://broker.example.com"}, false},
-		"a topic":  {config.Config{OutcomeSink: "arn:aws:sns:eu-central-1:123456789012:outcomes"}, true},
-		"a ledger": {config.Config{OutcomeSink: "stdout", Ledger: "dynamodb://table"}, true},
-		"a secret": {config.Config{OutcomeSink: "stdout", SecretARN: "arn:aws:secretsmanager:eu-central-1:123456789012:secret:s"}, true},
+		"nothing":  {config.Config{Sink: config.Sink{Kind: config.Stdout}, Ledger: config.Ledger{Kind: config.Memory}}, false},
+		"HTTP":     {config.Config{Sink: config.Sink{Kind: config.HTTP, Address: "https://broker.example.com"}}, false},
+		"a topic":  {config.Config{Sink: config.Sink{Kind: config.SNS, ARN: arn.ARN{Service: "sns", Region: "eu-central-1"}}}, true},
+		"a ledger": {config.Config{Ledger: config.Ledger{Kind: config.DynamoDB, Table: "table"}}, true},
+		"a secret": {config.Config{Credentials: config.Credentials{Secret: arn.ARN{Service: "secretsmanager", Region: "eu-central-1"}}}, true},
 	} {
 		if got := tc.c.NeedsAWS(); got != tc.want {
 			t.Errorf("%s: %v", name, got)

@@ -5,48 +5,56 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/secret"
 )
 
-// family is a set of variables that belong together: the official SDK's, terraform's, and
-// the older ones of OpenStack. A pair is never mixed from two families.
-type family struct {
-	accessKeyName, secretKeyName, securityTokenName string
-	accessKey, secretKey, securityToken             secret.String
+// Credentials are those of Huawei Cloud, or where they are.
+type Credentials struct {
+	// Keys are a key pair or a token; zero if they are in a secret.
+	Keys dds.Credentials
+	// Secret names a secret in AWS Secrets Manager; zero if there is none.
+	Secret arn.ARN
 }
 
-func (c *Config) families() []family {
-	return []family{
-		{
-			"HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN",
-			c.AccessKey, c.SecretKey, c.SecurityToken,
-		},
-		{"HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN", c.HWAccessKey, c.HWSecretKey, c.HWSecurityToken},
-		{"OS_ACCESS_KEY", "OS_SECRET_KEY", "OS_SECURITY_TOKEN", c.OSAccessKey, c.OSSecretKey, c.OSSecurityToken},
+func (p *parser) credentials() Credentials {
+	if p.SecretARN == "" {
+		keys, err := findKeys(secretOf)
+		if err != nil {
+			p.faults = append(p.faults, err)
+		}
+		return Credentials{Keys: keys}
 	}
+	name, ok := arn.Parse(p.SecretARN)
+	if !ok || name.Service != "secretsmanager" {
+		p.fault("HUAWEICLOUD_SECRET_ARN: %s is not the ARN of a secret; "+
+			"expected arn:aws:secretsmanager:<region>:<account>:secret:<name>", quote(p.SecretARN))
+		return Credentials{}
+	}
+	p.needAWSKeys("HUAWEICLOUD_SECRET_ARN")
+	return Credentials{Secret: name}
 }
 
-// credentials returns those of the first family that has any, a pair before a token. A family
-// that is set by half is an error, since the next one would be somebody else's key.
-func (c *Config) credentials() (dds.Credentials, error) {
-	for _, f := range c.families() {
+// findKeys returns the credentials of the first family that has any, and otherwise a token. A family
+// that is half set is an error, because the next one would be another user's key.
+func findKeys(get func(name string) secret.String) (dds.Credentials, error) {
+	for _, names := range families {
+		keys := dds.Credentials{AccessKey: get(names[0]), SecretKey: get(names[1]), SecurityToken: get(names[2])}
 		switch {
-		case !f.accessKey.IsZero() && !f.secretKey.IsZero():
-			return dds.Credentials{AccessKey: f.accessKey, SecretKey: f.secretKey, SecurityToken: f.securityToken}, nil
-		case !f.accessKey.IsZero():
-			return dds.Credentials{}, fmt.Errorf("%s: not set; expected the secret key that belongs to %s", f.secretKeyName, f.accessKeyName)
-		case !f.secretKey.IsZero():
-			return dds.Credentials{}, fmt.Errorf("%s: not set; expected the access key that belongs to %s", f.accessKeyName, f.secretKeyName)
-		case !f.securityToken.IsZero():
-			return dds.Credentials{}, fmt.Errorf("%s, %s: not set; expected the key pair that belongs to %s",
-				f.accessKeyName, f.secretKeyName, f.securityTokenName)
+		case !keys.AccessKey.IsZero() && !keys.SecretKey.IsZero():
+			return keys, nil
+		case !keys.AccessKey.IsZero():
+			return dds.Credentials{}, fmt.Errorf("%s: not set; expected the secret key that belongs to %s", names[1], names[0])
+		case !keys.SecretKey.IsZero():
+			return dds.Credentials{}, fmt.Errorf("%s: not set; expected the access key that belongs to %s", names[0], names[1])
+		case !keys.SecurityToken.IsZero():
+			return dds.Credentials{}, fmt.Errorf("%s, %s: not set; expected the key pair that belongs to %s", names[0], names[1], names[2])
 		}
 	}
-	for _, token := range []secret.String{c.HWAuthToken, c.OSAuthToken} {
-		if !token.IsZero() {
+	for _, name := range tokenNames {
+		if token := get(name); !token.IsZero() {
 			return dds.Credentials{Token: token}, nil
 		}
 	}
@@ -54,64 +62,37 @@ func (c *Config) credentials() (dds.Credentials, error) {
 		"expected the access key pair of a Huawei Cloud user, or HW_AUTH_TOKEN, or HUAWEICLOUD_SECRET_ARN")
 }
 
-var secretARN = expression(`^arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:secret:[/_+=.@\-A-Za-z0-9]+$`)
-
-// checkCredentials finds the credentials, unless they are in a secret.
-func (c *Config) checkCredentials() []error {
-	if c.SecretARN != "" {
-		if !secretARN().MatchString(c.SecretARN) {
-			return []error{fmt.Errorf("HUAWEICLOUD_SECRET_ARN: %s is not the ARN of a secret; "+
-				"expected arn:aws:secretsmanager:<region>:<account>:secret:<name>", quote(c.SecretARN))}
-		}
-		return c.checkAWSKeys("HUAWEICLOUD_SECRET_ARN")
-	}
-	var err error
-	if c.Credentials, err = c.credentials(); err != nil {
-		return []error{err}
-	}
-	return nil
-}
-
-// SecretRegion returns the AWS region of the secret that SecretARN names.
-func (c *Config) SecretRegion() string { return group(secretARN(), c.SecretARN) }
-
 // ParseSecret reads credentials from the text of a secret: a JSON object whose names are those
-// of the environment variables. Its other members are ignored. The error repeats nothing of it.
+// of the environment variables. Its other members are ignored. The error contains nothing of the text.
 func ParseSecret(text string) (dds.Credentials, error) {
 	var members map[string]any
 	if err := json.Unmarshal([]byte(text), &members); err != nil || members == nil {
 		return dds.Credentials{}, errors.New("HUAWEICLOUD_SECRET_ARN: the secret is not a JSON object; " +
 			`expected the variables and their values, for example {"HUAWEICLOUD_SDK_AK": "…", "HUAWEICLOUD_SDK_SK": "…"}`)
 	}
-	var c Config
+	values := make(map[string]secret.String)
 	var faults []error
-	for name, value := range map[string]*secret.String{
-		"HUAWEICLOUD_SDK_AK": &c.AccessKey, "HUAWEICLOUD_SDK_SK": &c.SecretKey, "HUAWEICLOUD_SDK_SECURITY_TOKEN": &c.SecurityToken,
-		"HW_ACCESS_KEY": &c.HWAccessKey, "HW_SECRET_KEY": &c.HWSecretKey, "HW_SECURITY_TOKEN": &c.HWSecurityToken,
-		"OS_ACCESS_KEY": &c.OSAccessKey, "OS_SECRET_KEY": &c.OSSecretKey, "OS_SECURITY_TOKEN": &c.OSSecurityToken,
-		"HW_AUTH_TOKEN": &c.HWAuthToken, "OS_AUTH_TOKEN": &c.OSAuthToken,
-	} {
-		member, there := members[name]
-		if !there {
+	for _, name := range slices.Sorted(slices.Values(secretNames())) {
+		member, exists := members[name]
+		if !exists || slices.Contains(otherSecrets, name) {
 			continue
 		}
 		plain, isText := member.(string)
+		err := checkSecret(name, plain)
 		if !isText {
-			faults = append(faults, fmt.Errorf("HUAWEICLOUD_SECRET_ARN: in the secret: %s: is not a JSON string", name))
-			continue
+			err = fmt.Errorf("%s: is not a JSON string", name)
 		}
-		if err := checkSecret(name, plain); err != nil {
+		if err != nil {
 			faults = append(faults, fmt.Errorf("HUAWEICLOUD_SECRET_ARN: in the secret: %w", err))
 		}
-		*value = secret.New(plain)
+		values[name] = secret.New(plain)
 	}
 	if len(faults) > 0 {
-		slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 		return dds.Credentials{}, errors.Join(faults...)
 	}
-	credentials, err := c.credentials()
+	keys, err := findKeys(func(name string) secret.String { return values[name] })
 	if err != nil {
 		return dds.Credentials{}, fmt.Errorf("HUAWEICLOUD_SECRET_ARN: in the secret: %w", err)
 	}
-	return credentials, nil
+	return keys, nil
 }

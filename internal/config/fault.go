@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"reflect"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,14 +13,13 @@ import (
 // maxQuoted is how many characters of a value a message repeats.
 const maxQuoted = 60
 
-// quote returns a value as a message repeats it: quoted, so that blanks and line ends show,
-// shortened, and without what may be secret. That is every known secret, and in an address the
-// user, the password and the query.
+// quote returns a value in quotes, so that blanks and line ends show, shortened, and without what may
+// be secret: every known secret, and the user, password and query of an address.
 func quote(value string) string {
 	return quoteSome(hide(secret.Redact(value), "?#"))
 }
 
-// quoteAddress is quote for the address of a receiver, whose path may be a secret, too.
+// quoteAddress is quote for the address of a receiver, whose path may also be a secret.
 func quoteAddress(value string) string {
 	return quoteSome(hide(secret.Redact(value), "/?#"))
 }
@@ -33,9 +31,8 @@ func quoteSome(value string) string {
 	return strconv.Quote(value)
 }
 
-// hide cuts an address behind its host, where one of the characters begins what may be secret.
-// A value with an @ may begin with a password, so that only its scheme is kept. ARNs are not
-// addresses.
+// hide cuts an address after its host, where one of the characters begins what may be secret. Only the
+// scheme of a value with an @ is kept, because a password may come first. ARNs are not addresses.
 func hide(value, from string) string {
 	if strings.HasPrefix(value, "arn:") {
 		return value
@@ -55,31 +52,13 @@ func hide(value, from string) string {
 	return scheme + rest
 }
 
-// checkSecrets refuses every secret that holds a character which none has: most often it was
-// pasted with its quotes, or comes from a file that ends in a line end.
-func (c *Config) checkSecrets() []error {
-	var faults []error
-	fields, values := reflect.TypeFor[Config](), reflect.ValueOf(c).Elem()
-	for i := range fields.NumField() {
-		name := fields.Field(i).Tag.Get("envconfig")
-		switch value := values.Field(i).Interface().(type) {
-		case secret.String:
-			if err := checkSecret(name, value.Reveal()); err != nil {
-				faults = append(faults, err)
-			}
-		case string:
-			if name == "AWS_ACCESS_KEY_ID" {
-				if err := checkSecret(name, value); err != nil {
-					faults = append(faults, err)
-				}
-			}
-		}
-	}
-	return faults
+// fault notes a fault of the environment.
+func (p *parser) fault(format string, args ...any) {
+	p.faults = append(p.faults, fmt.Errorf(format, args...))
 }
 
-// checkSecret says which character does not belong into a secret, and where it is, without
-// repeating anything of the secret.
+// checkSecret refuses a secret with a character that no secret has. Most often it was pasted with its
+// quotes or comes from a file that ends with a line end. The error contains nothing of the secret.
 func checkSecret(name, value string) error {
 	foreign := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`", r) }
 	i := strings.IndexFunc(value, foreign)

@@ -35,7 +35,7 @@ func TestAuthorities(t *testing.T) {
 	for _, name := range []string{"AWS_CA_BUNDLE", "SSL_CERT_FILE"} {
 		setenv(t, valid(map[string]string{name: good}))
 		c, err := config.Load()
-		if err != nil || (c.AWSRoots != nil) != (name == "AWS_CA_BUNDLE") {
+		if err != nil || (c.AWS.Roots != nil) != (name == "AWS_CA_BUNDLE") {
 			t.Errorf("%s: roots %v, error %v", name, c, err)
 		}
 		for _, bad := range []string{empty, key, filepath.Join(t.TempDir(), "nowhere.pem"), t.TempDir()} {

@@ -18,26 +18,23 @@ var published = strings.Fields(`
 	cn-south-1 cn-south-2 cn-south-4 cn-southwest-2 cn-southwest-3 eu-west-0 eu-west-101 la-north-2 la-south-2
 	me-east-1 my-kualalumpur-1 na-mexico-1 ru-moscow-1 ru-northwest-2 sa-brazil-1 tr-west-1`)
 
-// checkPublished warns of regions of Huawei Cloud that no published list has. That is no fault,
-// since lists age.
-func (c *Config) checkPublished() {
+// unpublished returns warnings about regions of Huawei Cloud that are in no published list: the default
+// region, which comes from the named variable, and the allowed ones. They are not faults, because lists age.
+func unpublished(name string, c *Config) (warnings []string) {
 	for i, r := range append([]string{c.Region}, c.Regions...) {
+		if i > 0 {
+			name = "ALLOWED_REGIONS"
+		}
 		if slices.Contains(published, r) || !ofHuaweiCloud(c.Endpoints[r]) {
 			continue
 		}
-		name := "ALLOWED_REGIONS"
-		if i == 0 {
-			name = c.regionVariable().name
-		}
-		if name == "" { // read out of DDS_ENDPOINT
-			name = "DDS_ENDPOINT"
-		}
-		warning := fmt.Sprintf("%s: %s is not a published region of Huawei Cloud; expected for example cn-north-4", name, quote(r))
+		expected := "; expected for example cn-north-4"
 		if near := nearest(r, published); near != "" {
-			warning = fmt.Sprintf("%s: %s is not a published region of Huawei Cloud; did you mean %s?", name, quote(r), near)
+			expected = fmt.Sprintf("; did you mean %s?", near)
 		}
-		c.Warnings = append(c.Warnings, warning)
+		warnings = append(warnings, fmt.Sprintf("%s: %s is not a published region of Huawei Cloud%s", name, quote(r), expected))
 	}
+	return warnings
 }
 
 // ofHuaweiCloud reports whether an address belongs to Huawei Cloud's own domains.

@@ -3,26 +3,14 @@ package config
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/secret"
-)
-
-// StdoutSink is the OUTCOME_SINK that writes to standard output.
-const StdoutSink = "stdout"
-
-// The modes of CloudEvents over HTTP.
-// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
-const (
-	// StructuredMode sends the whole event as the body.
-	StructuredMode = "structured"
-	// BinaryMode sends the data as the body and the attributes as headers.
-	BinaryMode = "binary"
 )
 
 // SinkKind says what takes the outcomes.
@@ -30,19 +18,43 @@ type SinkKind string
 
 // The kinds of a [Sink].
 const (
-	Stdout  SinkKind = StdoutSink
-	Bus     SinkKind = "events"
-	Topic   SinkKind = "sns"
-	Queue   SinkKind = "sqs"
-	Address SinkKind = "http"
+	Stdout      SinkKind = "stdout"
+	EventBridge SinkKind = "EventBridge"
+	SNS         SinkKind = "SNS"
+	SQS         SinkKind = "SQS"
+	HTTP        SinkKind = "an https:// address"
 )
 
-// Sink is what OUTCOME_SINK names.
+// Sink is what OUTCOME_SINK and the variables about it say.
 type Sink struct {
-	// Kind is empty where OUTCOME_SINK names nothing that takes outcomes.
+	// Kind decides which of the other fields are used.
 	Kind SinkKind
-	// Region is the AWS region of a bus, topic or queue, which may be another than the function's.
-	Region string
+	// ARN is that of a bus, topic or queue, whose region may be another than the function's.
+	ARN arn.ARN
+	// Source is the source of the entries on a bus.
+	Source string
+	// Address takes CloudEvents over HTTP. Its path and query may be secret.
+	Address string
+	// Binary chooses the binary mode of CloudEvents over HTTP instead of the structured one.
+	// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+	Binary bool
+	// Token is a bearer token, and Key signs the requests. Both may be empty.
+	Token, Key secret.String
+}
+
+// String returns the name of the sink for people: of an address the host alone.
+func (s Sink) String() string {
+	switch s.Kind {
+	case Stdout:
+		return string(Stdout)
+	case HTTP:
+		scheme, rest, _ := strings.Cut(s.Address, "://")
+		host, _, _ := strings.Cut(rest, "/")
+		host, _, _ = strings.Cut(host, "?")
+		return scheme + "://" + host
+	default:
+		return s.ARN.String()
+	}
 }
 
 // wantSink is what OUTCOME_SINK may be.
@@ -50,73 +62,48 @@ const wantSink = "expected the ARN of an event bus (arn:aws:events:<region>:<acc
 	"of an SNS topic (arn:aws:sns:<region>:<account>:<name>) or of an SQS queue (arn:aws:sqs:<region>:<account>:<name>), " +
 	"an https:// address, or stdout"
 
-// sinkARN is the ARN of a bus, a topic or a queue.
-var sinkARN = expression(`^arn:aws[a-z-]*:(events|sns|sqs):([a-z0-9-]+):\d{12}:(event-bus/[/.\-_A-Za-z0-9]+|[A-Za-z0-9_-]+(?:\.fifo)?)$`)
+// sinkKinds are the kinds by the service in an ARN.
+var sinkKinds = map[string]SinkKind{"events": EventBridge, "sns": SNS, "sqs": SQS}
 
-// The longest names of topics and queues, ".fifo" included.
-const (
-	maxTopic = 256
-	maxQueue = 80
-)
-
-// Sink returns what OutcomeSink names.
-func (c *Config) Sink() Sink {
-	switch {
-	case c.OutcomeSink == StdoutSink:
-		return Sink{Kind: Stdout}
-	case isAddress(c.OutcomeSink):
-		if checkSinkAddress(c.OutcomeSink) != nil {
-			return Sink{}
-		}
-		return Sink{Kind: Address}
+// sink finds the sink.
+func (p *parser) sink() Sink {
+	s := Sink{Source: p.OutcomeSource, Binary: p.HTTPMode == "binary", Token: secretOf("OUTCOME_HTTP_TOKEN")}
+	p.target(&s)
+	if utf8.RuneCountInString(s.Source) > 256 || strings.HasPrefix(strings.ToLower(s.Source), "aws.") {
+		p.fault("OUTCOME_SOURCE: %s is not a source; "+
+			"expected 1 to 256 characters that do not begin with aws., which AWS keeps for itself, for example dds-backup-delete", quote(s.Source))
 	}
-	parts := sinkARN().FindStringSubmatch(c.OutcomeSink)
-	if parts == nil {
-		return Sink{}
+	if !s.Binary && p.HTTPMode != "structured" {
+		p.fault("OUTCOME_HTTP_MODE: %s is not a mode; expected structured or binary", quote(p.HTTPMode))
 	}
-	kind, name := SinkKind(parts[1]), parts[3]
-	isBus := strings.HasPrefix(name, "event-bus/")
-	if isBus != (kind == Bus) || (kind == Topic && len(name) > maxTopic) || (kind == Queue && len(name) > maxQueue) {
-		return Sink{}
-	}
-	return Sink{Kind: kind, Region: parts[2]}
+	s.Key = p.httpKey()
+	return s
 }
 
-// checkSink checks what says where outcomes go.
-func (c *Config) checkSink() []error {
-	faults := c.checkOutcomeSink()
-	if source := c.OutcomeSource; utf8.RuneCountInString(source) > 256 || strings.HasPrefix(strings.ToLower(source), "aws.") {
-		faults = append(faults, fmt.Errorf("OUTCOME_SOURCE: %s is not a source; "+
-			"expected 1 to 256 characters that do not begin with aws., which AWS keeps for itself, for example dds-backup-delete", quote(source)))
-	}
-	if c.HTTPMode != StructuredMode && c.HTTPMode != BinaryMode {
-		faults = append(faults, fmt.Errorf("OUTCOME_HTTP_MODE: %s is not a mode; expected structured or binary", quote(c.HTTPMode)))
-	}
-	if _, err := c.HTTPKey(); err != nil && checkSecret("OUTCOME_HTTP_SECRET", c.HTTPSecret.Reveal()) == nil {
-		faults = append(faults, err)
-	}
-	return append(faults, c.checkRequestSources()...)
-}
-
-func (c *Config) checkOutcomeSink() []error {
-	switch kind := c.Sink().Kind; kind {
-	case Stdout:
-		// A function cannot see what will invoke it, and behind a queue nobody reads its output.
-		if c.LambdaRuntimeAPI != "" && !c.AllowStdout {
-			return []error{errors.New(`OUTCOME_SINK: "stdout" is not a sink in Lambda, where only the log would have the outcomes of a queue; ` +
-				"expected the ARN of an event bus, topic or queue, or an https:// address, or ALLOW_STDOUT=true where the log is enough")}
+// target finds the kind of the sink, and where it is.
+func (p *parser) target(s *Sink) {
+	if p.OutcomeSink == string(Stdout) {
+		s.Kind = Stdout
+		// A function cannot see what will invoke it, and behind a queue its output is lost.
+		if InLambda() && !p.AllowStdout {
+			p.fault(`OUTCOME_SINK: "stdout" is not a sink in Lambda, where only the log would have the outcomes of a queue; ` +
+				"expected the ARN of an event bus, topic or queue, or an https:// address, or ALLOW_STDOUT=true where the log is enough")
 		}
-		return nil
-	case Address:
-		return nil
-	case Bus, Topic, Queue:
-		return c.checkAWSKeys("OUTCOME_SINK")
-	default:
-		if isAddress(c.OutcomeSink) {
-			return []error{fmt.Errorf("OUTCOME_SINK: %s %w", quoteAddress(c.OutcomeSink), checkSinkAddress(c.OutcomeSink))}
-		}
-		return []error{fmt.Errorf("OUTCOME_SINK: %s is not a sink; %s", quoteAddress(c.OutcomeSink), wantSink)}
+		return
 	}
+	if isAddress(p.OutcomeSink) {
+		s.Kind, s.Address = HTTP, p.OutcomeSink
+		if err := checkSinkAddress(p.OutcomeSink); err != nil {
+			p.fault("OUTCOME_SINK: %s %w", quoteAddress(p.OutcomeSink), err)
+		}
+		return
+	}
+	s.ARN, _ = arn.Parse(p.OutcomeSink)
+	if s.Kind = sinkKinds[s.ARN.Service]; s.Kind == "" {
+		p.fault("OUTCOME_SINK: %s is not a sink; %s", quoteAddress(p.OutcomeSink), wantSink)
+		return
+	}
+	p.needAWSKeys("OUTCOME_SINK")
 }
 
 func isAddress(s string) bool {
@@ -150,31 +137,33 @@ func isPort(s string) bool {
 	return s == "" || (err == nil && n > 0)
 }
 
-// HTTPKey returns the key that HTTP requests are signed with; empty where there is none.
+// httpKey returns the key that HTTP requests are signed with; empty if there is none.
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-func (c *Config) HTTPKey() (secret.String, error) {
-	if c.HTTPSecret.IsZero() {
-		return secret.String{}, nil
+func (p *parser) httpKey() secret.String {
+	value := lookup("OUTCOME_HTTP_SECRET")
+	if value == "" || checkSecret("OUTCOME_HTTP_SECRET", value) != nil { // which is a fault already
+		return secret.String{}
 	}
-	text, prefixed := strings.CutPrefix(c.HTTPSecret.Reveal(), "whsec_")
+	text, prefixed := strings.CutPrefix(value, "whsec_")
 	key, err := base64.StdEncoding.DecodeString(text)
 	if !prefixed || err != nil || len(key) < 24 || len(key) > 64 {
-		return secret.String{}, errors.New("OUTCOME_HTTP_SECRET: is not a secret of Standard Webhooks; expected whsec_ and then 24 to 64 bytes in base64")
+		p.fault("OUTCOME_HTTP_SECRET: is not a secret of Standard Webhooks; expected whsec_ and then 24 to 64 bytes in base64")
 	}
-	return secret.New(string(key)), nil
+	return secret.New(string(key))
 }
 
-// checkRequestSources wants another sink than the sources: an outcome that came in as a request
+// requestSources checks that the sink is not one of the sources: an outcome that came in as a request
 // would go round and round.
-func (c *Config) checkRequestSources() []error {
-	for _, source := range c.RequestSources {
+func (p *parser) requestSources() []string {
+	for _, source := range p.RequestSources {
 		if !strings.HasPrefix(source, "arn:") || strings.Count(source, ":") < 5 {
-			return []error{fmt.Errorf("REQUEST_SOURCES: %s is not an ARN; expected the ARNs of the queues, topics and buses "+
-				"that requests come from, with commas between them, for example arn:aws:sqs:eu-central-1:123456789012:requests", quote(source))}
+			p.fault("REQUEST_SOURCES: %s is not an ARN; expected the ARNs of the queues, topics and buses "+
+				"that requests come from, with commas between them, for example arn:aws:sqs:eu-central-1:123456789012:requests", quote(source))
+			return nil
 		}
 	}
-	if slices.Contains(c.RequestSources, c.OutcomeSink) {
-		return []error{fmt.Errorf("OUTCOME_SINK: %s is one of REQUEST_SOURCES, so that outcomes would come in again; expected another one", quoteAddress(c.OutcomeSink))}
+	if slices.Contains(p.RequestSources, p.OutcomeSink) {
+		p.fault("OUTCOME_SINK: %s is one of REQUEST_SOURCES, so that outcomes would come in again; expected another one", quoteAddress(p.OutcomeSink))
 	}
-	return nil
+	return p.RequestSources
 }

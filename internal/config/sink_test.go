@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"strings"
 	"testing"
@@ -9,18 +10,22 @@ import (
 )
 
 func TestSinks(t *testing.T) {
-	for value, want := range map[string]config.Sink{
-		"stdout": {Kind: config.Stdout},
-		bus:      {Kind: config.Bus, Region: "eu-central-1"},
-		"arn:aws-us-gov:events:us-gov-west-1:123456789012:event-bus/aws.partner/x": {Kind: config.Bus, Region: "us-gov-west-1"},
-		"arn:aws:sns:eu-central-1:123456789012:outcomes":                           {Kind: config.Topic, Region: "eu-central-1"},
-		"arn:aws-cn:sns:cn-north-1:123456789012:outcomes.fifo":                     {Kind: config.Topic, Region: "cn-north-1"},
-		"arn:aws:sqs:eu-central-1:123456789012:outcomes":                           {Kind: config.Queue, Region: "eu-central-1"},
-		"arn:aws:sqs:eu-central-1:123456789012:outcomes.fifo":                      {Kind: config.Queue, Region: "eu-central-1"},
-		"https://broker.example.com/default?x=1":                                   {Kind: config.Address},
-		"http://127.0.0.1:8080":                                                    {Kind: config.Address},
-		"http://[::1]:8080/":                                                       {Kind: config.Address},
-		"http://localhost/":                                                        {Kind: config.Address},
+	for value, want := range map[string]struct {
+		kind         config.SinkKind
+		region, name string // the name is the value if it is empty
+	}{
+		"stdout": {kind: config.Stdout},
+		bus:      {kind: config.EventBridge, region: "eu-central-1"},
+		"arn:aws-us-gov:events:us-gov-west-1:123456789012:event-bus/aws.partner/x": {kind: config.EventBridge, region: "us-gov-west-1"},
+		"arn:aws:sns:eu-central-1:123456789012:outcomes":                           {kind: config.SNS, region: "eu-central-1"},
+		"arn:aws-cn:sns:cn-north-1:123456789012:outcomes.fifo":                     {kind: config.SNS, region: "cn-north-1"},
+		"arn:aws:sqs:eu-central-1:123456789012:outcomes":                           {kind: config.SQS, region: "eu-central-1"},
+		"arn:aws:sqs:eu-central-1:123456789012:outcomes.fifo":                      {kind: config.SQS, region: "eu-central-1"},
+		"https://broker.example.com/default?x=1":                                   {kind: config.HTTP, name: "https://broker.example.com"},
+		"https://broker.example.com?x=1":                                           {kind: config.HTTP, name: "https://broker.example.com"},
+		"http://127.0.0.1:8080":                                                    {kind: config.HTTP},
+		"http://[::1]:8080/":                                                       {kind: config.HTTP, name: "http://[::1]:8080"},
+		"http://localhost/":                                                        {kind: config.HTTP, name: "http://localhost"},
 	} {
 		setenv(t, valid(map[string]string{"OUTCOME_SINK": value}))
 		c, err := config.Load()
@@ -28,10 +33,10 @@ func TestSinks(t *testing.T) {
 			t.Errorf("%s: %v", value, err)
 			continue
 		}
-		if got := c.Sink(); got != want {
+		if got := c.Sink; got.Kind != want.kind || got.ARN.Region != want.region || got.String() != cmp.Or(want.name, value) {
 			t.Errorf("%s: %+v, want %+v", value, got, want)
 		}
-		if got, want := c.NeedsAWS(), want.Region != ""; got != want {
+		if got, want := c.NeedsAWS(), want.region != ""; got != want {
 			t.Errorf("%s: needs AWS: %v", value, got)
 		}
 	}
@@ -77,15 +82,15 @@ func TestHTTPKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := c.HTTPKey(); err != nil || got.Reveal() != key {
-		t.Errorf("another key, error %v", err)
+	if c.Sink.Key.Reveal() != key {
+		t.Error("another key")
 	}
 	setenv(t, valid(nil))
 	if c, err = config.Load(); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := c.HTTPKey(); err != nil || !got.IsZero() {
-		t.Errorf("a key that was not set, error %v", err)
+	if !c.Sink.Key.IsZero() {
+		t.Error("a key that was not set")
 	}
 }
 
@@ -93,8 +98,8 @@ func TestOutcomeSource(t *testing.T) {
 	for value, want := range map[string]string{"": "dds-backup-delete", "backups.example.com": "backups.example.com", strings.Repeat("x", 256): strings.Repeat("x", 256)} {
 		setenv(t, valid(map[string]string{"OUTCOME_SOURCE": value}))
 		c, err := config.Load()
-		if err != nil || c.OutcomeSource != want {
-			t.Errorf("%q: source %q, error %v", value, c.OutcomeSource, err)
+		if err != nil || c.Sink.Source != want {
+			t.Errorf("%q: source %q, error %v", value, c.Sink.Source, err)
 		}
 	}
 }
@@ -104,5 +109,19 @@ func TestRequestSources(t *testing.T) {
 	c, err := config.Load()
 	if err != nil || len(c.RequestSources) != 1 || c.RequestSources[0] != queue {
 		t.Errorf("sources %v, error %v", c.RequestSources, err)
+	}
+}
+
+func TestLedger(t *testing.T) {
+	for value, want := range map[string]config.Ledger{
+		"":                     {Kind: config.Memory},
+		"memory":               {Kind: config.Memory},
+		"dynamodb://a.table-1": {Kind: config.DynamoDB, Table: "a.table-1", Region: "eu-central-1"},
+	} {
+		setenv(t, valid(map[string]string{"LEDGER": value, "AWS_REGION": "eu-central-1"}))
+		c, err := config.Load()
+		if err != nil || c.Ledger != want || c.Ledger.String() != cmp.Or(value, "memory") {
+			t.Errorf("%q: error %v", value, err)
+		}
 	}
 }

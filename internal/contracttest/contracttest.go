@@ -1,5 +1,5 @@
-// Package contracttest holds what tests see to the published contracts below api/: the JSON
-// Schemas, and the HTTP API in OpenAPI. It is for tests only.
+// Package contracttest checks what tests see against the published contracts in api/: the JSON
+// Schemas and the HTTP API in OpenAPI. It is for tests only.
 package contracttest
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Check fails the test where a JSON document does not fit a schema, and says why. The schema is
-// named as in [Valid].
+// Check fails the test if a JSON document does not match a schema, and says why. It takes the same
+// schema names as [Valid].
 func Check(tb testing.TB, schema string, document []byte) {
 	tb.Helper()
 	if err := Valid(schema, document); err != nil {
@@ -26,38 +26,39 @@ func Check(tb testing.TB, schema string, document []byte) {
 	}
 }
 
-// Valid returns why a JSON document does not fit a schema, or nil where it does. The schema is a
-// file of api/schemas, as "outcome.json", or a part of one, as "outcome.json#/$defs/accepted".
+// Valid returns why a JSON document does not match a schema, or nil if it does. The schema is a file
+// of api/schemas, for example "outcome.json", or a part of one, for example
+// "outcome.json#/$defs/accepted".
 //
-// It panics where there is no such schema: a test that wants a document refused would pass.
+// It panics if there is no such schema, because a test that expects an error would pass.
 func Valid(schema string, document []byte) error {
 	return validJSON(schemas+schema, document)
 }
 
-// base is the URL of the folder api/. It is not the folder's path, so that what is said of a
-// document is the same on every machine.
+// base is the URL of the folder api/. It is not the folder's path, so that error messages are the
+// same on every machine.
 const (
 	base    = "api:///"
 	schemas = base + "schemas/"
 )
 
-// contracts compiles schemas, each once. It is shared by all tests of a process.
+// contracts compiles each schema once. All tests of a process share it.
 var contracts struct {
 	sync.Mutex
 
 	compiler *jsonschema.Compiler
 }
 
-// validJSON is [Valid] with the URL of the schema.
+// validJSON is [Valid] for the URL of a schema.
 func validJSON(schema string, document []byte) error {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
-		return fmt.Errorf("no JSON: %w", err)
+		return fmt.Errorf("not JSON: %w", err)
 	}
 	return validValue(schema, value)
 }
 
-// validValue is [validJSON] for a document that is decoded already.
+// validValue is [validJSON] for a decoded document.
 func validValue(schema string, value any) error {
 	return compile(schema).Validate(value)
 }
@@ -101,7 +102,7 @@ func (loader) Load(address string) (any, error) {
 	return jsonschema.UnmarshalJSON(bytes.NewReader(text))
 }
 
-// apiFolder finds api/ in the root of the module: a test runs in the folder of its package.
+// apiFolder finds api/ in the root of the module, because a test runs in the folder of its package.
 func apiFolder() (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {
@@ -113,13 +114,13 @@ func apiFolder() (string, error) {
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {
-			return "", errors.New("no go.mod here or above")
+			return "", errors.New("no go.mod in this folder or above it")
 		}
 		folder = parent
 	}
 }
 
-// pointer returns the URL fragment of the place in a document that the names lead to.
+// pointer returns the URL fragment for a place in a document, given the names on the way to it.
 func pointer(names []string) string {
 	var fragment strings.Builder
 	for _, name := range names {

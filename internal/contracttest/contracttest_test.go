@@ -11,7 +11,7 @@ import (
 	"dds-backup-delete/internal/contracttest"
 )
 
-// A document that fits, and changes to it, each of which makes it one that does not.
+// A document that matches its schema, and changes, each of which makes it invalid.
 var documents = map[string]struct {
 	schema, document string
 	good, bad        []change
@@ -128,7 +128,7 @@ var documents = map[string]struct {
 	"no results": {schema: "results.json", document: `{"results":[]}`, bad: []change{{`[]`, `null`}, {`"results":[]`, ``}, {`{"results":[]}`, `[]`}}},
 }
 
-// members returns that many members, each after a comma.
+// members returns n members, each after a comma.
 func members(count int) string {
 	var text strings.Builder
 	for i := range count {
@@ -137,7 +137,7 @@ func members(count int) string {
 	return text.String()
 }
 
-// change is a text, and what stands for it instead.
+// change replaces a text in a document.
 type change struct{ old, with string }
 
 func (c change) of(t *testing.T, document string) []byte {
@@ -162,14 +162,14 @@ func TestValid(t *testing.T) {
 			}
 			for _, c := range tc.bad {
 				if document := c.of(t, tc.document); contracttest.Valid(tc.schema, document) == nil {
-					t.Errorf("taken: %s", document)
+					t.Errorf("accepted: %s", document)
 				}
 			}
 		})
 	}
 }
 
-// A schema that no document is tried on might let anything pass.
+// A schema without a test might accept anything.
 func TestEverySchemaIsTried(t *testing.T) {
 	tried := []string{"outcome-event.json", "outcome.json", "problem.json"} // in produced_test.go
 	for _, tc := range documents {
@@ -188,9 +188,9 @@ func TestEverySchemaIsTried(t *testing.T) {
 func TestValidSaysWhy(t *testing.T) {
 	for document, says := range map[string]string{
 		`{"backup_id":5}`:        "/backup_id",
-		`{"backup_id":"a"`:       "no JSON",
-		`{"backup_id":"a"} true`: "no JSON",
-		``:                       "no JSON",
+		`{"backup_id":"a"`:       "not JSON",
+		`{"backup_id":"a"} true`: "not JSON",
+		``:                       "not JSON",
 	} {
 		if err := contracttest.Valid("request.json", []byte(document)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: error %v, want one that says %q", document, err, says)

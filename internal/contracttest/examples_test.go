@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Every example fits the schema that it stands beside, and nothing that is sent goes without one.
+// Every example matches the schema next to it, and every content with a schema has an example.
 func TestExamplesOfOpenAPI(t *testing.T) {
 	document, err := openAPIDocument()
 	if err != nil {
@@ -39,18 +39,18 @@ func TestExamplesOfOpenAPI(t *testing.T) {
 	}
 	for name := range object(at(document, []string{"components", "examples"})) {
 		if !refers(document, "#/components/examples/"+name) {
-			t.Errorf("example %s: nobody shows it", name)
+			t.Errorf("example %s: not used", name)
 		}
 	}
 }
 
-// refers reports whether a document holds that reference.
+// refers reports whether a document contains a reference.
 func refers(document any, ref string) (found bool) {
 	walk(document, nil, func(_ []string, members map[string]any) { found = found || members["$ref"] == ref })
 	return found
 }
 
-// The same for messages. Their headers may come from a trait.
+// The same holds for messages. Their headers may come from a trait.
 func TestExamplesOfAsyncAPI(t *testing.T) {
 	const asyncAPI = base + "asyncapi.yaml"
 	document, err := loader{}.Load(asyncAPI)

@@ -11,12 +11,12 @@ import (
 	"dds-backup-delete/internal/contracttest"
 )
 
-// What this program says is held to every word: a document with all its members fits, and no
-// other one that is a single step away.
+// The schemas of what this program produces are tested exactly: a document with all its members
+// is valid, and every document that differs from it in one step is not.
 
 const dataError = `"error":{"class":"undelivered","code":"DBS.1","message":"why","http_status":400,"dds_request_id":"d"`
 
-// outcomes are the outcomes by their status.
+// outcomes has an outcome for each status.
 var outcomes = map[string]string{
 	"accepted":    `{"request_id":"m","project_id":"p","backup_id":"a","job_id":"j","status":"accepted"}`,
 	"unconfirmed": `{"request_id":"m","project_id":"p","backup_id":"a","status":"unconfirmed",` + ofClass("unavailable") + `}}`,
@@ -28,7 +28,7 @@ var outcomes = map[string]string{
 
 func ofClass(class string) string { return strings.Replace(dataError, "undelivered", class, 1) }
 
-// may says which classes an outcome without a job can have, and what else may be missing.
+// may says for each status which classes its error can have and which members may be missing.
 var may = map[string]struct{ classes, lack []string }{
 	"unconfirmed": {[]string{"unavailable"}, ddsMembers},
 	"not_found":   {[]string{"not_found"}, ddsMembers},
@@ -131,7 +131,7 @@ func TestOutcomeEvents(t *testing.T) {
 	want(t, "outcome-event.json", rejected, true)
 }
 
-// problems are the statuses and the classes that go with them; "" is none.
+// problems lists the classes for each HTTP status; "" means that there is no class.
 var problems = map[int][]string{
 	400: {"", "invalid"}, 403: {"forbidden"}, 404: {"", "not_found"}, 405: {""}, 409: {"conflict"}, 413: {""}, 415: {""},
 	429: {"throttled"}, 500: {"internal"}, 502: {"unauthenticated", "unknown"}, 503: {"unavailable", "undelivered"}, 504: {}, 200: {},
@@ -166,7 +166,7 @@ func TestProblems(t *testing.T) {
 	want(t, "problem.json", []any{}, false)
 }
 
-// The steps that lead away from a document.
+// The steps that change a document.
 const (
 	without = "without"
 	empty   = "empty"
@@ -174,8 +174,8 @@ const (
 	more    = "more"
 )
 
-// checkSteps holds a schema to a document: it fits, and after any one step it does so just
-// where ok says.
+// checkSteps checks that a schema accepts a document, and after any one step accepts it only if ok
+// says so.
 func checkSteps(t *testing.T, schema, text string, ok func(step, member string) bool) {
 	t.Helper()
 	document := decode(t, text)
@@ -227,7 +227,7 @@ func decode(t *testing.T, text string) (object map[string]any) {
 	return object
 }
 
-// with returns an object with one member set.
+// with returns a copy of an object with one member set.
 func with(object map[string]any, name string, value any) map[string]any {
 	object = maps.Clone(object)
 	object[name] = value

@@ -14,11 +14,11 @@ import (
 	"testing"
 )
 
-// Response fails the test where an HTTP reply is not one that api/openapi.yaml has for such a
-// call, and says why. The path is as the caller wrote it, without the prefix of a stage. It
-// looks at the status, the content type, the headers that must be there, and the body.
+// Response fails the test if api/openapi.yaml does not allow an HTTP reply to a call, and says why.
+// The path is the caller's, without the prefix of a stage. Response checks the status, the content
+// type, the required headers and the body.
 //
-// A path that the contract does not know gets 404, and a method that it does not know 405.
+// An unknown path must get 404, and an unknown method 405.
 func Response(tb testing.TB, method, path string, status int, contentType string, header map[string]string, body []byte) {
 	tb.Helper()
 	if err := checkResponse(method, path, status, contentType, header, body); err != nil {
@@ -28,7 +28,7 @@ func Response(tb testing.TB, method, path string, status int, contentType string
 
 const openAPI = base + "openapi.yaml"
 
-// openAPIDocument is api/openapi.yaml, decoded.
+// openAPIDocument is the decoded api/openapi.yaml.
 var openAPIDocument = sync.OnceValues(func() (any, error) { return loader{}.Load(openAPI) })
 
 func checkResponse(method, path string, status int, contentType string, header map[string]string, body []byte) error {
@@ -58,7 +58,7 @@ func checkResponse(method, path string, status int, contentType string, header m
 	return validJSON(openAPI+pointer(join(place, "content", media, "schema")), body)
 }
 
-// responsePlace finds the response to a call. The place may hold a reference.
+// responsePlace finds the response to a call in the contract. It may be a reference.
 func responsePlace(document any, method, path, status string) ([]string, error) {
 	template, item := findPath(document, path)
 	want := ""
@@ -69,7 +69,7 @@ func responsePlace(document any, method, path, status string) ([]string, error) 
 			return nil, errors.New("the path is unknown, want 404")
 		}
 		return []string{"components", "responses", "NotFound"}, nil
-	case item[operation] == nil: // what any other method of the path says of it
+	case item[operation] == nil: // every method of the path describes the same 405
 		want = "405"
 		for name := range item {
 			if at(item, []string{name, "responses"}) != nil {
@@ -88,7 +88,7 @@ func responsePlace(document any, method, path, status string) ([]string, error) 
 	return join(place, status), nil
 }
 
-// findPath finds the path of the contract that a call's path is one of.
+// findPath finds the path of the contract that matches the path of a call.
 func findPath(document any, path string) (template string, item map[string]any) {
 	if len(path) > 1 {
 		path = strings.TrimSuffix(path, "/")
@@ -103,7 +103,7 @@ func findPath(document any, path string) (template string, item map[string]any) 
 	return "", nil
 }
 
-// checkHeaders says which header of a response is missing or wrong. Others may be there, too.
+// checkHeaders returns an error for a header that is missing or wrong. It ignores other headers.
 func checkHeaders(document any, place []string, response map[string]any, header map[string]string) error {
 	for name := range object(response["headers"]) {
 		place, declared := resolve(document, join(place, "headers", name))
@@ -132,7 +132,7 @@ func checkHeaders(document any, place []string, response map[string]any, header 
 	return nil
 }
 
-// resolve follows the reference, if there is one, that stands at a place.
+// resolve follows the reference at a place, if there is one.
 func resolve(document any, place []string) ([]string, map[string]any) {
 	value := object(at(document, place))
 	if ref, ok := value["$ref"].(string); ok {
@@ -142,7 +142,7 @@ func resolve(document any, place []string) ([]string, map[string]any) {
 	return place, value
 }
 
-// at returns the value at a place in a document; nil where there is none.
+// at returns the value at a place in a document, or nil.
 func at(document any, place []string) any {
 	for _, name := range place {
 		document = object(document)[name]
@@ -150,13 +150,13 @@ func at(document any, place []string) any {
 	return document
 }
 
-// object returns the members of an object; none where it is none.
+// object returns the members of an object, or nil for any other value.
 func object(value any) map[string]any {
 	members, _ := value.(map[string]any)
 	return members
 }
 
-// join returns a place below another one. It never shares memory with it.
+// join returns a place below another one. The two never share memory.
 func join(place []string, names ...string) []string {
 	return slices.Concat(place, names)
 }

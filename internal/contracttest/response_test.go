@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// reply is a call, and what came back.
+// reply is a call and its reply.
 type reply struct {
 	method, path string
 	status       int
@@ -68,7 +68,7 @@ func TestResponseRefuses(t *testing.T) {
 		"a status of another operation":  {"accepted", func(r *reply) { r.status = 207 }, "the status is not in the contract"},
 		"a list on the root":             {"a list", func(r *reply) { r.path = "/" }, "the status is not in the contract"},
 		"another body":                   {"accepted", func(r *reply) { r.body = `{}` }, "request_id"},
-		"no body":                        {"accepted", func(r *reply) { r.body = `` }, "no JSON"},
+		"no body":                        {"accepted", func(r *reply) { r.body = `` }, "not JSON"},
 		"the body of another status":     {"accepted", func(r *reply) { r.status = 200 }, "status"},
 		"text":                           {"accepted", func(r *reply) { r.contentType = "text/plain" }, `want one of ["application/json"]`},
 		"no content type":                {"accepted", func(r *reply) { r.contentType = "" }, "content type"},
@@ -119,7 +119,7 @@ func TestTheTestFails(t *testing.T) {
 	Check(f, "request.json", []byte(`{"backup_id":"a"}`))
 	Response(f, "GET", "/x", 404, problem, nil, []byte(notFound))
 	if f.count != 0 {
-		t.Errorf("%d failures of what is right", f.count)
+		t.Errorf("%d failures for correct documents", f.count)
 	}
 	Check(f, "request.json", []byte(`{}`))
 	Response(f, "GET", "/x", 404, problem, nil, []byte(`{}`))

@@ -15,8 +15,8 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// A code that is in no table, and one that belongs to another call, is never final: it keeps its code
-// and status, and its class says that a person looks.
+// A code that is in no table, or that belongs to another call, is never final. The error keeps the code
+// and the status, and its class means that a person must look.
 func TestUnknownCodeIsNeverFinal(t *testing.T) {
 	for _, tc := range []struct {
 		status int
@@ -51,7 +51,7 @@ func TestUnknownCodeIsNeverFinal(t *testing.T) {
 	}
 }
 
-// What is not the key's fault holds no other call back.
+// A refusal that is not the key's fault does not hold back other calls.
 func TestWhatIsNotTheKeysFault(t *testing.T) {
 	for name, fault := range map[string]ddstest.Fault{
 		"token bad":           ddstest.Answer(401, "DBS.280056", "Invalid token."),
@@ -74,7 +74,7 @@ func TestWhatIsNotTheKeysFault(t *testing.T) {
 	}
 }
 
-// A refused token is looked up anew once, and the call goes out again with what is there now.
+// A refused token is looked up again once, and the call is repeated with the new credentials.
 func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	for _, code := range []string{"DBS.280056", "APIGW.0307"} {
 		server := serve(t, ddstest.Options{Token: "token-for-the-test"})
@@ -93,8 +93,8 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	}
 }
 
-// A clock that is wrong costs one more signature, whichever way it is wrong; once told, it is
-// corrected for the calls that follow, and again when it changes.
+// A wrong clock, ahead or behind, costs one more signature. It is then corrected for the calls that
+// follow, and again when it changes.
 func TestWrongClock(t *testing.T) {
 	server := serve(t, ddstest.Options{EchoRequest: true})
 	client := connect(t, server, nil)
@@ -118,7 +118,7 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
-// With a wrong clock and a wrong key, the second refusal closes the lock.
+// With a wrong clock and a wrong key, the second refusal locks the key.
 func TestWrongClockAndWrongKey(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	server.SetSkew(time.Hour)
@@ -138,7 +138,7 @@ func TestWrongClockAndWrongKey(t *testing.T) {
 	}
 }
 
-// An ordinary refusal: the answer tells no time, or the time that was signed.
+// An ordinary refusal: the answer has no time, or the time that was signed.
 func TestNoClockToCorrect(t *testing.T) {
 	for name, date := range map[string][]string{
 		"no Date": nil,
@@ -221,7 +221,7 @@ func TestUserAgent(t *testing.T) {
 	}
 }
 
-// A proxy repeats the address that it was reached by.
+// A proxy may repeat its own address, with a password, in an error.
 func TestCausesAreRedacted(t *testing.T) {
 	client, err := dds.New(dds.Options{
 		Endpoints: map[string]string{ddstest.Region: "http://127.0.0.1:1"}, RetryPolicy: quick,
@@ -240,7 +240,7 @@ func TestCausesAreRedacted(t *testing.T) {
 	}
 }
 
-// failing is a transport that fails with its text.
+// failing is a transport whose error is its text.
 type failing string
 
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, transportError(f) }

@@ -5,7 +5,23 @@ import (
 	"time"
 
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/secret"
 )
+
+// Credentials are what a call is authenticated with: a Huawei Cloud access key pair or, where
+// there is none, an IAM token. Printed under any verb, and in slog, they show as REDACTED.
+//
+// https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-0001.html
+type Credentials struct {
+	// AccessKey is the access key id (AK).
+	AccessKey secret.String
+	// SecretKey is the secret access key (SK).
+	SecretKey secret.String
+	// SecurityToken belongs to a temporary pair; empty for a permanent one.
+	SecurityToken secret.String
+	// Token is an IAM token, used where there is no pair. It lives 24 hours.
+	Token secret.String
+}
 
 // handler is one link of the chain that a call passes.
 type handler func(*call) (*response, error)
@@ -14,7 +30,8 @@ type handler func(*call) (*response, error)
 type call struct {
 	*http.Request
 	credentials Credentials
-	maybeSent   bool // a try may have done its work although no answer confirmed it
+	signedAt    time.Time // the time in the signature of the last try; zero if it had none
+	maybeSent   bool      // a try may have done its work although no answer confirmed it
 	last        facts
 }
 
@@ -42,4 +59,9 @@ type rateLimit struct {
 // because a proxy or the source of the credentials may repeat what was sent to it.
 func unavailable(message string, cause error) *deletion.Error {
 	return &deletion.Error{Class: deletion.ClassUnavailable, Message: message + ": " + printable(cause.Error())}
+}
+
+// invalid returns the error of a call that cannot be sent.
+func invalid(message string) *deletion.Error {
+	return &deletion.Error{Class: deletion.ClassInvalid, Message: printable(message)}
 }

@@ -6,13 +6,20 @@
 package dds
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/transport"
 )
 
 // Options are the settings of a [Client].
@@ -35,7 +42,7 @@ type Options struct {
 	RetryPolicy RetryPolicy
 	// Transport sends the calls; nil for the network.
 	Transport http.RoundTripper
-	// Observe is called after every call; nil if it is not needed.
+	// Observe is called after every try; nil if it is not needed.
 	Observe Observer
 	// Now is the clock of the signature, the key lock and the pace; by default the wall clock.
 	Now func() time.Time
@@ -45,7 +52,7 @@ type Options struct {
 type Client struct {
 	endpoints     map[string]string
 	requireManual bool
-	sender        *sender
+	transport     http.RoundTripper
 	handle        handler
 	handleIAM     handler // handle without the pace, which is for DDS only
 }
@@ -60,36 +67,30 @@ func New(o Options) (*Client, error) {
 		}
 		endpoints[region] = u.Scheme + "://" + u.Host
 	}
-	if o.Connections <= 0 {
-		o.Connections = 32
-	}
+	o.Connections = cmp.Or(max(o.Connections, 0), 32)
 	if o.Now == nil {
 		o.Now = wallClock
 	}
 	if o.RetryPolicy == nil {
 		o.RetryPolicy = DefaultRetryPolicy
 	}
-	c := &Client{
-		endpoints: endpoints, requireManual: o.RequireManual, sender: newSender(o.Transport, o.Connections),
+	if o.Transport == nil {
+		o.Transport = transport.New(transport.Options{Connections: o.Connections})
 	}
+	c := &Client{endpoints: endpoints, requireManual: o.RequireManual, transport: o.Transport}
 	// From the innermost outwards. Each try waits for its turn and is signed again.
-	clock := &clock{machine: o.Now}
-	c.handle = c.sender.send
-	c.handle = signing(c.handle, clock.now)
-	c.handle = parsing(c.handle, clock.now)
+	corrected := &clock{machine: o.Now}
+	h := parsing(signing(sending(o.Transport), corrected.now), corrected.now)
 	if o.Observe != nil {
-		c.handle = observing(c.handle, o.Observe)
+		h = observing(h, o.Observe)
 	}
-	c.handle = clock.correcting(c.handle) // inside the lock: a wrong clock is not a wrong key
+	h = corrected.correcting(h) // inside the lock: a wrong clock is not a wrong key
 	lock := newKeyLock(o.Credentials, o.Renew, o.Now)
-	c.handle = lock.locking(c.handle)
+	h = lock.locking(h)
 	budget := rate.NewLimiter(1, 2*o.Connections)
-	c.handleIAM = retrying(c.handle, o.RetryPolicy, budget)
-	c.handle = newPace(o.Rate, o.Now).pacing(c.handle) // outside the lock: a waiting call has not passed it
-	c.handle = retrying(c.handle, o.RetryPolicy, budget)
-	if o.Renew != nil {
-		c.handle, c.handleIAM = lock.supplying(c.handle), lock.supplying(c.handleIAM)
-	}
+	c.handleIAM = lock.supplying(retrying(h, o.RetryPolicy, budget))
+	h = newPace(o.Rate, o.Now).pacing(h) // outside the lock: a waiting call has not passed it
+	c.handle = lock.supplying(retrying(h, o.RetryPolicy, budget))
 	return c, nil
 }
 
@@ -97,9 +98,55 @@ func New(o Options) (*Client, error) {
 // that call will.
 func (c *Client) Connect(ctx context.Context, region string) {
 	if endpoint, ok := c.endpoints[region]; ok {
-		c.sender.connect(ctx, endpoint)
+		transport.Open(ctx, c.transport.RoundTrip, endpoint)
 	}
 }
 
-// CloseIdleConnections closes the connections that no call is using.
-func (c *Client) CloseIdleConnections() { c.sender.closeIdle() }
+// CloseIdleConnections closes the connections that no call is using, if the transport keeps any.
+func (c *Client) CloseIdleConnections() {
+	(&http.Client{Transport: c.transport}).CloseIdleConnections()
+}
+
+// newBackupsCall returns a call about the backups of a project, or about the one that backupID names.
+func (c *Client) newBackupsCall(ctx context.Context, method string, t deletion.Target, query url.Values, backupID ...string) (*call, error) {
+	endpoint, ok := c.endpoints[t.Region]
+	if !ok {
+		return nil, invalid(fmt.Sprintf("region %q: no endpoint is configured for it", t.Region))
+	}
+	request, err := newCall(ctx, method, endpoint, query, append([]string{"v3", t.ProjectID, "backups"}, backupID...)...)
+	if err == nil {
+		request.Header.Set(headerProjectID, t.ProjectID)
+	}
+	return request, err
+}
+
+// newCall returns a call to the path that the segments form. It refuses a segment that would change the
+// structure of the path.
+func newCall(ctx context.Context, method, address string, query url.Values, segments ...string) (*call, error) {
+	for _, segment := range segments {
+		if segment == "" || segment == "." || segment == ".." || strings.Contains(segment, "/") {
+			return nil, invalid("an id that is no path segment: it is empty, dots, or has a slash")
+		}
+		address += "/" + escape(segment) //nolint:perfsprint // a few short ones
+	}
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	r, err := http.NewRequestWithContext(ctx, method, address, nil)
+	if err != nil {
+		return nil, invalid("no request could be made: " + err.Error())
+	}
+	return &call{Request: r}, nil
+}
+
+// fetch sends a call and reads the JSON of its answer into the value that body points to.
+func fetch(send handler, c *call, body any) (*response, error) {
+	resp, err := send(c)
+	if err != nil {
+		return nil, err
+	}
+	if json.Unmarshal(resp.body, body) != nil {
+		return nil, unreadable(resp)
+	}
+	return resp, nil
+}

@@ -23,7 +23,7 @@ import (
 
 const backup = "8d9586c40b33449a815518d4635a2cd9br02"
 
-// quick retries at once: what a test waits for is decided by the server, not by a clock.
+// quick retries at once, so that a test waits for the server and not for a clock.
 func quick(try int, err *deletion.Error) (time.Duration, bool) {
 	_, again := dds.DefaultRetryPolicy(try, err)
 	return 0, again && err.RetryAfter == 0
@@ -69,7 +69,7 @@ func limited(t *testing.T) context.Context {
 	return ctx
 }
 
-// asError returns err as the one type that a client returns.
+// asError returns err as the error type of the client.
 func asError(t *testing.T, err error) *deletion.Error {
 	t.Helper()
 	var e *deletion.Error
@@ -132,14 +132,14 @@ func TestWhatCannotBeAPathIsNotSent(t *testing.T) {
 	if calls := server.Calls(); len(calls) != 0 {
 		t.Errorf("calls %+v", calls)
 	}
-	// What is only unusual stays one segment.
+	// An unusual id stays one segment.
 	if _, err := client.DeleteBackup(limited(t), target("b?c#d e%+ü"), false); asError(t, err).Class != deletion.ClassNotFound {
 		t.Errorf("error %v", err)
 	}
 }
 
-// What each answer to a deletion ends as. The faults are injected before the call; tries is
-// how many DELETE calls DDS must have seen.
+// The result of each answer to a deletion. The faults are injected before the call; tries is how many
+// DELETE calls DDS must have received.
 func TestAnswers(t *testing.T) {
 	dbs := func(status int, code string) ddstest.Fault { return ddstest.Answer(status, code, "why") }
 	for name, tc := range map[string]struct {
@@ -154,7 +154,7 @@ func TestAnswers(t *testing.T) {
 		"a storm of 5xx":                {faults: []ddstest.Fault{dbs(500, "DBS.280005").On("DELETE").Repeat(-1)}, class: deletion.ClassUnavailable, lost: true, tries: 4},
 		"503 without end":               {faults: []ddstest.Fault{dbs(503, "APIGW.0613").Repeat(-1)}, class: deletion.ClassUnavailable, tries: 4},
 		"restore running":               {faults: []ddstest.Fault{dbs(400, "DBS.201319")}, class: deletion.ClassConflict, tries: 1},
-		"no right":                      {faults: []ddstest.Fault{dbs(403, "DBS.280063")}, class: deletion.ClassForbidden, tries: 1},
+		"no permission":                 {faults: []ddstest.Fault{dbs(403, "DBS.280063")}, class: deletion.ClassForbidden, tries: 1},
 		"throttled, then done":          {faults: []ddstest.Fault{ddstest.Throttle()}, tries: 2},
 		"reset before the work":         {faults: []ddstest.Fault{ddstest.DropBefore()}, tries: 2},
 		"reset after the work":          {faults: []ddstest.Fault{ddstest.DropAfter()}, unconfirmed: true, tries: 2},
@@ -205,7 +205,7 @@ func TestLostAnswerAndADeletionThatTakesAWhile(t *testing.T) {
 	}
 }
 
-// DBS.201204 stands for "not there" and for "its state forbids"; the backup list knows.
+// DBS.201204 stands for "not there" and for "its state forbids"; the backup list decides.
 func TestAmbiguousCode(t *testing.T) {
 	ambiguous := ddstest.Answer(400, "DBS.201204", "either").On(http.MethodDelete)
 	for name, tc := range map[string]struct {
@@ -344,7 +344,7 @@ func TestFindProject(t *testing.T) {
 	}
 }
 
-// A dead connection that the function kept over a freeze costs one immediate try, and no wait.
+// A connection that died while the function was frozen costs one immediate try, and no wait.
 func TestStaleConnection(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	never := func(int, *deletion.Error) (time.Duration, bool) { return 0, false }
@@ -454,8 +454,8 @@ func TestCredentialsAreNeverPrinted(t *testing.T) {
 	}
 }
 
-// The error text of the service is bounded and harmless in a log line.
-func TestForeignTextIsTamed(t *testing.T) {
+// The error text of the service is bounded and safe in a log line.
+func TestErrorTextIsSafe(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	server.Inject(ddstest.Answer(400, "DBS.280124", "line\nline\x1b[31m\u2028"+strings.Repeat("x", 5000)))
 	_, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
@@ -491,7 +491,7 @@ func TestABatchAtOnce(t *testing.T) {
 	}
 }
 
-// Over real sockets: a wrong key goes out once, whatever the batch, and is then left alone.
+// Over real sockets: a wrong key is sent once, however large the batch, and is then not used.
 func TestABatchWithAWrongKey(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	client := connect(t, server, func(o *dds.Options) { o.Credentials.SecretKey = secret.New("wrong") })
@@ -532,7 +532,7 @@ func TestRefusedCredentials(t *testing.T) {
 	}
 }
 
-// The refusal counts, also where its text cannot be read to the end.
+// The refusal counts even if its text cannot be read to the end.
 func TestARefusalThatBreaksOff(t *testing.T) {
 	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -554,7 +554,7 @@ func TestARefusalThatBreaksOff(t *testing.T) {
 	}
 }
 
-// Credentials stay with the host that they are for.
+// Credentials are sent only to the host that they belong to.
 func TestNoRedirectIsFollowed(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
 	t.Cleanup(elsewhere.Close)
@@ -592,7 +592,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	}
 }
 
-// DDS_RATE, and the limit of a throttling DDS, hold for the client as a whole.
+// DDS_RATE, and the limit of a throttling DDS, apply to the whole client.
 func TestTheClientKeepsItsRate(t *testing.T) {
 	server := serve(t, ddstest.Options{})
 	client := connect(t, server, func(o *dds.Options) { o.Rate = 1 })
@@ -628,8 +628,7 @@ func TestThrottledTogether(t *testing.T) {
 	}
 }
 
-// Whatever comes after a lost answer, it is never final that the backup was not there, or that
-// the request was wrong.
+// After a lost answer, "the backup does not exist" and "the request is wrong" are never final.
 func TestAfterALostAnswerNothingIsFinal(t *testing.T) {
 	unknown := ddstest.Answer(400, "DBS.299999", "The backup is being deleted").On(http.MethodDelete)
 	gone := ddstest.Answer(400, "DBS.201214", "gone").On(http.MethodDelete)
@@ -638,9 +637,9 @@ func TestAfterALostAnswerNothingIsFinal(t *testing.T) {
 		faults  []ddstest.Fault
 		class   deletion.Class
 	}{
-		"an unknown code, and the list knows":  {faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}},
-		"an unknown code, and no right to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}, class: deletion.ClassUnknown},
-		"a wrong parameter, and no right to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{
+		"an unknown code, and the list knows":       {faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}},
+		"an unknown code, and no permission to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{ddstest.AnswerAfter(504, "", ""), unknown}, class: deletion.ClassUnknown},
+		"a wrong parameter, and no permission to ask": {options: ddstest.Options{MayNotList: true}, faults: []ddstest.Fault{
 			ddstest.AnswerAfter(504, "", ""), ddstest.Answer(400, "DBS.200001", "wrong").On(http.MethodDelete),
 		}, class: deletion.ClassUnavailable},
 		"a proxy's 503, and then gone": {faults: []ddstest.Fault{ddstest.AnswerAfter(503, "text/plain", "upstream connect error"), gone}},

@@ -20,27 +20,24 @@ type clock struct {
 	skew    atomic.Int64 // nanoseconds that the server's clock is ahead
 }
 
-func (c *clock) now() time.Time { return c.machine().Add(time.Duration(c.skew.Load())) }
+func (k *clock) now() time.Time { return k.machine().Add(time.Duration(k.skew.Load())) }
 
 // correcting returns a handler that signs a call again if its signature was refused and its time was
 // far from the Date of the refusal. The times decide, because the texts of gateways differ and some
 // say only "unauthorized". Only the gateway and IAM are believed, and a correction that does not help
 // is dropped. One that helps stays until another refusal shows that it is wrong.
-func (c *clock) correcting(next handler) handler {
-	return func(call *call) (*response, error) {
-		resp, err := next(call)
-		var e *deletion.Error
-		if !errors.As(err, &e) || !refusesKey(e) || call.last.date.IsZero() {
+func (k *clock) correcting(next handler) handler {
+	return func(c *call) (*response, error) {
+		resp, err := next(c)
+		e, failed := errors.AsType[*deletion.Error](err)
+		if !failed || !refusesKey(e) || c.signedAt.IsZero() || c.last.date.IsZero() || c.last.date.Sub(c.signedAt).Abs() < leastSkew {
 			return resp, err
 		}
-		signed, parseErr := time.Parse(dateLayout, call.Header.Get(headerDate))
-		if parseErr != nil || call.last.date.Sub(signed).Abs() < leastSkew { // not signed, or in time
-			return resp, err
-		}
-		before := c.skew.Swap(int64(call.last.date.Sub(c.machine())))
-		resp, err = next(call)
-		if errors.As(err, &e) && e.Class == deletion.ClassUnauthenticated {
-			c.skew.Store(before)
+		before := k.skew.Swap(int64(c.last.date.Sub(k.machine())))
+		resp, err = next(c)
+		e, failed = errors.AsType[*deletion.Error](err)
+		if failed && e.Class == deletion.ClassUnauthenticated {
+			k.skew.Store(before)
 		}
 		return resp, err
 	}

@@ -32,7 +32,7 @@ var published = map[int]string{
 	500: `201509 280005`,
 }
 
-// named are the published codes that a deletion is known to meet.
+// named are the published codes that a deletion is known to get.
 var named = map[deletion.Class]string{
 	deletion.ClassNotFound:        "201214 201502 201501 280110 200002 201028 280016",
 	deletion.ClassInvalid:         "280124 200001 280001 290000 201006 200095 200004",
@@ -70,7 +70,7 @@ func TestEveryPublishedCodeHasItsClass(t *testing.T) {
 	if len(want) != 0 {
 		t.Errorf("codes that the page does not have: %v", want)
 	}
-	// In no table, but seen by the users of the providers; and two whose status was another in 2020.
+	// In no table, but seen by users of the providers; and two whose status was different in 2020.
 	for class, codes := range map[deletion.Class]string{
 		deletion.ClassConflict:    "00010009 239037 200611 200080 200463 201206 212033 280011 280816 01010337 01280030",
 		deletion.ClassUnavailable: "280064",
@@ -162,28 +162,28 @@ func TestUnknownCodes(t *testing.T) {
 }
 
 func TestErrorBodies(t *testing.T) {
-	type told struct{ code, message, requestID string }
+	type fields struct{ code, message, requestID string }
 	for name, tc := range map[string]struct {
 		body string
-		want told
+		want fields
 	}{
-		"DDS":             {`{"error_code":"DBS.201214","error_msg":"gone"}`, told{"DBS.201214", "gone", ""}},
-		"gateway":         {`{"error_msg":"no","error_code":"APIGW.0301","request_id":"r1"}`, told{"APIGW.0301", "no", "r1"}},
-		"IAM":             {`{"error":{"message":"bad token","code":401,"title":"Unauthorized"}}`, told{"401", "bad token", ""}},
-		"ECS":             {`{"error":{"message":"m","code":"Ecs.0001","details":[{"message":"x","code":"y"}]}}`, told{"Ecs.0001", "m", ""}},
-		"old service":     {`{"externalMessage":"m","errCode":"DBS.200412"}`, told{"DBS.200412", "m", ""}},
-		"plain":           {`{"code":"C.1","message":"m"}`, told{"C.1", "m", ""}},
-		"IAM v5":          {`{"error_code":"PAP5.0001","error_msg":"denied","encoded_authorization_message":"xyz","details":[]}`, told{"PAP5.0001", "denied", ""}},
-		"odd members":     {`{"error_code":{"a":1},"error_msg":["m"],"code":true,"message":"m"}`, told{"", "m", ""}},
-		"error is a text": {`{"error":"boom","message":"m"}`, told{"", "m", ""}},
-		"HTML":            {`<html><title>502</title></html>`, told{"", "Bad Gateway; 31 bytes of text/html", ""}},
-		"a list":          {`[{"error_code":"DBS.201214"}]`, told{"", "Bad Gateway; 29 bytes of text/html", ""}},
-		"nothing":         {``, told{"", "Bad Gateway", ""}},
-		"cut off":         {`{"error_code":"DBS.20`, told{"", "Bad Gateway; 21 bytes of text/html", ""}},
+		"DDS":             {`{"error_code":"DBS.201214","error_msg":"gone"}`, fields{"DBS.201214", "gone", ""}},
+		"gateway":         {`{"error_msg":"no","error_code":"APIGW.0301","request_id":"r1"}`, fields{"APIGW.0301", "no", "r1"}},
+		"IAM":             {`{"error":{"message":"bad token","code":401,"title":"Unauthorized"}}`, fields{"401", "bad token", ""}},
+		"ECS":             {`{"error":{"message":"m","code":"Ecs.0001","details":[{"message":"x","code":"y"}]}}`, fields{"Ecs.0001", "m", ""}},
+		"old service":     {`{"externalMessage":"m","errCode":"DBS.200412"}`, fields{"DBS.200412", "m", ""}},
+		"plain":           {`{"code":"C.1","message":"m"}`, fields{"C.1", "m", ""}},
+		"IAM v5":          {`{"error_code":"PAP5.0001","error_msg":"denied","encoded_authorization_message":"xyz","details":[]}`, fields{"PAP5.0001", "denied", ""}},
+		"odd members":     {`{"error_code":{"a":1},"error_msg":["m"],"code":true,"message":"m"}`, fields{"", "m", ""}},
+		"error is a text": {`{"error":"boom","message":"m"}`, fields{"", "m", ""}},
+		"HTML":            {`<html><title>502</title></html>`, fields{"", "Bad Gateway; 31 bytes of text/html", ""}},
+		"a list":          {`[{"error_code":"DBS.201214"}]`, fields{"", "Bad Gateway; 29 bytes of text/html", ""}},
+		"nothing":         {``, fields{"", "Bad Gateway", ""}},
+		"cut off":         {`{"error_code":"DBS.20`, fields{"", "Bad Gateway; 21 bytes of text/html", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &response{status: 502, body: []byte(tc.body), header: map[string][]string{"Content-Type": {"text/html; charset=utf-8"}}}
-			var got told
+			var got fields
 			got.code, got.message, got.requestID = parseBody(r)
 			if got != tc.want {
 				t.Errorf("read %+v, want %+v", got, tc.want)
@@ -225,9 +225,8 @@ func TestWhatRefusesAKey(t *testing.T) {
 	}
 }
 
-// What an echo of the request looks like: with the separators of the known gateways, in JSON, and in
-// other words of the same kind.
-func TestEchoIsCut(t *testing.T) {
+// Repeated requests: with the separators of the known gateways, in JSON, and in similar words.
+func TestRepeatedRequestIsCut(t *testing.T) {
 	for _, said := range []string{
 		"verify aksk signature fail, canonicalRequest:DELETE|/v3/p/backups/b/||host:h|x-security-token:unknown-canary||host|e3b0",
 		"verify aksk signature fail, canonical_request: DELETE unknown-canary",

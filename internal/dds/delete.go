@@ -22,12 +22,12 @@ func (c *Client) DeleteBackup(ctx context.Context, t deletion.Target, maybeSent 
 			return d, err
 		}
 	}
-	call, err := c.newCall(ctx, http.MethodDelete, t, nil, "v3", t.ProjectID, "backups", t.BackupID)
+	request, err := c.newBackupsCall(ctx, http.MethodDelete, t, nil, t.BackupID)
 	if err != nil {
 		return deletion.Deletion{}, err
 	}
-	resp, err := c.handle(call)
-	maybeSent = maybeSent || call.maybeSent
+	resp, err := c.handle(request)
+	maybeSent = maybeSent || request.maybeSent
 	if err != nil {
 		return c.resolve(ctx, t, maybeSent, err)
 	}
@@ -68,15 +68,15 @@ func (c *Client) CheckBackup(ctx context.Context, t deletion.Target) error {
 		_, err := c.checkManual(ctx, t, false)
 		return err
 	}
-	_, err := c.newCall(ctx, http.MethodDelete, t, nil, "v3", t.ProjectID, "backups", t.BackupID)
+	_, err := c.newBackupsCall(ctx, http.MethodDelete, t, nil, t.BackupID)
 	return err
 }
 
 // resolve returns the result of a failed deletion. If the deletion may have been sent, a missing backup
 // means that it was started. It asks the backup list if that helps.
 func (c *Client) resolve(ctx context.Context, t deletion.Target, maybeSent bool, err error) (deletion.Deletion, error) {
-	var e *deletion.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*deletion.Error](err)
+	if !ok {
 		return deletion.Deletion{}, err
 	}
 	maybeSent = maybeSent || e.MaybeSent

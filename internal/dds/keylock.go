@@ -21,7 +21,7 @@ const provenTime = time.Minute
 // renewEvery is the shortest time between two look-ups of a refused key at its source.
 const renewEvery = 30 * time.Second
 
-// keyLock gives each call its credentials and prevents that a bad key is locked for everyone:
+// keyLock gives each call its credentials and keeps Huawei Cloud from locking a bad key for everyone:
 //   - until an answer proves a key, one call goes alone and the others wait for it;
 //   - a refused key (see [refusesKey]) is not used for five minutes, unless the credentials change.
 //     Other authentication failures concern the token or something in front of DDS, and hold back
@@ -44,9 +44,7 @@ type keyLock struct {
 }
 
 func newKeyLock(c Credentials, renew func(context.Context) (Credentials, error), now func() time.Time) *keyLock {
-	return &keyLock{
-		renew: renew, now: now, alone: make(chan struct{}, 1), renewing: make(chan struct{}, 1), credentials: c,
-	}
+	return &keyLock{renew: renew, now: now, alone: make(chan struct{}, 1), renewing: make(chan struct{}, 1), credentials: c}
 }
 
 // locking returns a handler that lets calls pass as l allows. It looks up refused credentials again
@@ -63,47 +61,47 @@ func (l *keyLock) locking(next handler) handler {
 
 // through calls next when c may go, and reports whether its credentials were refused.
 func (l *keyLock) through(c *call, next handler) (resp *response, unauthenticated bool, err error) {
-	leave, err := l.enter(c)
+	alone, err := l.enter(c)
 	if err != nil {
 		return nil, false, err
 	}
-	defer leave()
+	if alone {
+		defer func() { <-l.alone }()
+	}
 	resp, err = next(c)
 	return resp, l.noteAnswer(c.credentials, err), err
 }
 
-// enter gives c its credentials as soon as it may go, and returns what to call after it.
-func (l *keyLock) enter(c *call) (leave func(), err error) {
+// enter gives c its credentials as soon as it may go, and reports whether it goes alone. Such a call
+// holds its place in l.alone.
+func (l *keyLock) enter(c *call) (alone bool, err error) {
 	proven, unanswered, err := l.pass(c)
 	if proven || err != nil {
-		return func() {}, err
+		return false, err
 	}
 	select {
 	case l.alone <- struct{}{}:
 	case <-c.Context().Done():
-		return nil, unavailable("no time was left while another call tried the key", c.Context().Err())
+		return false, unavailable("no time was left while another call tried the key", c.Context().Err())
 	}
-	leave = func() { <-l.alone }
-	proven, now, err := l.pass(c)
-	if err == nil && !proven && now != unanswered {
-		// One call without an answer is enough: the others must not wait as long again.
+	proven, latest, err := l.pass(c)
+	if err == nil && !proven && latest == unanswered {
+		return true, nil
+	}
+	<-l.alone
+	if err == nil && !proven { // one call without an answer is enough: the others must not wait as long again
 		err = l.failedProbe()
 	}
-	if proven || err != nil {
-		leave()
-		return func() {}, err
-	}
-	return leave, nil
+	return false, err
 }
 
 // failedProbe returns the error of a call that waited while another one tried the key in vain.
 func (l *keyLock) failedProbe() *deletion.Error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e := l.probeErr; e != nil && e.Class == deletion.ClassUnauthenticated {
-		return &deletion.Error{
-			Class: deletion.ClassUnauthenticated, Code: e.Code, HTTPStatus: e.HTTPStatus, Message: "held back, since another call was refused: " + e.Message,
-		}
+	e := l.probeErr
+	if e != nil && e.Class == deletion.ClassUnauthenticated {
+		return &deletion.Error{Class: e.Class, Code: e.Code, HTTPStatus: e.HTTPStatus, Message: "held back, since another call was refused: " + e.Message}
 	}
 	return &deletion.Error{Class: deletion.ClassUnavailable, Message: "another call, which tried the key, had no answer"}
 }
@@ -111,7 +109,8 @@ func (l *keyLock) failedProbe() *deletion.Error {
 // pass gives c its credentials and reports whether they are proven, and how many calls that tried
 // them had no answer so far. The error says why they are not used.
 func (l *keyLock) pass(c *call) (proven bool, unanswered int, err error) {
-	if held, refused := l.held(); held != nil && !l.renewed(c.Context(), refused) {
+	held, refused := l.held()
+	if held != nil && !l.renewed(c.Context(), refused) {
 		return false, 0, held
 	}
 	l.mu.Lock()
@@ -152,8 +151,7 @@ func (l *keyLock) current() Credentials {
 // noteAnswer notes what the answer to a call says about its key, and reports whether its credentials,
 // key or token, were refused.
 func (l *keyLock) noteAnswer(used Credentials, err error) (unauthenticated bool) {
-	var e *deletion.Error
-	failed := errors.As(err, &e)
+	e, failed := errors.AsType[*deletion.Error](err)
 	unauthenticated = failed && e.Class == deletion.ClassUnauthenticated
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -179,7 +177,7 @@ func provesKey(e *deletion.Error) bool {
 	return strings.HasPrefix(e.Code, "DBS.") || (e.Code != "" && e.Class == deletion.ClassForbidden)
 }
 
-// renewed reports whether the credentials are now others than the refused ones. One call asks their
+// renewed reports whether the credentials have changed since they were refused. One call asks their
 // source, and the others wait for it until their deadline.
 func (l *keyLock) renewed(ctx context.Context, refused Credentials) bool {
 	if l.renew == nil {
@@ -210,4 +208,51 @@ func (l *keyLock) renewed(ctx context.Context, refused Credentials) bool {
 	}
 	l.credentials, l.refused, l.provenUntil = fresh, nil, time.Time{}
 	return true
+}
+
+// supplying returns a handler that reads the first credentials if the client was built without any.
+// It is outside of retries and pace, because a secret that cannot be read says nothing about DDS.
+func (l *keyLock) supplying(next handler) handler {
+	return func(c *call) (*response, error) {
+		if err := l.supply(c.Context()); err != nil {
+			return nil, err
+		}
+		return next(c)
+	}
+}
+
+// supply calls renew if there are no credentials yet. One call does so at a time, and the others
+// wait for its result.
+func (l *keyLock) supply(ctx context.Context) error {
+	if l.renew == nil || l.current() != (Credentials{}) {
+		return nil
+	}
+	select {
+	case l.renewing <- struct{}{}:
+		defer func() { <-l.renewing }()
+	case <-ctx.Done():
+		return unavailable("no time was left while another call read the credentials", ctx.Err())
+	}
+	if l.current() != (Credentials{}) {
+		return nil
+	}
+	first, err := l.renew(ctx)
+	if err != nil {
+		return renewError(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.credentials = first
+	return nil
+}
+
+// renewError returns the error of a call without credentials. It is a copy, because several calls
+// get the same err and each may change its own.
+func renewError(err error) *deletion.Error {
+	e, ok := errors.AsType[*deletion.Error](err)
+	if ok {
+		kept := *e
+		return &kept
+	}
+	return unavailable("the credentials could not be read", err)
 }

@@ -77,21 +77,21 @@ func TestOneCallProvesTheKey(t *testing.T) {
 	})
 }
 
-// Any answer but a refusal proves the key; no answer proves nothing, so the next goes alone too.
+// Any answer of DDS except a refusal proves the key. No answer proves nothing, so the next call goes alone too.
 func TestWhatProvesTheKey(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err    error
 		proven bool
 	}{
-		"a success":   {nil, true},
-		"not found":   {&deletion.Error{Class: deletion.ClassNotFound, Code: "DBS.201214", HTTPStatus: 400}, true},
-		"no right":    {&deletion.Error{Class: deletion.ClassForbidden, Code: "DBS.280063", HTTPStatus: 403}, true},
-		"no access":   {&deletion.Error{Class: deletion.ClassForbidden, Code: "APIGW.0302", HTTPStatus: 403}, true},
-		"no answer":   {&deletion.Error{Class: deletion.ClassUnavailable}, false},
-		"a bare 502":  {&deletion.Error{Class: deletion.ClassUnavailable, HTTPStatus: 502}, false},
-		"IAM is away": {&deletion.Error{Class: deletion.ClassUnavailable, Code: "APIGW.0613", HTTPStatus: 503}, false},
-		"throttled":   {&deletion.Error{Class: deletion.ClassThrottled, Code: "APIGW.0308", HTTPStatus: 429}, false},
-		"a proxy":     {&deletion.Error{Class: deletion.ClassForbidden, HTTPStatus: 407}, false},
+		"a success":     {nil, true},
+		"not found":     {&deletion.Error{Class: deletion.ClassNotFound, Code: "DBS.201214", HTTPStatus: 400}, true},
+		"no permission": {&deletion.Error{Class: deletion.ClassForbidden, Code: "DBS.280063", HTTPStatus: 403}, true},
+		"no access":     {&deletion.Error{Class: deletion.ClassForbidden, Code: "APIGW.0302", HTTPStatus: 403}, true},
+		"no answer":     {&deletion.Error{Class: deletion.ClassUnavailable}, false},
+		"a bare 502":    {&deletion.Error{Class: deletion.ClassUnavailable, HTTPStatus: 502}, false},
+		"IAM is away":   {&deletion.Error{Class: deletion.ClassUnavailable, Code: "APIGW.0613", HTTPStatus: 503}, false},
+		"throttled":     {&deletion.Error{Class: deletion.ClassThrottled, Code: "APIGW.0308", HTTPStatus: 429}, false},
+		"a proxy":       {&deletion.Error{Class: deletion.ClassForbidden, HTTPStatus: 407}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
@@ -104,7 +104,7 @@ func TestWhatProvesTheKey(t *testing.T) {
 	}
 }
 
-func TestARefusedKeyIsLeftAlone(t *testing.T) {
+func TestARefusedKeyIsNotUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
@@ -138,7 +138,7 @@ func TestARefusedKeyIsLeftAlone(t *testing.T) {
 	})
 }
 
-// A key that turns bad after it was proven is left alone as well.
+// A key that is refused after it was proven is not used either.
 func TestAProvenKeyThatTurnsBad(t *testing.T) {
 	good, calls := true, 0
 	l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
@@ -211,7 +211,7 @@ func TestARotatedKey(t *testing.T) {
 			t.Errorf("the withdrawn key was used %d times, and %d reads", used[inSecret]-before, reads)
 		}
 
-		// The secret follows: the key is left alone no longer.
+		// The secret has the accepted key too: calls go out again.
 		time.Sleep(renewEvery)
 		inSecret = accepted
 		for _, err := range batch(t, h, 10) {
@@ -246,8 +246,8 @@ func TestTheKeyIsWaitedForNoLongerThanTheDeadline(t *testing.T) {
 	})
 }
 
-// A dead DDS costs those who wait one call's time, not one each.
-func TestADeadCallFailsThoseWhoWaited(t *testing.T) {
+// If DDS is dead, calls that wait lose the time of one call, not of one each.
+func TestADeadCallFailsCallsThatWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
@@ -264,8 +264,8 @@ func TestADeadCallFailsThoseWhoWaited(t *testing.T) {
 	})
 }
 
-// Who only waits for its turn at the limiter has not passed the lock yet.
-func TestARefusedKeyStopsThoseInThePace(t *testing.T) {
+// A call that waits for its turn at the limiter has not passed the lock yet.
+func TestARefusedKeyStopsCallsInThePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		good, refusals := true, 0
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
@@ -288,8 +288,8 @@ func TestARefusedKeyStopsThoseInThePace(t *testing.T) {
 	})
 }
 
-// A call that has its answer must not wait for another one's look at the secret.
-func TestNobodyWaitsForTheSecretInVain(t *testing.T) {
+// A call that has its answer does not wait while another call looks up the secret.
+func TestNoCallWaitsForTheSecretInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		renew := func(ctx context.Context) (Credentials, error) {
 			<-ctx.Done()
@@ -324,8 +324,8 @@ func TestNobodyWaitsForTheSecretInVain(t *testing.T) {
 	})
 }
 
-// A panic must not leave the way barred for ever.
-func TestAPanicLeavesTheWayFree(t *testing.T) {
+// After a panic the next call still goes out.
+func TestCallsGoOutAfterAPanic(t *testing.T) {
 	l := newKeyLock(Credentials{}, nil, time.Now)
 	func() {
 		defer func() { _ = recover() }()
@@ -338,8 +338,8 @@ func TestAPanicLeavesTheWayFree(t *testing.T) {
 	}
 }
 
-// A 401 without a code may be a refusal of the key whose text was lost. It closes no lock, but those
-// that waited for its answer do not all repeat it.
+// A 401 without a code may be a refusal of the key whose text was lost. It does not lock the key, but
+// the calls that waited for its answer do not all repeat it.
 func TestABare401CostsOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64

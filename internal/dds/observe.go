@@ -16,15 +16,13 @@ func observing(next handler, observe Observer) handler {
 	return func(c *call) (*response, error) {
 		began := time.Now()
 		resp, err := next(c)
-		var e *deletion.Error
-		if err != nil && !errors.As(err, &e) {
-			return resp, err // it was not sent
+		e, failed := errors.AsType[*deletion.Error](err)
+		switch {
+		case err == nil:
+			observe(time.Since(began), "")
+		case failed: // else it was not sent
+			observe(time.Since(began), e.Class)
 		}
-		class := deletion.Class("")
-		if e != nil {
-			class = e.Class
-		}
-		observe(time.Since(began), class)
 		return resp, err
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// Every call that goes out is told, tries that failed as well; one that is held back is not.
+// Every try is observed, also one that fails. A call that is not sent is not observed.
 func TestObserve(t *testing.T) {
 	server := ddstest.NewServer(ddstest.Options{})
 	t.Cleanup(server.Close)

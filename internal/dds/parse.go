@@ -69,33 +69,9 @@ type errorBody struct {
 	Nested          json.RawMessage `json:"error"`
 }
 
-// text reads a JSON string or number: IAM's code is a number, the others are strings. Anything else
-// reads as empty, so that one bad member does not hide the others.
-type text string
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	var n json.Number
-	if json.Unmarshal(b, &s) == nil {
-		*t = text(s)
-	} else if json.Unmarshal(b, &n) == nil {
-		*t = text(n)
-	}
-	return nil
-}
-
 func (b *errorBody) codeAndMessage() (code, message string) {
-	first := func(of ...text) string {
-		for _, t := range of {
-			if t != "" {
-				return string(t)
-			}
-		}
-		return ""
-	}
-	code = first(b.ErrorCode, b.ErrCode, b.Code)
-	message = first(b.ErrorMsg, b.ExternalMessage, b.Message, b.Title)
+	code = string(cmp.Or(b.ErrorCode, b.ErrCode, b.Code))
+	message = string(cmp.Or(b.ErrorMsg, b.ExternalMessage, b.Message, b.Title))
 	if code == "" && len(b.Nested) > 0 {
 		var nested errorBody
 		if json.Unmarshal(b.Nested, &nested) == nil {
@@ -109,17 +85,11 @@ func (b *errorBody) codeAndMessage() (code, message string) {
 // parseBody returns the code, text and request id of an answer. It describes a body that is not JSON
 // and does not quote it, because a proxy's page is useless in a log line.
 func parseBody(resp *response) (code, message, requestID string) {
-	for _, name := range []string{"X-Request-Id", "X-Iam-Trace-Id"} {
-		if requestID == "" {
-			requestID = resp.header.Get(name)
-		}
-	}
+	requestID = cmp.Or(resp.header.Get("X-Request-Id"), resp.header.Get("X-Iam-Trace-Id"))
 	var body errorBody
 	if json.Unmarshal(resp.body, &body) == nil && bytes.HasPrefix(bytes.TrimSpace(resp.body), []byte("{")) {
 		code, message = body.codeAndMessage()
-		if requestID == "" {
-			requestID = string(body.RequestID)
-		}
+		requestID = cmp.Or(requestID, string(body.RequestID))
 	}
 	if code == "" && strings.TrimSpace(printable(message)) == "" {
 		message = cmp.Or(http.StatusText(resp.status), fmt.Sprintf("HTTP status %d", resp.status))

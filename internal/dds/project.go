@@ -2,7 +2,6 @@ package dds
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,11 +15,7 @@ import (
 //
 // https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html
 func (c *Client) FindProject(ctx context.Context, iam, name string) (id string, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, iam+"/v3/projects?"+url.Values{"name": {name}}.Encode(), nil)
-	if err != nil {
-		return "", &deletion.Error{Class: deletion.ClassInvalid, Message: "no request could be made: " + printable(err.Error())}
-	}
-	resp, err := c.handleIAM(&call{Request: r})
+	request, err := newCall(ctx, http.MethodGet, iam, url.Values{"name": {name}}, "v3", "projects")
 	if err != nil {
 		return "", err
 	}
@@ -30,8 +25,8 @@ func (c *Client) FindProject(ctx context.Context, iam, name string) (id string, 
 			Name string `json:"name"`
 		} `json:"projects"`
 	}
-	if err := json.Unmarshal(resp.body, &body); err != nil {
-		return "", unreadable(resp)
+	if _, err := fetch(c.handleIAM, request, &body); err != nil {
+		return "", err
 	}
 	found := 0
 	for _, p := range body.Projects {

@@ -44,12 +44,9 @@ func retrying(next handler, policy RetryPolicy, budget *rate.Limiter) handler {
 		staleLeft := 1
 		for try := 1; ; try++ {
 			resp, err := next(c)
-			if err == nil {
-				return resp, nil
-			}
-			var e *deletion.Error
-			if !errors.As(err, &e) {
-				return nil, err
+			e, failed := errors.AsType[*deletion.Error](err)
+			if !failed {
+				return resp, err
 			}
 			c.maybeSent = c.maybeSent || e.MaybeSent
 			e.MaybeSent = c.maybeSent

@@ -29,7 +29,7 @@ func TestDefaultRetryPolicy(t *testing.T) {
 	}
 }
 
-// Full jitter: anything from nothing to the bound, which doubles up to a cap.
+// Full jitter: a wait from zero to the bound, which doubles up to a limit.
 func TestBackoff(t *testing.T) {
 	for try, most := range map[int]time.Duration{
 		1: 200 * time.Millisecond, 2: 400 * time.Millisecond, 3: 800 * time.Millisecond, 10: 5 * time.Second, 1000: 5 * time.Second,
@@ -49,7 +49,7 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// A dead DDS leaves half of the call's time to others, and not every call may hammer it.
+// If DDS is dead, half of the call's time is left for other calls, and the retries of all calls are limited.
 func TestRetryBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
@@ -80,8 +80,8 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
-// Once an answer was lost, the call stays marked, whatever the last try ended with.
-func TestALostAnswerIsNotForgotten(t *testing.T) {
+// After an answer was lost, the call stays marked, whatever the last try returned.
+func TestALostAnswerStaysMarked(t *testing.T) {
 	tries := 0
 	h := retrying(func(*call) (*response, error) {
 		if tries++; tries == 1 {
@@ -97,7 +97,7 @@ func TestALostAnswerIsNotForgotten(t *testing.T) {
 	}
 }
 
-// A dead connection costs one try that waits for nothing; a second one is a failure like others.
+// A dead connection is followed by another try at once. A second one is an ordinary failure.
 func TestOneStaleConnectionIsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0

@@ -1,11 +1,11 @@
 package dds
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/transport"
@@ -14,42 +14,35 @@ import (
 // maxBody bounds, in bytes, how much of an answer is read. A success has about a hundred bytes.
 const maxBody = 1 << 20
 
-// sender is the innermost handler: it sends a call and reads the answer.
-type sender struct{ transport http.RoundTripper }
-
-// newSender returns a sender that uses the transport; nil for the network.
-func newSender(over http.RoundTripper, connections int) *sender {
-	if over == nil {
-		over = transport.New(transport.Options{Connections: connections})
+// sending returns the innermost handler, which sends a call and reads the answer. It follows no
+// redirect, because a signature is valid for one host only.
+func sending(over http.RoundTripper) handler {
+	return func(c *call) (*response, error) {
+		c.last = facts{}
+		deadline, bounded := c.Context().Deadline()
+		if bounded && time.Now().Round(0).After(deadline.Round(0)) {
+			// The context does not know: its timer stops while the function is frozen.
+			return nil, &deletion.Error{Class: deletion.ClassUnavailable, Message: "the deadline passed while the function was frozen"}
+		}
+		res, err := over.RoundTrip(c.Request)
+		if err != nil {
+			return nil, c.noAnswer(err)
+		}
+		defer res.Body.Close() //nolint:errcheck // the body was read
+		body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+		if err == nil && len(body) > maxBody {
+			err = fmt.Errorf("longer than %d bytes", maxBody)
+		}
+		if err != nil && res.StatusCode >= 400 && res.StatusCode < 500 {
+			body, err = nil, nil // the status alone is a clear refusal
+		}
+		if err != nil {
+			e := unavailable("the answer broke off", err)
+			e.HTTPStatus, e.MaybeSent = res.StatusCode, true
+			return nil, e
+		}
+		return &response{status: res.StatusCode, header: res.Header, body: body}, nil
 	}
-	return &sender{transport: over}
-}
-
-// send is a [handler]. It follows no redirect, because a signature is valid for one host only.
-func (s *sender) send(c *call) (*response, error) {
-	c.last = facts{}
-	if deadline, bounded := c.Context().Deadline(); bounded && wallClock().After(deadline.Round(0)) {
-		// The context does not know: its timer stops while the function is frozen.
-		return nil, &deletion.Error{Class: deletion.ClassUnavailable, Message: "the deadline passed while the function was frozen"}
-	}
-	res, err := s.transport.RoundTrip(c.Request)
-	if err != nil {
-		return nil, c.noAnswer(err)
-	}
-	defer res.Body.Close() //nolint:errcheck // the body was read
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
-	if err == nil && len(body) > maxBody {
-		err = fmt.Errorf("longer than %d bytes", maxBody)
-	}
-	if err != nil && res.StatusCode >= 400 && res.StatusCode < 500 {
-		body, err = nil, nil // the status alone is a clear refusal
-	}
-	if err != nil {
-		e := unavailable("the answer broke off", err)
-		e.HTTPStatus, e.MaybeSent = res.StatusCode, true
-		return nil, e
-	}
-	return &response{status: res.StatusCode, header: res.Header, body: body}, nil
 }
 
 // noAnswer returns the error of a try without an answer. The request counts as sent unless it
@@ -57,17 +50,9 @@ func (s *sender) send(c *call) (*response, error) {
 func (c *call) noAnswer(err error) *deletion.Error {
 	e := unavailable("no answer", err)
 	e.MaybeSent = true
-	var failed *transport.Error
-	if errors.As(err, &failed) {
+	failed, ok := errors.AsType[*transport.Error](err)
+	if ok {
 		e.MaybeSent, c.last.stale = failed.MaybeSent, failed.Kept
 	}
 	return e
 }
-
-// connect opens a connection.
-func (s *sender) connect(ctx context.Context, endpoint string) {
-	transport.Open(ctx, s.transport.RoundTrip, endpoint)
-}
-
-// closeIdle closes the idle connections, if the transport keeps any.
-func (s *sender) closeIdle() { (&http.Client{Transport: s.transport}).CloseIdleConnections() }

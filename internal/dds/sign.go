@@ -36,15 +36,17 @@ var signedHeaders = []string{"Host", headerProjectID, headerDate, headerSecurity
 func signing(next handler, now func() time.Time) handler {
 	return func(c *call) (*response, error) {
 		c.Header.Set("User-Agent", version.UserAgent())
-		// Of credentials that were replaced meanwhile, nothing may stay.
+		// The credentials may have been replaced since the last try.
 		for _, name := range []string{headerAuthToken, headerAuthorization, headerDate, headerSecurityToken} {
 			c.Header.Del(name)
 		}
+		c.signedAt = time.Time{}
 		if c.credentials.AccessKey.IsZero() {
 			c.Header.Set(headerAuthToken, c.credentials.Token.Reveal())
 			return next(c)
 		}
-		c.Header.Set(headerDate, now().UTC().Format(dateLayout))
+		c.signedAt = now()
+		c.Header.Set(headerDate, c.signedAt.UTC().Format(dateLayout))
 		if !c.credentials.SecurityToken.IsZero() {
 			c.Header.Set(headerSecurityToken, c.credentials.SecurityToken.Reveal())
 		}
@@ -53,26 +55,23 @@ func signing(next handler, now func() time.Time) handler {
 	}
 }
 
-// Sign puts the Authorization header on r by SDK-HMAC-SHA256. The X-Sdk-Date header must
-// be set; headers are the names to sign in their canonical form, as X-Sdk-Date, sorted, of
-// which those that r lacks are left out. Unlike AWS SigV4, the key is the secret key itself: no scope, no derived key.
+// Sign puts the Authorization header on r by SDK-HMAC-SHA256. The X-Sdk-Date header must be set.
+// headers are the names to sign, sorted and in canonical form, for example X-Sdk-Date; those that r
+// lacks are left out. Unlike in AWS SigV4 the key is the secret key itself: no scope, no derived key.
 func Sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
-	names := make([]byte, 0, 64)
-	canonical := make([]byte, 0, 512)
-	canonical = append(canonical, r.Method...)
-	canonical = append(canonical, '\n')
-	canonical = appendPath(canonical, r.URL.Path)
-	canonical = append(canonical, '\n')
+	query := ""
 	if r.URL.RawQuery != "" {
-		canonical = appendQuery(canonical, r.URL.Query())
+		query = canonicalQuery(r.URL.Query())
 	}
-	canonical = append(canonical, '\n')
+	b := make([]byte, 0, 512) // the canonical request
+	b = append(append(b, r.Method...), '\n')
+	b = append(appendPath(b, r.URL.Path), '\n')
+	b = append(append(b, query...), '\n')
+	names := make([]byte, 0, 64)
 	for _, name := range headers {
-		var value string
-		if name == "Host" {
-			value = cmp.Or(r.Host, r.URL.Host)
-		} else if values := r.Header[name]; len(values) > 0 {
-			value = values[0]
+		value := cmp.Or(r.Host, r.URL.Host)
+		if name != "Host" {
+			value = strings.TrimSpace(r.Header.Get(name))
 		}
 		if value == "" {
 			continue
@@ -80,101 +79,52 @@ func Sign(r *http.Request, bodySHA256 string, c Credentials, headers []string) {
 		if len(names) > 0 {
 			names = append(names, ';')
 		}
-		names = appendLower(names, name)
-		canonical = appendLower(canonical, name)
-		canonical = append(canonical, ':')
-		canonical = append(canonical, strings.TrimSpace(value)...)
-		canonical = append(canonical, '\n')
+		start := len(names)
+		names = append(names, name...)
+		lower(names[start:])
+		b = append(append(b, names[start:]...), ':')
+		b = append(append(b, value...), '\n')
 	}
-	canonical = append(canonical, '\n')
-	canonical = append(canonical, names...)
-	canonical = append(canonical, '\n')
-	canonical = append(canonical, bodySHA256...)
+	b = append(append(append(b, '\n'), names...), '\n')
+	digest := sha256.Sum256(append(b, bodySHA256...))
 
-	digest := sha256.Sum256(canonical)
-	toSign := canonical[:0]
-	toSign = append(toSign, algorithm...)
-	toSign = append(toSign, '\n')
-	toSign = append(toSign, r.Header.Get(headerDate)...)
-	toSign = append(toSign, '\n')
-	toSign = hex.AppendEncode(toSign, digest[:])
-
+	b = append(b[:0], algorithm+"\n"...) // the string to sign
+	b = append(append(b, r.Header.Get(headerDate)...), '\n')
 	mac := hmac.New(sha256.New, []byte(c.SecretKey.Reveal()))
-	mac.Write(toSign)
+	mac.Write(hex.AppendEncode(b, digest[:]))
 
-	value := toSign[:0]
-	value = append(value, algorithm+" Access="...)
-	value = append(value, c.AccessKey.Reveal()...)
-	value = append(value, ", SignedHeaders="...)
-	value = append(value, names...)
-	value = append(value, ", Signature="...)
-	value = hex.AppendEncode(value, mac.Sum(digest[:0]))
-	r.Header[headerAuthorization] = []string{string(value)}
+	b = append(b[:0], algorithm+" Access="...) // the header
+	b = append(b, c.AccessKey.Reveal()...)
+	b = append(append(b, ", SignedHeaders="...), names...)
+	b = hex.AppendEncode(append(b, ", Signature="...), mac.Sum(digest[:0]))
+	r.Header[headerAuthorization] = []string{string(b)}
 }
 
-// appendLower appends the name of a header in lower case.
-func appendLower(b []byte, name string) []byte {
-	for i := range len(name) {
-		c := name[i]
+// lower turns the name of a header to lower case in place.
+func lower(name []byte) {
+	for i, c := range name {
 		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
+			name[i] = c + 'a' - 'A'
 		}
-		b = append(b, c)
 	}
-	return b
 }
 
-// appendPath appends the canonical form of a path: each segment percent-encoded, and a
-// slash at the end whether the path on the wire has one or not.
+// appendPath appends the canonical form of a path: each segment percent-encoded, and a slash at the
+// end whether the path on the wire has one or not.
 func appendPath(b []byte, path string) []byte {
-	for i := range len(path) {
-		if path[i] == '/' {
-			b = append(b, '/')
-		} else {
-			b = appendEncoded(b, path[i])
-		}
-	}
-	if !strings.HasSuffix(path, "/") {
-		b = append(b, '/')
+	for segment := range strings.SplitSeq(strings.TrimSuffix(path, "/"), "/") {
+		b = append(append(b, escape(segment)...), '/')
 	}
 	return b
 }
 
-// appendQuery appends the canonical form of a query: sorted by name, then by value.
-func appendQuery(b []byte, query url.Values) []byte {
-	names := make([]string, 0, len(query))
-	for name := range query {
-		names = append(names, name)
+// canonicalQuery returns the canonical form of a query: sorted by name, then by value.
+func canonicalQuery(query url.Values) string {
+	for _, values := range query {
+		slices.Sort(values)
 	}
-	slices.Sort(names)
-	first := true
-	for _, name := range names {
-		slices.Sort(query[name])
-		for _, value := range query[name] {
-			if !first {
-				b = append(b, '&')
-			}
-			first = false
-			for i := range len(name) {
-				b = appendEncoded(b, name[i])
-			}
-			b = append(b, '=')
-			for i := range len(value) {
-				b = appendEncoded(b, value[i])
-			}
-		}
-	}
-	return b
+	return strings.ReplaceAll(query.Encode(), "+", "%20")
 }
 
-// appendEncoded appends c, percent-encoded unless it is an unreserved character (RFC 3986).
-func appendEncoded(b []byte, c byte) []byte {
-	const upperHex = "0123456789ABCDEF"
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
-		c == '-', c == '_', c == '.', c == '~':
-		return append(b, c)
-	default:
-		return append(b, '%', upperHex[c>>4], upperHex[c&15])
-	}
-}
+// escape percent-encodes all but the unreserved characters of RFC 3986.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

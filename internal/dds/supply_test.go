@@ -12,8 +12,8 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// A client without credentials reads them once for all calls that wait, and again for later
-// calls as long as it fails. No call goes out before.
+// A client without credentials reads them once for all waiting calls, and again for later calls if that
+// failed. No call is sent before.
 func TestTheFirstCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fails, reads, sent := true, 0, atomic.Int64{}
@@ -54,7 +54,7 @@ func TestTheFirstCredentials(t *testing.T) {
 	})
 }
 
-// A source that hangs costs a call no more than its own time.
+// If the source hangs, each call ends at its own deadline.
 func TestTheFirstCredentialsAreWaitedForNoLongerThanTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newKeyLock(Credentials{}, func(ctx context.Context) (Credentials, error) {

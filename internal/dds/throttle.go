@@ -1,6 +1,7 @@
 package dds
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"sync"
@@ -55,12 +56,7 @@ func newPace(perSecond float64, now func() time.Time) *pace {
 }
 
 // burst returns how many calls may be sent at once: those of a second.
-func burst(limit rate.Limit) int {
-	if limit == rate.Inf {
-		return 1
-	}
-	return max(1, int(math.Min(float64(limit), 1000)))
-}
+func burst(limit rate.Limit) int { return int(max(1, min(limit, 1000))) }
 
 // pacing returns a handler that lets calls pass at the current pace. A throttled call is sent again
 // in its turn while there is time, because returning its message to the queue would use up a receive.
@@ -71,19 +67,17 @@ func (p *pace) pacing(next handler) handler {
 			end = deadline
 		}
 		for {
-			if held := p.wait(c, end); held != nil {
-				if err != nil {
-					return nil, err // the answer of DDS says more
-				}
-				return nil, held
+			held := p.wait(c, end)
+			if held != nil {
+				return nil, cmp.Or(err, held) // the answer of DDS says more
 			}
 			resp, err = next(c)
-			var e *deletion.Error
-			switch errors.As(err, &e); {
-			case e != nil && e.Class == deletion.ClassThrottled:
+			e, failed := errors.AsType[*deletion.Error](err)
+			switch {
+			case failed && e.Class == deletion.ClassThrottled:
 				p.slow(e, c.last.limit, p.now())
 				continue
-			case err == nil || (e != nil && e.HTTPStatus != 0):
+			case err == nil || failed && e.HTTPStatus != 0:
 				p.recover(p.now())
 			}
 			return resp, err
@@ -110,7 +104,7 @@ func (p *pace) wait(c *call, end time.Time) error {
 			return unavailable("no time was left to wait for a turn", c.Context().Err())
 		}
 		if err := p.limiter.Wait(c.Context()); err != nil {
-			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + printable(err.Error())}
+			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + err.Error()}
 		}
 	}
 }
@@ -196,7 +190,8 @@ func (w *rateWindow) add(now time.Time) {
 
 // turn begins a new part if the current one is over.
 func (w *rateWindow) turn(now time.Time) {
-	switch past := now.Sub(w.start); {
+	past := now.Sub(w.start)
+	switch {
 	case past >= 2*w.horizon:
 		w.start, w.now, w.before = now, 0, 0
 		if w.since.IsZero() {

@@ -11,7 +11,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// fixedWindow is a service that takes so many calls a window and tells the limit, or not.
+// fixedWindow is a service that accepts a number of calls in each window, and may report the limit.
 type fixedWindow struct {
 	mu       sync.Mutex
 	limit    rateLimit
@@ -40,7 +40,7 @@ func (w *fixedWindow) handle(c *call) (*response, error) {
 	return &response{status: 202}, nil
 }
 
-// press sends calls through h, as many at once as workers, until the time is over.
+// press sends calls through h with a number of workers until the time is over.
 func press(t *testing.T, h handler, workers int, lasting time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), lasting)
@@ -59,16 +59,16 @@ func press(t *testing.T, h handler, workers int, lasting time.Duration) {
 	wg.Wait()
 }
 
-// All calls slow down together, and the process then uses nearly all that it may.
+// All calls slow down together, and the process then uses nearly all of the limit.
 func TestPaceFollowsTheLimit(t *testing.T) {
 	for name, tc := range map[string]struct {
 		window *fixedWindow
 		least  float64 // share of what the limit allows
 		most   float64 // share of calls that are refused
 	}{
-		"told":          {&fixedWindow{limit: rateLimit{600, time.Minute}}, 0.95, 0.1},
-		"told, seconds": {&fixedWindow{limit: rateLimit{20, time.Second}}, 0.95, 0.1},
-		"not told":      {&fixedWindow{limit: rateLimit{20, time.Second}, silent: true}, 0.7, 0.15},
+		"reported":          {&fixedWindow{limit: rateLimit{600, time.Minute}}, 0.95, 0.1},
+		"reported, seconds": {&fixedWindow{limit: rateLimit{20, time.Second}}, 0.95, 0.1},
+		"not reported":      {&fixedWindow{limit: rateLimit{20, time.Second}, silent: true}, 0.7, 0.15},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestPaceHoldsAFixedRate(t *testing.T) {
 	})
 }
 
-// Who cannot have a turn before the deadline is told so at once, and not kept.
+// A call that cannot have a turn before its deadline fails at once.
 func TestPaceGivesBackAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newPace(0, time.Now).pacing(func(*call) (*response, error) {

@@ -41,7 +41,7 @@ func dry(requests []deletion.Request) []deletion.Request {
 	return requests
 }
 
-// A dry run only looks, no matter what asks for it: no DELETE, and no call to the ledger.
+// A dry run only looks, whichever option asks for it: no DELETE, and no call to the ledger.
 func TestDryRunOnlyLooks(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -104,14 +104,14 @@ func TestDryRunBesideRealRequests(t *testing.T) {
 	ids := make(map[string]string)
 	for _, e := range s.taken {
 		if before, seen := ids[e.ID]; seen && before != string(e.JSON) {
-			t.Errorf("two events of one id:\n%s\n%s", before, e.JSON)
+			t.Errorf("two events with one id:\n%s\n%s", before, e.JSON)
 		}
 		ids[e.ID] = string(e.JSON)
 	}
 }
 
-// A dry run that is killed while it looks leaves nothing that a real request meets, and one that
-// is under way makes no real request wait.
+// A dry run that is killed while it looks leaves nothing behind for a real request, and a running
+// one makes no real request wait.
 func TestDryRunHoldsNothing(t *testing.T) {
 	var warned []bool
 	l := memory()
@@ -136,7 +136,7 @@ func TestDryRunHoldsNothing(t *testing.T) {
 	}
 }
 
-// In one batch, a dry run and a real request for one backup share neither call nor outcome.
+// A dry run and a real request for one backup in one batch share neither call nor outcome.
 func TestDryRunInABatch(t *testing.T) {
 	for _, order := range []string{"", "group"} {
 		in := requests("a", "a", "a", "a")
@@ -156,7 +156,7 @@ func TestDryRunInABatch(t *testing.T) {
 	}
 }
 
-// A dry run takes its turn in an order, and holds up what comes after it where it needs another try.
+// A dry run takes its turn in an order, and holds back the requests after it if it must be retried.
 func TestDryRunInAnOrder(t *testing.T) {
 	in := ordered("A/1/a", "A/2/busy", "A/3/b")
 	in[1].DryRun = true
@@ -170,7 +170,7 @@ func TestDryRunInAnOrder(t *testing.T) {
 	}
 }
 
-// What the sender wants logged is in the line of the outcome, as JSON, and nowhere else.
+// The metadata of a request is in the log line of its outcome, as JSON, and nowhere else.
 func TestMetadataIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	s := &sink{}
@@ -180,20 +180,20 @@ func TestMetadataIsLogged(t *testing.T) {
 	}
 	got := service(&deleter{delete: accept}, s, slog.New(slog.NewJSONHandler(&log, nil))).Do(t.Context(), in)
 	if n := strings.Count(log.String(), `"metadata":{"ticket":["OPS-1",7]}`); n != 2 {
-		t.Errorf("it stands in the log %d times, want once for each request:\n%s", n, log.String())
+		t.Errorf("the metadata is in the log %d times, want once for each request:\n%s", n, log.String())
 	}
 	for i, o := range got {
 		if bytes.Contains(o.Event.JSON, []byte("OPS-1")) {
-			t.Errorf("it is published: %s", o.Event.JSON)
+			t.Errorf("the metadata is published: %s", o.Event.JSON)
 		}
 		in[i].Metadata = nil
 		if id := publishOne(t, in[i], "job-of-a", nil).ID; id != o.Event.ID {
-			t.Error("it is part of the identity")
+			t.Error("the metadata is part of the identity")
 		}
 	}
 }
 
-// A look-up of the project that fails says nothing about the requests, whatever its error.
+// A failed lookup of the project says nothing about the requests, whatever its error is.
 func TestProjectThatIsNotFoundDecidesNothing(t *testing.T) {
 	for _, class := range []deletion.Class{deletion.ClassInvalid, deletion.ClassNotFound, deletion.ClassUnavailable} {
 		s := &sink{}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 )
@@ -81,6 +82,11 @@ func (e Error) MarshalJSON() ([]byte, error) {
 // newError returns an error with the default wait of its class.
 func newError(class Class, message string) *Error {
 	return &Error{Class: class, Message: message, RetryAfter: retryAfter(class)}
+}
+
+// invalid returns the error of a request that will never succeed unchanged.
+func invalid(format string, args ...any) *Error {
+	return &Error{Class: ClassInvalid, Message: fmt.Sprintf(format, args...)}
 }
 
 // explain returns a copy of the [*Error] in err, completed with the default wait and message of

@@ -10,7 +10,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// publishOne returns the event that a request ends in.
+// publishOne returns the event of the outcome of a request.
 func publishOne(t *testing.T, request deletion.Request, jobID string, err error) deletion.Event {
 	t.Helper()
 	s := &sink{}
@@ -64,7 +64,7 @@ func TestEventJSON(t *testing.T) {
 	}
 }
 
-// A repeat must be told from the first by nothing; two distinct events must never share an id.
+// A repeat is the same to the last byte, and two distinct events never share an id.
 func TestEventIdentity(t *testing.T) {
 	gone := &deletion.Error{Class: deletion.ClassNotFound}
 	one := deletion.Request{ID: "message-1", Source: "sqs", BackupID: "a"}

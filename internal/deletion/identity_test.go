@@ -10,8 +10,8 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// What is refused before DDS has an id that says what was refused: nothing else shares it, and a
-// repeat keeps it.
+// The event id of a request that is rejected without asking DDS depends on the whole request: no other
+// event shares it, and a repeat keeps it.
 func TestRefusalsThatDifferHaveTheirOwnIDs(t *testing.T) {
 	base := deletion.Request{ID: "message", Source: "sqs", BackupID: "a.b"}
 	refusal := func(message string) *deletion.Error {
@@ -42,7 +42,7 @@ func TestRefusalsThatDifferHaveTheirOwnIDs(t *testing.T) {
 			t.Errorf("%s: a repeat differs:\n%s\n%s", name, first.JSON, again.JSON)
 		}
 		if other, taken := names[first.ID]; taken {
-			t.Errorf("%s and %s have one id", name, other)
+			t.Errorf("%s and %s share an id", name, other)
 		}
 		names[first.ID] = name
 		var e struct{ ID string }
@@ -52,7 +52,8 @@ func TestRefusalsThatDifferHaveTheirOwnIDs(t *testing.T) {
 	}
 }
 
-// A request that is refused by a configuration and, after a change of it, by DDS, has two outcomes.
+// A request that the configuration rejects and, after the configuration changed, DDS rejects, has two
+// outcomes.
 func TestARefusalBeforeDDSAndOneOfDDS(t *testing.T) {
 	r := deletion.Request{ID: "message", Source: "sqs", BackupID: "a", Err: &deletion.Error{Class: deletion.ClassInvalid, Message: "m"}}
 	before := publishOne(t, r, "", nil)
@@ -62,7 +63,7 @@ func TestARefusalBeforeDDSAndOneOfDDS(t *testing.T) {
 	}
 }
 
-// The answers to dry runs are kept nowhere: each has the id of its own content.
+// No ledger keeps the outcomes of dry runs, so the id of each depends on its content.
 func TestDryRunsThatDiffer(t *testing.T) {
 	n := 0
 	d := &deleter{check: func(string) error {
@@ -83,8 +84,8 @@ func TestDryRunsThatDiffer(t *testing.T) {
 	}
 }
 
-// Many requests for one backup whose events are long take no more than one write may; those
-// beyond come again.
+// Many requests for one backup with long events fit the limit of one write; those past the limit are
+// retried.
 func TestOneWriteIsBounded(t *testing.T) {
 	d := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
 		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound}
@@ -114,7 +115,7 @@ func TestOneWriteIsBounded(t *testing.T) {
 	}
 }
 
-// measuring is a ledger that notes how many bytes of events one call brings.
+// measuring is a ledger that notes the largest number of bytes of events in one call.
 type measuring struct {
 	deletion.Ledger
 

@@ -2,21 +2,25 @@ package deletion
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 )
 
 const (
-	// leaseMargin is how much longer a lease lasts than its holder works, because clocks may differ
+	// leaseMargin is how much longer a lease lasts than its holder needs it, because clocks may differ
 	// a little.
 	leaseMargin = 5 * time.Second
 	// unboundedLease is how long the lease of a holder without a deadline lasts, for example outside Lambda.
 	unboundedLease = 15 * time.Minute
+	// recordTime bounds how long recording is retried if there is no deadline.
+	recordTime = time.Minute
 )
 
-// lease is the right to delete one backup.
-type lease struct {
+// heldLease is the right to delete one backup.
+type heldLease struct {
 	token     string
 	end       time.Time // when the holder must stop working
 	maybeSent bool      // an earlier holder may have sent the DELETE
@@ -24,7 +28,7 @@ type lease struct {
 
 // begin asks the ledger about each request of a group. It decides those that the ledger can decide,
 // and returns the others with one lease for them all.
-func (s *Service) begin(ctx context.Context, until time.Time, group []*Outcome) (open []*Outcome, l lease) {
+func (s *Service) begin(ctx context.Context, until time.Time, group []*Outcome) (open []*Outcome, l heldLease) {
 	for _, o := range group {
 		claim, end, err := s.claim(ctx, until, &o.Request)
 		switch {
@@ -39,7 +43,7 @@ func (s *Service) begin(ctx context.Context, until time.Time, group []*Outcome) 
 			l.token, l.end = claim.Lease, end
 		case len(open) == 0: // otherwise the lease is the one that this group holds
 			*o = failed(o.Request, &Error{
-				Class: ClassConflict, Message: "another delivery of a request for this backup is being worked", RetryAfter: max(claim.BusyFor, time.Second),
+				Class: ClassConflict, Message: "another delivery of a request for this backup is being processed", RetryAfter: max(claim.BusyFor, time.Second),
 			})
 			continue
 		}
@@ -59,11 +63,128 @@ func (s *Service) claim(ctx context.Context, until time.Time, r *Request) (claim
 	if !until.IsZero() {
 		duration = max(time.Until(until), 0)
 	}
-	now := s.now()
+	end = s.now().Add(duration)
 	claim, err = s.Ledger.Begin(ctx, r, duration+leaseMargin)
 	if err != nil {
 		s.Log.LogAttrs(ctx, slog.LevelWarn, "ledger: begin", requestAttrs(r, slog.String("error", err.Error()))...)
-		return Claim{}, time.Time{}, errors.New("the ledger cannot be asked, so nothing was deleted")
+		err = errors.New("the ledger could not be reached, so nothing was deleted")
 	}
-	return claim, now.Add(duration), nil
+	return claim, end, err
+}
+
+// recordOrRelease records the outcomes of one backup before they are published. If there is no
+// verdict, it releases the lease.
+func (s *Service) recordOrRelease(ctx context.Context, token string, maybeSent bool, open []*Outcome) {
+	first := open[0]
+	if first.Status == Retry {
+		if err := s.Ledger.Release(ctx, &first.Request, token, maybeSent); err != nil {
+			// The lease expires by itself, and then counts as released with maybeSent.
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "ledger: release", requestAttrs(&first.Request, slog.String("error", err.Error()))...)
+		}
+		return
+	}
+	records, open := recordsOf(open)
+	if len(records) == 0 {
+		return
+	}
+	recorded, err := s.record(ctx, token, maybeSent && !finalForBackup(first.Status), records)
+	switch {
+	case err == nil && recorded.Earlier == nil: // stored
+	case err != nil && first.JobID != "":
+		// It is published anyway: otherwise the job id would be lost, and no other one can follow.
+		s.Log.LogAttrs(ctx, slog.LevelError, "ledger: not recorded",
+			requestAttrs(&first.Request, slog.String("job_id", first.JobID), slog.String("error", err.Error()))...)
+		for _, o := range open {
+			o.LedgerFailed = true
+		}
+	default:
+		for _, o := range open {
+			*o = unrecorded(o.Request, recorded.Earlier, err)
+		}
+	}
+}
+
+// recordsOf writes the events of the outcomes. It returns what the ledger must remember, one record
+// that is final for the backup or one for each request, and the outcomes that these records decide.
+// Requests whose records would make one write larger than [MaxRecorded] are retried.
+func recordsOf(open []*Outcome) (records []Record, decided []*Outcome) {
+	records, decided = make([]Record, 0, len(open)), make([]*Outcome, 0, len(open))
+	size := 0
+	for _, o := range open {
+		o.writeEvent()
+		record := Record{o.Request, o.Status, o.Event.JSON}
+		known := slices.ContainsFunc(records, func(earlier Record) bool {
+			return earlier.Final() || earlier.Request.Identity() == o.Request.Identity()
+		})
+		if !known {
+			if size += len(record.Event); size > MaxRecorded {
+				*o = failed(o.Request, newError(ClassUnavailable, "too many requests for this backup came at once"))
+				continue
+			}
+			records = append(records, record)
+		}
+		decided = append(decided, o)
+	}
+	return records, decided
+}
+
+// record writes to the ledger and retries until ctx ends, because an outcome that is not recorded
+// now may never be known again.
+func (s *Service) record(ctx context.Context, token string, maybeSent bool, records []Record) (recorded Recorded, err error) {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, recordTime)
+		defer cancel()
+	}
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		if s.protect(ctx, nil, func() { recorded, err = s.Ledger.Record(ctx, token, maybeSent, records) }) {
+			err = errors.New("the ledger panicked")
+		}
+		if err == nil || errors.Is(err, ErrLeaseLost) {
+			return recorded, err
+		}
+		select {
+		case <-ctx.Done():
+			return Recorded{}, err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// unrecorded returns the outcome to report when the ledger did not store ours: the earlier record, a
+// conflict, or a retry.
+func unrecorded(request Request, earlier *Record, err error) Outcome {
+	switch {
+	case err == nil:
+		return earlier.replay(request)
+	case errors.Is(err, ErrLeaseLost):
+		return failed(request, newError(ClassConflict, err.Error()))
+	default:
+		// A retry loses nothing. An outcome that no ledger has could be published in two versions.
+		o := failed(request, newError(ClassUndelivered, "the outcome could not be recorded"))
+		o.Err.Cause, o.LedgerFailed = err.Error(), true
+		return o
+	}
+}
+
+// replay returns the recorded outcome as the outcome of request, which may not be the request
+// that was recorded. DDS is not asked.
+func (r *Record) replay(request Request) Outcome {
+	var e cloudEvent
+	var data Data
+	if json.Unmarshal(r.Event, &e) != nil || json.Unmarshal(e.Data, &data) != nil {
+		return failed(request, newError(ClassInternal, "the ledger holds an event that cannot be read"))
+	}
+	return Outcome{
+		Request:  request,
+		Status:   r.Status,
+		JobID:    data.JobID,
+		Err:      data.Error,
+		Replayed: true,
+		Event: Event{
+			ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
+			TraceParent: e.TraceParent, TraceHeader: request.TraceHeader,
+			Status: data.Status, ProjectID: data.ProjectID, Data: e.Data, JSON: r.Event,
+		},
+	}
 }

@@ -2,7 +2,6 @@ package deletion
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 )
@@ -17,7 +16,8 @@ import (
 // An expired lease counts as released with maybeSent: its holder may have sent the DELETE before
 // it died.
 type Ledger interface {
-	// Begin asks for a lease on the request's backup that lasts for the given duration.
+	// Begin asks for a lease on the request's backup that lasts for the given duration. An error means
+	// that the caller has no lease, so it must not delete.
 	Begin(ctx context.Context, r *Request, duration time.Duration) (Claim, error)
 	// Record stores outcomes under a lease and ends the lease. Accepted and unconfirmed are one
 	// record that is final for the backup; all others are one record for each request. The events
@@ -26,9 +26,10 @@ type Ledger interface {
 	// Record succeeds if the same records are already there, because the answer to an earlier
 	// write may have been lost. It returns [ErrLeaseLost] if another holder has the lease. A job
 	// id needs no lease: it may still replace unconfirmed, and nothing replaces it.
-	Record(ctx context.Context, lease string, maybeSent bool, records []Record) (Recorded, error)
+	Record(ctx context.Context, token string, maybeSent bool, records []Record) (Recorded, error)
 	// Release ends the lease without an outcome. With maybeSent, the deletion may have been started.
-	Release(ctx context.Context, r *Request, lease string, maybeSent bool) error
+	// After an error the lease lasts until it expires.
+	Release(ctx context.Context, r *Request, token string, maybeSent bool) error
 }
 
 // MaxRecorded bounds, in bytes, the events of one call of [Ledger.Record], because a ledger bounds
@@ -36,7 +37,7 @@ type Ledger interface {
 const MaxRecorded = 256 << 10
 
 // ErrLeaseLost says that the lease expired and another holder has it.
-var ErrLeaseLost = errors.New("the lease of the backup ran out and is somebody else's")
+var ErrLeaseLost = errors.New("the lease on the backup expired, and another holder has it")
 
 // Claim is the answer to [Ledger.Begin]. Exactly one of Lease, Record and BusyFor is set.
 type Claim struct {
@@ -47,7 +48,7 @@ type Claim struct {
 	// BusyFor is how long the lease of another holder lasts.
 	BusyFor time.Duration
 	// MaybeSent warns that an earlier holder may have sent the DELETE. It may be set beside
-	// BusyFor, for a holder that works several requests for one backup.
+	// BusyFor, for a holder that processes several requests for one backup.
 	MaybeSent bool
 }
 
@@ -70,33 +71,3 @@ type Record struct {
 
 // Final reports whether the record answers every request for the backup, and not only its own.
 func (r *Record) Final() bool { return finalForBackup(r.Status) }
-
-func (r *Record) sameRequest(other Record) bool {
-	return r.Request.Identity() == other.Request.Identity()
-}
-
-// replay returns the recorded outcome as the outcome of request, which may not be the request
-// that was recorded. DDS is not asked.
-func (r *Record) replay(request Request) Outcome {
-	var e cloudEvent
-	var data Data
-	err := json.Unmarshal(r.Event, &e)
-	if err == nil {
-		err = json.Unmarshal(e.Data, &data)
-	}
-	if err != nil {
-		return failed(request, newError(ClassInternal, "the ledger holds an event that cannot be read"))
-	}
-	return Outcome{
-		Request:  request,
-		Status:   r.Status,
-		JobID:    data.JobID,
-		Err:      data.Error,
-		Replayed: true,
-		Event: Event{
-			ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
-			TraceParent: e.TraceParent, TraceHeader: request.TraceHeader,
-			Status: data.Status, ProjectID: data.ProjectID, Data: e.Data, JSON: r.Event,
-		},
-	}
-}

@@ -17,15 +17,15 @@ import (
 	"dds-backup-delete/internal/ledger"
 )
 
-// faulty is a ledger that fails, or takes its time, or lets it pass.
+// faulty is a ledger that fails, or is slow, or ignores the deadline.
 type faulty struct {
 	deletion.Ledger
 
 	trip          time.Duration
 	begin, record error
-	recordFor     int  // how often record fails; 0 for ever
-	loseAnswer    bool // record does its work, the first time, and fails
-	panics        bool // record panics
+	recordFor     int  // how often Record fails; 0 for always
+	loseAnswer    bool // Record stores the first time, but returns an error
+	panics        bool // Record panics
 	recorded      atomic.Int64
 	afterBegin    func()
 }
@@ -70,7 +70,7 @@ func TestRepeats(t *testing.T) {
 			return deletion.Deletion{Unconfirmed: "why"}, nil
 		},
 		"not found": func(context.Context, string) (deletion.Deletion, error) {
-			n++ // DDS gives every answer an id of its own
+			n++ // DDS gives every answer its own id
 			return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound, DDSRequestID: strings.Repeat("x", n)}
 		},
 		"rejected": func(context.Context, string) (deletion.Deletion, error) {
@@ -81,14 +81,14 @@ func TestRepeats(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d, s := &deleter{delete: answer}, &sink{}
 			sv := service(d, s, nil)
-			// Two requests for one backup, then again, together with a third.
+			// Two requests for one backup, then the same two with a third.
 			first := sv.Do(t.Context(), requests("a", "a"))
 			again := sv.Do(t.Context(), append([]deletion.Request{{ID: "message-9", Source: "sqs", BackupID: "a"}}, requests("a", "a")...))
 			for i := range first {
 				if first[i].Replayed || !again[i+1].Replayed {
 					t.Errorf("replayed: %v, then %v", first[i].Replayed, again[i+1].Replayed)
 				}
-				first[i].Replayed, first[i].Duration = true, 0 // that is all that may differ
+				first[i].Replayed, first[i].Duration = true, 0 // nothing else may differ
 				if diff := cmp.Diff(first[i], again[i+1]); diff != "" {
 					t.Errorf("the repeat of request %d differs (-first +again):\n%s", i, diff)
 				}
@@ -110,12 +110,12 @@ func TestLedgerDownBeforeTheDelete(t *testing.T) {
 		t.Errorf("%s %+v, DDS was asked for %v", o.Status, o.Err, d.calls)
 	}
 	if strings.Contains(o.Err.Message, "fire") {
-		t.Error("the caller is told of our table")
+		t.Error("the caller learns the name of the table")
 	}
 }
 
-// After DDS answered, writing is tried to the deadline. A job id is then published all the
-// same; what can be asked again is asked again.
+// After DDS answered, writing is retried until the deadline. Then a job id is published anyway, and
+// any other outcome is retried.
 func TestLedgerDownAfterTheDelete(t *testing.T) {
 	for name, tc := range map[string]struct {
 		jobID  string
@@ -169,7 +169,7 @@ func TestLedgerThatComesBack(t *testing.T) {
 	})
 }
 
-// A sink that fails leaves the record: the next try publishes only, and the same.
+// If the sink fails, the record stays: the next try only publishes, and publishes the same event.
 func TestUndeliveredIsPublishedLater(t *testing.T) {
 	d := &deleter{delete: accept}
 	broken := true
@@ -196,7 +196,7 @@ func TestUndeliveredIsPublishedLater(t *testing.T) {
 	}
 }
 
-// A definite refusal leaves nothing behind; a lost answer leaves a warning.
+// A definite error of DDS leaves nothing behind; a lost answer leaves a warning.
 func TestWhatARetryLeaves(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err    error
@@ -239,7 +239,8 @@ func (f deleteFunc) DeleteBackup(ctx context.Context, backup deletion.Target, ma
 
 func (deleteFunc) CheckBackup(context.Context, deletion.Target) error { return nil }
 
-// Who was frozen between Begin and the DELETE must not send it: somebody else may be done by now.
+// A holder that was frozen between Begin and the DELETE must not send it: another one may have
+// finished by now.
 func TestNoDeleteWithoutALease(t *testing.T) {
 	now := time.Now()
 	d := &deleter{delete: accept}
@@ -251,7 +252,7 @@ func TestNoDeleteWithoutALease(t *testing.T) {
 	}
 }
 
-// Another delivery at the same time is told to wait, and how long at the most.
+// A concurrent delivery gets a retry, after the rest of the lease at the latest.
 func TestBusyElsewhere(t *testing.T) {
 	l := memory()
 	r := requests("a")[0]
@@ -268,7 +269,7 @@ func TestBusyElsewhere(t *testing.T) {
 	}
 }
 
-// Begin, delete, record, publish: four round trips, however many the batch has.
+// Begin, delete, record and publish are four round trips, whatever the size of the batch.
 func TestABatchCostsFourRoundTrips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const trip = 20 * time.Millisecond
@@ -290,8 +291,8 @@ func TestABatchCostsFourRoundTrips(t *testing.T) {
 	})
 }
 
-// The answer to a write may be lost: the repeat finds its own records, and each request of a
-// group keeps its own outcome.
+// If the answer to a write is lost, the retry finds its own records, and each request of a group
+// keeps its own outcome.
 func TestALostAnswerOfTheLedger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
@@ -307,7 +308,7 @@ func TestALostAnswerOfTheLedger(t *testing.T) {
 	})
 }
 
-// A bug of the ledger must not cost a job id that was just earned.
+// A bug in the ledger must not lose a job id that DDS just returned.
 func TestALedgerThatPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{}
@@ -319,7 +320,7 @@ func TestALedgerThatPanics(t *testing.T) {
 	})
 }
 
-// Without a durable ledger, a redelivered request is doubted, also beside one that is not.
+// Without a durable ledger, a redelivered request brings a warning, also beside a new one.
 func TestARedeliveryInAGroup(t *testing.T) {
 	warned := false
 	sv := service(nil, &sink{}, nil)
@@ -334,7 +335,7 @@ func TestARedeliveryInAGroup(t *testing.T) {
 	}
 }
 
-// One message may stand twice in a batch.
+// A batch may contain one message twice.
 func TestOneMessageTwiceInABatch(t *testing.T) {
 	d := &deleter{delete: func(context.Context, string) (deletion.Deletion, error) {
 		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound}
@@ -362,8 +363,8 @@ func (c *counting) Record(ctx context.Context, token string, maybeSent bool, rec
 	return c.Ledger.Record(ctx, token, maybeSent, records)
 }
 
-// More requests for one backup than one write decides are decided by several, and by one call
-// to DDS where that is final.
+// If one backup has more requests than one write takes, several writes decide them. One call to DDS
+// is enough if its outcome is final.
 func TestManyRequestsForOneBackup(t *testing.T) {
 	var ids []string
 	for range 120 {

@@ -2,7 +2,9 @@ package deletion
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 )
 
@@ -14,13 +16,17 @@ func requestAttrs(r *Request, more ...slog.Attr) []slog.Attr {
 	if r.MessageID != "" && r.MessageID != r.ID {
 		attrs = append(attrs, slog.String("message_id", r.MessageID))
 	}
-	if r.TraceParent != "" {
-		attrs = append(attrs, slog.String("traceparent", r.TraceParent))
-	}
-	if r.TraceHeader != "" {
-		attrs = append(attrs, slog.String("trace_header", r.TraceHeader))
-	}
+	attrs = appendText(attrs, "traceparent", r.TraceParent)
+	attrs = appendText(attrs, "trace_header", r.TraceHeader)
 	return append(attrs, more...)
+}
+
+// appendText appends an attribute, unless its value is empty.
+func appendText(attrs []slog.Attr, key, value string) []slog.Attr {
+	if value == "" {
+		return attrs
+	}
+	return append(attrs, slog.String(key, value))
 }
 
 // logJob logs a job id before anything else is done, because DDS returns it only once. It ignores
@@ -37,12 +43,8 @@ func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
 	if len(o.Request.Metadata) > 0 {
 		attrs = append(attrs, slog.Any("metadata", o.Request.Metadata)) // as JSON
 	}
-	if o.JobID != "" {
-		attrs = append(attrs, slog.String("job_id", o.JobID))
-	}
-	if o.Event.ID != "" {
-		attrs = append(attrs, slog.String("event_id", o.Event.ID))
-	}
+	attrs = appendText(attrs, "job_id", o.JobID)
+	attrs = appendText(attrs, "event_id", o.Event.ID)
 	if o.Replayed {
 		attrs = append(attrs, slog.Bool("replayed", true))
 	}
@@ -54,9 +56,7 @@ func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("class", string(o.Err.Class)), slog.String("code", o.Err.Code), slog.String("error", o.Err.Message),
 			slog.Int("http_status", o.Err.HTTPStatus), slog.String("dds_request_id", o.Err.DDSRequestID))
-		if o.Err.Cause != "" {
-			attrs = append(attrs, slog.String("cause", o.Err.Cause))
-		}
+		attrs = appendText(attrs, "cause", o.Err.Cause)
 		if o.Status == Retry {
 			attrs = append(attrs, slog.Int64("retry_after", int64(o.Err.RetryAfter.Seconds())))
 		}
@@ -65,4 +65,23 @@ func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
 		}
 	}
 	s.Log.LogAttrs(ctx, level, "outcome", attrs...)
+}
+
+// protect calls f and reports whether it panicked. It logs the panic, with the request unless that
+// is nil. It guards three places, so that a panic fails only one group of requests, one
+// write to the ledger (a job id was just received), or one call of the sink.
+func (s *Service) protect(ctx context.Context, r *Request, f func()) (panicked bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			panicked = true
+			var attrs []slog.Attr
+			if r != nil {
+				attrs = requestAttrs(r)
+			}
+			attrs = append(attrs, slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+			s.Log.LogAttrs(ctx, slog.LevelError, "panic", attrs...)
+		}
+	}()
+	f()
+	return false
 }

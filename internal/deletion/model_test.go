@@ -18,21 +18,21 @@ import (
 	"dds-backup-delete/internal/ledger"
 )
 
-// This is a model checker: it walks every interleaving of two workers, with every fault at
-// every step, of the real service and the real ledger. DDS, the sink and the queue are simple
-// enough to be written down here. Time is that of a synctest bubble.
+// This is a model checker. It runs every interleaving of two workers, with every fault at every
+// step, on the real service and the real ledger. DDS, the sink and the queue are models. Time is
+// that of a synctest bubble.
 //
-// A worker stops before each thing it does to the world. The explorer then chooses who goes
-// on, and how: well, with an answer lost before or after the work, or with a crash before or
-// after it. Once in a run it may also let so much time pass that every lease runs out, while
-// the workers stay where they are: a freeze, and a thaw later.
+// A worker stops before each step that has an effect outside it. The explorer then chooses which
+// worker continues, and how: without a fault, with an answer lost before or after the work, or with
+// a crash before or after it. Once in a run it may also let every lease expire while the workers
+// stay where they are: a freeze, and a thaw later.
 
 // fault is what happens to a step.
 type fault int
 
 const (
 	none        fault = iota
-	refused           // a definite no, and nothing is done
+	refused           // a definite error, and nothing is done
 	lostBefore        // an error, and nothing is done
 	lostAfter         // it is done, and then an error
 	crashBefore       // the worker ends, and nothing is done
@@ -44,7 +44,7 @@ func (f fault) String() string {
 	return [...]string{"", " refused", " lost before", " lost after", " crash before", " crash after", " down"}[f]
 }
 
-// faultsOf are the faults that a step can suffer.
+// faultsOf returns the faults that a step can have.
 var faultsOf = map[string][]fault{
 	"begin":   {lostBefore, lostAfter, crashBefore, crashAfter},
 	"delete":  {refused, lostBefore, lostAfter, crashBefore, crashAfter},
@@ -56,7 +56,7 @@ var faultsOf = map[string][]fault{
 
 var errFault = errors.New("fault")
 
-// model is the world of one run.
+// model is the state of one run.
 type model struct {
 	t      *testing.T
 	choose func(n int) int
@@ -94,7 +94,7 @@ type worker struct {
 	log     bytes.Buffer
 }
 
-// step waits for the explorer's word and says what happens to op.
+// step waits for the explorer and returns the fault that it chose for op.
 func (w *worker) step(op string) fault {
 	if w.crashed {
 		return crashBefore
@@ -123,7 +123,7 @@ func (w *worker) step(op string) fault {
 	return f
 }
 
-// did reports whether a fault lets the work be done, and the error that follows.
+// did reports whether the work is done in spite of a fault, and the error that follows.
 func did(f fault) (done bool, err error) {
 	switch f {
 	case none:
@@ -170,7 +170,7 @@ func (w *worker) Release(ctx context.Context, r *deletion.Request, token string,
 	return err
 }
 
-// DeleteBackup is DDS behind our client, which settles a lost answer as the client does.
+// DeleteBackup is DDS behind the client of this project, and resolves a lost answer as the client does.
 func (w *worker) DeleteBackup(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 	f := w.step("delete")
 	if f == refused {
@@ -198,12 +198,12 @@ func (w *worker) DeleteBackup(_ context.Context, _ deletion.Target, maybeSent bo
 	case maybeSent:
 		return deletion.Deletion{Unconfirmed: "gone"}, nil
 	default:
-		// DDS gives every answer another request id: a repeat must not.
+		// DDS gives every answer another request id, but a repeat must not.
 		return deletion.Deletion{}, &deletion.Error{Class: deletion.ClassNotFound, Code: "DBS.201214", HTTPStatus: 400, DDSRequestID: fmt.Sprintf("%s-%d", w.name, len(w.trace))}
 	}
 }
 
-// CheckBackup is the look-up of a dry run with REQUIRE_MANUAL.
+// CheckBackup is the lookup of a dry run with REQUIRE_MANUAL.
 func (w *worker) CheckBackup(context.Context, deletion.Target) error {
 	if f := w.step("check"); f != none {
 		return &deletion.Error{Class: deletion.ClassUnavailable, Message: errFault.Error()}
@@ -211,7 +211,7 @@ func (w *worker) CheckBackup(context.Context, deletion.Target) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.exists {
-		// Every answer says something else, and the ledger keeps none of them.
+		// Every answer differs, and the ledger keeps none of them.
 		return &deletion.Error{Class: deletion.ClassNotFound, DDSRequestID: fmt.Sprintf("%s-%d", w.name, len(w.trace))}
 	}
 	return nil
@@ -240,13 +240,13 @@ func (w *worker) Publish(_ context.Context, events []deletion.Event) []error {
 	return errs
 }
 
-// asks reports whether a worker has the request of that id of a scenario.
+// asks reports whether a worker has the request with that id of a scenario.
 func (w *worker) asks(id string) bool {
 	id, dryRun := strings.CutSuffix(id, "?")
 	return w.request.ID == id && w.request.DryRun == dryRun
 }
 
-// run works one delivery to its end.
+// run processes one delivery to its end.
 func (w *worker) run(ctx context.Context) {
 	w.step("start") // whenever that is: its deadline counts from here
 	ctx, w.cancel = context.WithTimeout(ctx, 30*time.Second)
@@ -261,12 +261,12 @@ func (w *worker) run(ctx context.Context) {
 	w.mu.Unlock()
 }
 
-// acknowledged reports whether the queue may forget the message of a worker.
+// acknowledged reports whether the queue may delete the message of a worker.
 func (w *worker) acknowledged() bool {
 	return !w.crashed && w.outcome.Status != deletion.Retry
 }
 
-// explore lets two workers run to their ends, in an order and with faults that choose decides.
+// explore runs two workers to their ends. The function choose decides their order and the faults.
 func (m *model) explore(workers []*worker) {
 	for _, w := range workers {
 		go w.run(m.t.Context())
@@ -356,7 +356,7 @@ func play(t *testing.T, sc scenario, faults, jumps int, choose func(int) int) (v
 		}
 		m.explore(workers)
 
-		// The queue delivers again what nobody acknowledged, now without faults.
+		// The queue redelivers what no worker acknowledged, now without faults.
 		m.faults, m.jumps, m.choose = 0, 0, func(int) int { return 0 }
 		for _, id := range sc.ids {
 			acknowledged := false
@@ -381,7 +381,7 @@ func play(t *testing.T, sc scenario, faults, jumps int, choose func(int) int) (v
 	return violations, trace, unconfirmed
 }
 
-// check holds the end of a run against the promise.
+// check compares the end of a run with the promise.
 func (m *model) check(sc scenario, workers []*worker) {
 	violated := func(format string, args ...any) { m.violations = append(m.violations, fmt.Sprintf(format, args...)) }
 	for _, w := range workers {
@@ -390,9 +390,9 @@ func (m *model) check(sc scenario, workers []*worker) {
 		}
 	}
 	accepted, unconfirmed := m.types[deletion.EventType(deletion.Accepted)], m.types[deletion.EventType(deletion.Unconfirmed)]
-	// The one limit: who was frozen longer than its lease, upgrades an outcome that somebody else
-	// published and acknowledged, and then fails to publish, has nobody left to try again.
-	// (Lambda ends an invocation at its deadline, before its lease ends.)
+	// There is one limit. A worker that was frozen for longer than its lease may replace an outcome
+	// that another worker published and acknowledged. If it then fails to publish, no redelivery
+	// follows. (Lambda ends an invocation at its deadline, before its lease ends.)
 	upgraded := unconfirmed && m.happened("a minute passes")
 	if m.jobRecorded && !accepted && !upgraded {
 		violated("a job id was recorded, and never published")
@@ -415,28 +415,28 @@ func (m *model) check(sc scenario, workers []*worker) {
 	case sc.ids[0] == sc.ids[1] && notFound && unconfirmed:
 		violated("one request, two outcomes: %v", m.types)
 	case accepted && unconfirmed && !m.happened("a minute passes") && !m.happened("down"):
-		violated("two outcomes, though nobody was frozen and the ledger was there: %v", m.types)
+		violated("two outcomes, though no worker was frozen and the ledger did not fail: %v", m.types)
 	}
 	if accepted {
 		for _, w := range workers {
 			if w.acknowledged() && w.outcome.Status == deletion.Accepted && w.outcome.JobID != m.jobs[0] {
-				violated("%s was told of job %q", w.name, w.outcome.JobID)
+				violated("%s got job %q", w.name, w.outcome.JobID)
 			}
 		}
 	}
-	for _, w := range workers { // whoever got the job id wrote it down at once
+	for _, w := range workers { // the worker that got the job id logged it at once
 		if !w.crashed && w.outcome.JobID != "" && accepted && !strings.Contains(w.log.String(), w.outcome.JobID) {
 			violated("%s did not log the job", w.name)
 		}
 	}
 }
 
-// happened reports whether a step of that end was taken.
+// happened reports whether a step that ends so was taken.
 func (m *model) happened(what string) bool {
 	return slices.ContainsFunc(m.trace, func(line string) bool { return strings.HasSuffix(line, what) })
 }
 
-// walk calls play with every sequence of choices there is.
+// walk calls play with every possible sequence of choices.
 func walk(play func(choose func(n int) int)) (runs int) {
 	var path, widths []int
 	for {
@@ -475,6 +475,9 @@ func TestPromiseInEveryInterleaving(t *testing.T) {
 	} {
 		for _, bound := range bounds {
 			t.Run(fmt.Sprintf("%s, faults %d, freezes %d", sc.name, bound.faults, bound.jumps), func(t *testing.T) {
+				if testing.Short() && bound.faults > 1 {
+					t.Skip("half a minute: -short walks one fault only")
+				}
 				bad, unconfirmed := 0, 0
 				runs := walk(func(choose func(int) int) {
 					violations, trace, un := play(t, sc, bound.faults, bound.jumps, choose)

@@ -25,8 +25,8 @@ func ordered(names ...string) []deletion.Request {
 	return out
 }
 
-// The requests of one order follow each other and stop at the first message that needs another
-// try; other orders, and those of none, go on.
+// The requests of one order are processed one after the other, up to the first message that must be
+// retried. Other orders, and requests without one, go on.
 func TestOrder(t *testing.T) {
 	d := &deleter{delete: func(ctx context.Context, backupID string) (deletion.Deletion, error) {
 		switch {
@@ -69,7 +69,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// Requests of one order are never worked at once, those of several orders are.
+// Requests of one order are never processed concurrently, those of several orders are.
 func TestOrdersRunAtOnce(t *testing.T) {
 	const orders = 8
 	together := make(chan struct{})
@@ -104,7 +104,7 @@ func TestOrdersRunAtOnce(t *testing.T) {
 	}
 }
 
-// A panic in the middle of an order is that request's failure, and stops the order.
+// A panic in the middle of an order fails that request, and stops the order.
 func TestOrderAndPanic(t *testing.T) {
 	d := &deleter{delete: func(ctx context.Context, backupID string) (deletion.Deletion, error) {
 		if backupID == "b" {
@@ -118,7 +118,7 @@ func TestOrderAndPanic(t *testing.T) {
 	}
 }
 
-// An error of a request decides what becomes of it, without a call.
+// A request that carries an error is decided without a call.
 func TestRequestsThatWait(t *testing.T) {
 	d := &deleter{delete: accept}
 	in := requests("a", "b")
@@ -133,7 +133,8 @@ func TestRequestsThatWait(t *testing.T) {
 	}
 }
 
-// Two of a list that name no backup are two outcomes; two senders with one id are two requests.
+// Two entries of a list that name no backup have two outcomes, and two senders that use one id make
+// two requests.
 func TestWhatTellsRequestsApart(t *testing.T) {
 	list := requests("a/b", "c/d")
 	for i := range list {
@@ -149,7 +150,7 @@ func TestWhatTellsRequestsApart(t *testing.T) {
 		t.Errorf("events %+v", s.taken)
 	}
 
-	// Two of a list for one backup are asked for in two regions.
+	// Two entries of a list name one backup in two regions.
 	list = requests("a", "a")
 	list[0].ID, list[1].ID = "message", "message"
 	list[0].Field, list[1].Field = "[0].backup_id", "[1].backup_id"
@@ -172,7 +173,8 @@ func TestWhatTellsRequestsApart(t *testing.T) {
 	}
 }
 
-// What failed to be published keeps its place in the order: the reply gives it back, and all after it.
+// An outcome that was not published keeps its place in the order: the reply returns it to the queue,
+// and all after it.
 func TestOrderAndSink(t *testing.T) {
 	s := &sink{publish: func(_ context.Context, events []deletion.Event) []error {
 		errs := make([]error, len(events))

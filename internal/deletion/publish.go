@@ -4,38 +4,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // publishAll publishes the events of all outcomes that are verdicts, each event once. An outcome
 // whose event was not taken becomes a [Retry].
 func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 	var events []Event
-	index := make(map[string]int, len(outcomes)) // of an event id in events
+	first := make(map[string]*Outcome, len(outcomes)) // outcome with an event, by the id of the event
 	for i := range outcomes {
 		o := &outcomes[i]
-		if o.Status == Retry {
-			continue
-		}
-		n, seen := index[o.Event.ID]
-		if !seen {
-			n = len(events)
-			index[o.Event.ID] = n
+		switch {
+		case o.Status == Retry:
+		case first[o.Event.ID] == nil:
+			first[o.Event.ID] = o
 			events = append(events, o.Event)
+		default:
+			o.Event = first[o.Event.ID].Event
 		}
-		o.Event = events[n]
 	}
 	if len(events) == 0 {
 		return
 	}
-	errs := s.publish(ctx, events)
+	failures := make(map[string]error) // by the id of the event
+	for i, err := range s.publish(ctx, events) {
+		if err != nil {
+			failures[events[i].ID] = err
+		}
+	}
 	for i := range outcomes {
 		o := &outcomes[i]
-		if o.Status == Retry {
-			continue
-		}
-		if err := errs[index[o.Event.ID]]; err != nil {
+		if err := failures[o.Event.ID]; err != nil {
 			o.undelivered(err)
-			o.Unpublished = true
 		}
 	}
 }
@@ -44,17 +44,13 @@ func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 // results, fails every event.
 func (s *Service) publish(ctx context.Context, events []Event) (errs []error) {
 	var failure error
-	if s.protect(ctx, nil, func() { errs = s.Sink.Publish(ctx, events) }) {
+	switch {
+	case s.protect(ctx, nil, func() { errs = s.Sink.Publish(ctx, events) }):
 		failure = errors.New("the sink panicked")
-	} else if len(errs) != len(events) {
+	case len(errs) == len(events):
+		return errs
+	default:
 		failure = fmt.Errorf("the sink answered for %d of %d events", len(errs), len(events))
 	}
-	if failure == nil {
-		return errs
-	}
-	errs = make([]error, len(events))
-	for i := range errs {
-		errs[i] = failure
-	}
-	return errs
+	return slices.Repeat([]error{failure}, len(events))
 }

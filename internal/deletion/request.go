@@ -6,7 +6,6 @@ package deletion
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"slices"
 )
 
@@ -26,8 +25,8 @@ type Request struct {
 	// MessageID is the id of the message that contains the request and maybe others; empty if the
 	// source has no messages.
 	MessageID string
-	// Order is the same for requests that must be worked one after the other: a message group,
-	// a partition. Empty for requests that may be worked at once.
+	// Order is the same for requests that must be processed one after the other: a message
+	// group, a partition. Empty for requests that may be processed concurrently.
 	Order string
 	// Field is the member of the message that names the backup, for example backup_ids[2]; empty
 	// for backup_id.
@@ -71,7 +70,7 @@ type Scope struct {
 	Regions, Projects []string
 }
 
-// admit fills in the defaults and returns why the request cannot be worked, or nil. It removes
+// admit fills in the defaults and returns why the request cannot be processed, or nil. It removes
 // invalid ids and anything outside the scope, so that they appear in no log and no event.
 func (s *Scope) admit(r *Request) *Error {
 	elsewhere := r.Region != "" && r.Region != s.Region
@@ -128,8 +127,4 @@ func checkID(field, id string) *Error {
 		}
 	}
 	return nil
-}
-
-func invalid(format string, args ...any) *Error {
-	return &Error{Class: ClassInvalid, Message: fmt.Sprintf(format, args...)}
 }

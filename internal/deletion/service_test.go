@@ -21,11 +21,11 @@ import (
 
 const project = "0549b4a43100d4f32f51c01c2fe4acdb"
 
-// deleter is a [deletion.Deleter] made of a function, which counts.
+// deleter is a [deletion.Deleter] made of a function. It counts calls.
 type deleter struct {
 	mu           sync.Mutex
 	delete       func(ctx context.Context, backupID string) (deletion.Deletion, error)
-	check        func(backupID string) error // nil where nothing is against a deletion
+	check        func(backupID string) error // nil if nothing prevents a deletion
 	calls        []string
 	checks       []string
 	targets      []deletion.Target
@@ -57,7 +57,7 @@ func (d *deleter) CheckBackup(_ context.Context, backup deletion.Target) error {
 	return d.check(backup.BackupID)
 }
 
-// sink is a [deletion.Sink] made of a function; without one it takes everything.
+// sink is a [deletion.Sink] made of a function; without one, it takes everything.
 type sink struct {
 	publish func(ctx context.Context, events []deletion.Event) []error
 	taken   []deletion.Event
@@ -187,12 +187,12 @@ func TestWhatCannotBeABackupNeverReachesDDS(t *testing.T) {
 	}
 }
 
-// What lies outside the scope is refused; what a request leaves out is the configured one.
+// A request outside the scope is rejected, and what a request leaves out comes from the configuration.
 func TestScope(t *testing.T) {
 	const other = "11111111111111111111111111111111"
 	for name, tc := range map[string]struct {
 		region, project string
-		says            string // empty where the request is in scope
+		says            string // empty if the request is in scope
 		target          deletion.Target
 	}{
 		"nothing named":          {target: deletion.Target{Region: "cn-north-4", ProjectID: project}},
@@ -378,7 +378,7 @@ func TestEveryRecordIsAnsweredBeforeTheDeadline(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), tc.left)
 				defer cancel()
 				sv := service(d, s, nil)
-				sv.Concurrency = 2 // so that some are never started
+				sv.Concurrency = 2 // so that some never start
 				got := sv.Do(ctx, requests("quick", "slow-1", "slow-2", "slow-3", "slow-4"))
 				if tc.left > 0 && ctx.Err() != nil {
 					t.Error("the deadline passed before the answer")
@@ -440,6 +440,6 @@ func TestTheJobIDIsLoggedBeforeItIsPublished(t *testing.T) {
 func TestEmptyBatch(t *testing.T) {
 	s := &sink{publish: func(context.Context, []deletion.Event) []error { panic("nothing to publish") }}
 	if got := service(&deleter{}, s, nil).Do(t.Context(), nil); len(got) != 0 {
-		t.Errorf("outcomes %v of nothing", got)
+		t.Errorf("outcomes %v of no requests", got)
 	}
 }

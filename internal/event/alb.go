@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/httpapi"
+	"dds-backup-delete/internal/strictjson"
 )
 
 // SourceALB is an Application Load Balancer whose target is the function.
@@ -17,27 +19,24 @@ const SourceALB deletion.Source = "alb"
 const maxALBReply = 1_000_000
 
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
-var albShape = shape{
-	source: SourceALB,
-	fits:   func(members object) bool { return members.object("requestContext").has("elb") },
-	decode: func(d *Decoder, _ []byte, members object, in Invocation) (*Batch, error) {
-		e := newEnvelope(members)
+var alb = source{
+	name: SourceALB,
+	fits: func(members strictjson.Object) bool { return members.Object("requestContext").Has("elb") },
+	decode: func(d *Decoder, p payload, in Invocation) (*Batch, error) {
+		e := newEnvelope(p.members)
 		// Parameters come as they were sent, which API Gateway decodes.
-		query := e.decoded("queryStringParameters", e.query("queryStringParameters", "multiValueQueryStringParameters"))
-		r := e.call(e.text("httpMethod"), "", e.multi("headers", "multiValueHeaders"), query, in)
-		r.path = e.text("path")
-		r.err = *e.err
-		return d.httpBatch(r, maxALBReply, func(reply *httpReply, body string) any {
+		c := call{query: e.encodedQuery(), method: e.text("httpMethod"), headers: e.multi("headers", "multiValueHeaders", false), path: e.text("path")}
+		return d.batch(c, e, in, maxALBReply, func(r *httpapi.Response, body string) any {
 			response := events.ALBTargetGroupResponse{
-				StatusCode: reply.status, StatusDescription: fmt.Sprintf("%d %s", reply.status, http.StatusText(reply.status)), Body: body,
+				StatusCode: r.Status, StatusDescription: fmt.Sprintf("%d %s", r.Status, http.StatusText(r.Status)), Body: body,
 			}
 			// The target group is set to one of two styles, and ignores headers in the other.
 			if _, multi := e.given("multiValueHeaders"); !multi {
-				response.Headers = reply.header
+				response.Headers = r.Header
 				return response
 			}
-			response.MultiValueHeaders = make(map[string][]string, len(reply.header))
-			for name, value := range reply.header {
+			response.MultiValueHeaders = make(map[string][]string, len(r.Header))
+			for name, value := range r.Header {
 				response.MultiValueHeaders[name] = []string{value}
 			}
 			return response

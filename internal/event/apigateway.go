@@ -3,11 +3,14 @@ package event
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/httpapi"
+	"dds-backup-delete/internal/strictjson"
 )
 
 // The sources that call the function by HTTP, but for load balancers.
@@ -26,94 +29,86 @@ const (
 const maxLambdaReply = 6_000_000
 
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-var httpAPIShape = shape{source: SourceHTTPAPI, fits: isFormat2, decode: decodeFormat2}
+var httpAPI = source{name: SourceHTTPAPI, fits: isFormat2, decode: decodeFormat2}
 
 // https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
-var functionURLShape = shape{
-	source: SourceFunctionURL,
-	fits: func(members object) bool {
-		domain, _ := members.object("requestContext").text("domainName")
-		return isFormat2(members) && strings.Contains(domain, ".lambda-url.")
+var functionURL = source{
+	name: SourceFunctionURL,
+	fits: func(members strictjson.Object) bool {
+		if !isFormat2(members) {
+			return false
+		}
+		domain, _ := members.Object("requestContext").Text("domainName")
+		return strings.Contains(domain, ".lambda-url.")
 	},
 	decode: decodeFormat2,
 }
 
 // isFormat2 also recognises a call whose requestContext cannot be read, so that its caller is answered.
-func isFormat2(members object) bool {
-	version, _ := members.text("version")
-	return version == "2.0" && (members.object("requestContext").has("http") || members.has("rawPath") && members.has("requestContext"))
+func isFormat2(members strictjson.Object) bool {
+	version, _ := members.Text("version")
+	return version == "2.0" && (members.Object("requestContext").Has("http") || members.Has("rawPath") && members.Has("requestContext"))
 }
 
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
-var restAPIShape = shape{
-	source: SourceRESTAPI,
-	fits: func(members object) bool {
-		return members.has("httpMethod") && members.has("resource") && members.has("requestContext")
+var restAPI = source{
+	name: SourceRESTAPI,
+	fits: func(members strictjson.Object) bool {
+		return members.Has("httpMethod") && members.Has("resource") && members.Has("requestContext")
 	},
 	decode: decodeFormat1,
 }
 
-func decodeFormat2(d *Decoder, _ []byte, members object, in Invocation) (*Batch, error) {
-	e := newEnvelope(members)
+func decodeFormat2(d *Decoder, p payload, in Invocation) (*Batch, error) {
+	e := newEnvelope(p.members)
 	context := e.object("requestContext")
-	r := e.call(context.object("http").text("method"), context.text("requestId"), e.texts("headers"), e.joinedQuery(), in)
+	c := call{method: context.object("http").text("method"), requestID: context.text("requestId"), headers: e.texts("headers", false), query: e.joinedQuery()}
 	method, route, _ := strings.Cut(e.text("routeKey"), " ")
-	if route != "" && method != "ANY" && method != r.method {
-		e.fail("routeKey", fmt.Sprintf("%q is not for %q, which the call is", shorten(method), shorten(r.method)))
+	if route != "" && method != "ANY" && method != c.method {
+		e.fail("routeKey", fmt.Sprintf("%q is not for %q, which the call is", strictjson.Shorten(method), strictjson.Shorten(c.method)))
 	}
-	r.setPath(e, route, e.text("rawPath"), context.text("stage"))
-	return d.httpBatch(r, maxLambdaReply, func(reply *httpReply, body string) any {
-		return events.APIGatewayV2HTTPResponse{StatusCode: reply.status, Headers: reply.header, Body: body}
+	c.setPath(e, route, e.text("rawPath"), context.text("stage"))
+	return d.batch(c, e, in, maxLambdaReply, func(r *httpapi.Response, body string) any {
+		return events.APIGatewayV2HTTPResponse{StatusCode: r.Status, Headers: r.Header, Body: body}
 	}), nil
 }
 
-func decodeFormat1(d *Decoder, _ []byte, members object, in Invocation) (*Batch, error) {
-	e := newEnvelope(members)
+func decodeFormat1(d *Decoder, p payload, in Invocation) (*Batch, error) {
+	e := newEnvelope(p.members)
 	context := e.object("requestContext")
-	headers, query := e.multi("headers", "multiValueHeaders"), e.query("queryStringParameters", "multiValueQueryStringParameters")
-	r := e.call(e.text("httpMethod"), context.text("requestId"), headers, query, in)
-	r.setPath(e, e.text("resource"), e.text("path"), context.text("stage"))
-	return d.httpBatch(r, maxLambdaReply, func(reply *httpReply, body string) any {
-		return events.APIGatewayProxyResponse{StatusCode: reply.status, Headers: reply.header, Body: body}
+	c := call{
+		headers: e.multi("headers", "multiValueHeaders", false), query: e.query(),
+		method: e.text("httpMethod"), requestID: context.text("requestId"),
+	}
+	c.setPath(e, e.text("resource"), e.text("path"), context.text("stage"))
+	return d.batch(c, e, in, maxLambdaReply, func(r *httpapi.Response, body string) any {
+		return events.APIGatewayProxyResponse{StatusCode: r.Status, Headers: r.Header, Body: body}
 	}), nil
 }
 
 // setPath finds the path that was asked for, without the prefix of a stage or a domain. The route that
-// was taken, with its parameters put in, has none; where it says nothing, for example a default route,
-// the path itself is taken. It is the last to read the envelope.
-func (r *httpRequest) setPath(e envelope, route, path, stage string) {
-	parameters := e.texts("pathParameters")
-	r.parameters = make(map[string]string, len(parameters))
-	for _, p := range parameters {
-		r.parameters[p.name] = p.value
-	}
-	r.path = withoutPrefix(path, "/"+stage)
-	if whole, ok := expand(route, r.parameters); ok {
+// was taken, with its parameters put in, has none; if it says nothing, for example a default route,
+// the path itself is taken.
+func (c *call) setPath(e envelope, route, path, stage string) {
+	c.parameters = e.texts("pathParameters", false)
+	c.path = httpapi.WithoutPrefix(path, "/"+stage)
+	if whole, ok := expand(route, c.parameters); ok {
 		if path != "" && !endsWith(path, whole) {
-			e.fail("pathParameters", fmt.Sprintf("they make %q of the route, and the path is %q", shorten(whole), shorten(path)))
+			e.fail("pathParameters", fmt.Sprintf("they make %q of the route, and the path is %q", strictjson.Shorten(whole), strictjson.Shorten(path)))
 		}
-		r.path = whole
+		c.path = whole
 	}
-	r.err = *e.err
-}
-
-// withoutPrefix returns a path without a prefix, where it has that.
-func withoutPrefix(path, prefix string) string {
-	if rest, ok := strings.CutPrefix(path+"/", prefix+"/"); ok && prefix != "/" && prefix != "" {
-		return "/" + strings.TrimSuffix(rest, "/")
-	}
-	return path
 }
 
 // endsWith reports whether a path, encoded or not, is the same as another or leads to it.
 func endsWith(path, end string) bool {
-	end = strings.TrimSuffix(unescape(end), "/")
-	return strings.HasSuffix(strings.TrimSuffix(path, "/"), end) || strings.HasSuffix(strings.TrimSuffix(unescape(path), "/"), end)
+	end = strings.TrimSuffix(httpapi.Unescape(end), "/")
+	return strings.HasSuffix(strings.TrimSuffix(path, "/"), end) || strings.HasSuffix(strings.TrimSuffix(httpapi.Unescape(path), "/"), end)
 }
 
 // expand puts the parameters into a route, for example /backups/{backup_id} or /{proxy+}. They come
 // decoded. It returns false for what is no route, or has a parameter that is not given.
-func expand(route string, parameters map[string]string) (path string, ok bool) {
+func expand(route string, parameters []httpapi.Parameter) (path string, ok bool) {
 	if !strings.HasPrefix(route, "/") {
 		return "", false
 	}
@@ -125,12 +120,12 @@ func expand(route string, parameters map[string]string) (path string, ok bool) {
 		}
 		name = strings.TrimSuffix(name, "}")
 		name, greedy := strings.CutSuffix(name, "+")
-		value, given := parameters[name]
-		if !given {
+		at := slices.IndexFunc(parameters, func(p httpapi.Parameter) bool { return p.Name == name })
+		if at < 0 {
 			return "", false
 		}
-		if segments[i] = value; !greedy {
-			segments[i] = url.PathEscape(value)
+		if segments[i] = parameters[at].Value; !greedy {
+			segments[i] = url.PathEscape(segments[i])
 		}
 	}
 	return strings.Join(segments, "/"), true

@@ -173,7 +173,7 @@ func TestBadBodies(t *testing.T) {
 
 // What we published must neither be taken for a request nor rejected: a rejection is published
 // too, and would come back the same way.
-func TestEchoes(t *testing.T) {
+func TestOwnEvents(t *testing.T) {
 	quoted := string(marshal(t, outcomeEvent))
 	for name, body := range map[string]string{
 		"bare":                outcomeEvent,
@@ -202,8 +202,8 @@ func TestEchoes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !cmp.Equal(batch.Echoes, []string{"message-1"}) || len(batch.Requests) != 2 || batch.Requests[1].ID != "message-2" {
-				t.Errorf("echoes %v, requests %+v", batch.Echoes, batch.Requests)
+			if !cmp.Equal(batch.OwnEvents, []string{"message-1"}) || len(batch.Requests) != 2 || batch.Requests[1].ID != "message-2" {
+				t.Errorf("own events %v, requests %+v", batch.OwnEvents, batch.Requests)
 			}
 			batch, err = decode(marshal(t, httpAPI("POST", "/deletions", body)))
 			if err != nil || len(batch.Requests) != 0 {

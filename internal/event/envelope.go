@@ -1,219 +1,143 @@
 package event
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
-	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/httpapi"
+	"dds-backup-delete/internal/strictjson"
 )
 
-// maxEnvelopes is how many envelopes are opened, one inside the other.
-const maxEnvelopes = 5
-
-// openText reads the requests of a text, whose value open reads; what names the text in a message.
-func openText(what string, text []byte, base deletion.Request, envelopes int, open opener) content {
-	text = trimMark(text)
-	if err := parse(text); err != nil {
-		return judge(refuse(base, what+" is "+err.Error()), text)
-	}
-	return open(what, text, base, envelopes)
+// envelope is an object of the payload that an HTTP front makes of a call. Names match exactly, and
+// none may come twice. The first problem is kept in err, which all objects of a payload share.
+type envelope struct {
+	where   string // the place in the payload, for messages, for example "requestContext."
+	members strictjson.Object
+	err     *error
 }
 
-// opener reads the requests of a value that is valid JSON.
-type opener func(what string, value []byte, base deletion.Request, envelopes int) content
-
-// openAny reads the requests of a value that is an object or an array of objects.
-func (d *Decoder) openAny(what string, value []byte, base deletion.Request, envelopes int) content {
-	if kind(value) == "array" {
-		return d.openList(what, value, base, envelopes)
-	}
-	return d.open(what, value, base, envelopes)
+func newEnvelope(members strictjson.Object) envelope {
+	return envelope{members: members, err: new(error)}
 }
 
-// open reads the requests of a value that is valid JSON, out of whatever envelopes it is in. The
-// innermost envelope's id becomes the request id, because that is the id its sender received.
-func (d *Decoder) open(what string, value []byte, base deletion.Request, envelopes int) content {
-	members, err := objectOf(value)
-	switch {
-	case err != nil:
-		return judge(refuse(base, what+" is "+err.Error()), value)
-	case envelopes < 0:
-		return judge(refuse(base, fmt.Sprintf("it is in more than %d envelopes", maxEnvelopes)), value)
-	}
-	if other := otherService(members); other != "" {
-		return judge(refuse(base, "it is "+other+", which asks for no deletion"), value)
-	}
-	switch {
-	case isNotification(members):
-		return d.openNotification(members, base, envelopes)
-	case isTopicEvent(members):
-		record, _ := firstOf(members, "Records")
-		return d.openNotification(record.object("Sns"), base, envelopes)
-	case isDestinationRecord(members):
-		return d.openDestinationRecord(members, base, envelopes)
-	case members.has("specversion"):
-		return judge(d.openCloudEvent(structured(members), base), value)
-	case members.has("detail-type"):
-		return judge(d.openBusEvent(members, base), value)
-	default:
-		return judge(plain(members, base), value)
+func (e envelope) fail(name, problem string) {
+	if *e.err == nil {
+		*e.err = fmt.Errorf("%s%s: %s", e.where, strictjson.Shorten(name), problem)
 	}
 }
 
-// looksLikeRequest reports whether an element of an array may be a request: it names a backup,
-// or is an envelope that may hold one.
-func looksLikeRequest(element []byte) bool {
-	members, err := objectOf(element)
-	if err != nil || otherService(members) != "" {
-		return false
-	}
-	return namesBackup(members) || isNotification(members) || isTopicEvent(members) || isDestinationRecord(members) ||
-		members.has("specversion") || members.has("detail-type")
+// given returns the value of a member, and false if it is missing or null.
+func (e envelope) given(name string) (strictjson.Value, bool) {
+	value, ok := e.members.Get(name)
+	return value, ok && value.Kind() != "null"
 }
 
-// openList reads the requests of an array, one or more from each element. Own outcome events
-// among them are left alone. An array without any request is refused as a whole.
-func (d *Decoder) openList(what string, list []byte, base deletion.Request, envelopes int) content {
-	elements, err := arrayOf(list)
-	switch {
-	case err != nil:
-	case len(elements) == 0 || len(elements) > maxList:
-		err = fmt.Errorf("an array of %d elements; expected 1 to %d", len(elements), maxList)
-	case !slices.ContainsFunc(elements, func(e json.RawMessage) bool { return looksLikeRequest(e) }):
-		err = errors.New("an array in which no element is a request; " + describe(elements[0]))
-	}
-	if err != nil {
-		return judge(refuse(base, what+" is "+err.Error()), list)
-	}
-	c := content{list: true}
-	for i, element := range elements {
-		r := base
-		r.Field = base.Field + "[" + strconv.Itoa(i) + "]"
-		part := d.open("it", element, r, envelopes)
-		if c.echo == "" {
-			c.echo = part.echo
-		}
-		if c.requests = append(c.requests, part.requests...); len(c.requests) > maxList {
-			return refuse(base, fmt.Sprintf("%s asks for more than %d deletions", what, maxList))
-		}
-	}
-	return c
-}
-
-// describe says what the first element of an array is in which no element is a request.
-func describe(element []byte) string {
-	members, err := objectOf(element)
-	if err != nil {
-		return "the first is " + err.Error()
-	}
-	if other := otherService(members); other != "" {
-		return "the first is " + other + ", which asks for no deletion"
-	}
-	return "the first is " + unknownPayload(members)
-}
-
-func isNotification(members object) bool {
-	kind, _ := members.text("Type")
-	return kind == "Notification" && members.has("TopicArn")
-}
-
-// isTopicEvent tells the event of a topic that invoked a function, as it is kept when that
-// failed. It has one record.
-func isTopicEvent(members object) bool {
-	record, _ := firstOf(members, "Records")
-	if service, _ := record.text("EventSource"); service != snsEventSource || !record.has("Sns") {
-		return false
-	}
-	records, err := recordsOf(members)
-	return err == nil && len(records) == 1
-}
-
-// openNotification opens what a topic delivers to a queue, or to a function.
-// https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
-func (d *Decoder) openNotification(members object, base deletion.Request, envelopes int) content {
-	if id, _ := members.text("MessageId"); isID(id) {
-		base.ID = id
-	}
-	if trace := traceParent(attribute(members.object("MessageAttributes"), "traceparent", "Value")); trace != "" {
-		base.TraceParent = trace
-	}
-	text, ok := members.text("Message")
+// object returns the object of that name, which has no members if it is missing.
+func (e envelope) object(name string) envelope {
+	value, ok := e.given(name)
 	if !ok {
-		return refuse(base, "Message: missing or no string; expected a text")
+		return envelope{err: e.err}
 	}
-	return openText("Message", []byte(text), base, envelopes-1, d.openAny)
+	members, err := value.Object()
+	if err != nil {
+		e.fail(name, err.Error())
+	}
+	return envelope{where: e.where + name + ".", members: members, err: e.err}
 }
 
-// attribute returns the text of a message attribute of a queue or a topic.
-func attribute(attributes object, name, value string) string {
-	text, _ := attributes.object(name).text(value)
+// text returns a text; empty if it is missing. A number or a boolean is its text: some fronts and
+// test tools write headers so.
+func (e envelope) text(name string) string {
+	if value, ok := e.given(name); ok {
+		return e.textOf(name, value)
+	}
+	return ""
+}
+
+func (e envelope) textOf(name string, value strictjson.Value) string {
+	if text, ok := value.Text(); ok {
+		return text
+	}
+	if kind := value.Kind(); kind != "number" && kind != "boolean" {
+		e.fail(name, "a JSON "+kind+"; expected a string")
+		return ""
+	}
+	return string(value)
+}
+
+// body returns the body of the call. It must be a string: a front never writes another value.
+func (e envelope) body() string {
+	value, ok := e.given("body")
+	if !ok {
+		return ""
+	}
+	text, ok := value.Text()
+	if !ok {
+		e.fail("body", "a JSON "+value.Kind()+"; expected a string")
+	}
 	return text
 }
 
-// openBusEvent opens an event of an EventBridge bus, which others may read as well: its type
-// must say that it is a request. The detail is a plain request or a whole CloudEvent.
-// https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
-func (d *Decoder) openBusEvent(members object, base deletion.Request) content {
-	if id, _ := members.text("id"); isID(id) {
-		base.ID = id
+// boolean returns a boolean; false if it is missing.
+func (e envelope) boolean(name string) bool {
+	value, ok := e.given(name)
+	if ok && value.Kind() != "boolean" {
+		e.fail(name, "a JSON "+value.Kind()+"; expected true or false")
 	}
-	if detailType, _ := members.text("detail-type"); detailType != d.requestType() {
-		return refuse(base, fmt.Sprintf("it is an event of detail-type %q; expected %q", shorten(detailType), d.requestType()))
-	}
-	detail, ok := members.get("detail")
-	if !ok {
-		return refuse(base, "detail: missing; expected a JSON object")
-	}
-	inner, err := objectOf(detail)
-	if err != nil {
-		return refuse(base, "detail: "+err.Error())
-	}
-	if inner.has("specversion") {
-		return d.openCloudEvent(structured(inner), base)
-	}
-	return plain(inner, base)
+	return string(value) == "true"
 }
 
-func isDestinationRecord(members object) bool {
-	return members.has("requestPayload") && members.object("requestContext").has("functionArn")
+// texts returns the members of an object of texts in their order. One that is null is left out, or is
+// empty if blanks are wanted.
+func (e envelope) texts(name string, blanks bool) []httpapi.Parameter {
+	inner := e.object(name)
+	if len(inner.members) == 0 {
+		return nil
+	}
+	pairs := make([]httpapi.Parameter, 0, len(inner.members))
+	for _, m := range inner.members {
+		name := string(m.Name)
+		if m.Value.Kind() != "null" {
+			pairs = append(pairs, httpapi.Parameter{Name: name, Value: inner.textOf(name, m.Value)})
+		} else if blanks {
+			pairs = append(pairs, httpapi.Parameter{Name: name})
+		}
+	}
+	return pairs
 }
 
-// openDestinationRecord opens what Lambda sends to the destination of an asynchronous
-// invocation: the result of one that succeeded, the event of one that did not.
-// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-func (d *Decoder) openDestinationRecord(members object, base deletion.Request, envelopes int) content {
-	var name string
-	switch condition, _ := members.object("requestContext").text("condition"); condition {
-	case "Success":
-		name = "responsePayload"
-	case "RetriesExhausted", "EventAgeExceeded":
-		name = "requestPayload"
-	default:
-		return refuse(base, fmt.Sprintf("requestContext.condition: %q; expected Success, RetriesExhausted or EventAgeExceeded", shorten(condition)))
+// lists returns the elements of an object of lists of texts, in their order. A list that is null or has
+// no elements is left out, or is an empty text if blanks are wanted.
+func (e envelope) lists(name string, blanks bool) []httpapi.Parameter {
+	inner := e.object(name)
+	var pairs []httpapi.Parameter
+	for _, m := range inner.members {
+		name := string(m.Name)
+		if m.Value.Kind() == "null" || m.Value.IsEmptyArray() {
+			if blanks {
+				pairs = append(pairs, httpapi.Parameter{Name: name})
+			}
+			continue
+		}
+		elements, err := m.Value.Array()
+		if err != nil {
+			inner.fail(name, err.Error())
+		}
+		for _, element := range elements {
+			pairs = append(pairs, httpapi.Parameter{Name: name, Value: inner.textOf(name, element)})
+		}
 	}
-	if id, _ := members.object("requestContext").text("requestId"); isID(id) {
-		base.ID = id
-	}
-	payload, ok := members.get(name)
-	if !ok {
-		return refuse(base, name+": missing; expected a request")
-	}
-	if isEmptyResult(payload) {
-		return content{echo: name + ": the reply to a payload that held only own outcome events"}
-	}
-	return d.openAny(name, payload, base, envelopes-1)
+	return pairs
 }
 
-// isEmptyResult reports whether a value is what this function returns for a payload without requests:
-// its own outcome events that came back. A destination must not make a request of it.
-func isEmptyResult(value []byte) bool {
-	members, err := objectOf(value)
-	if err != nil || len(members) != 1 {
-		return false
+// multi returns the pairs of an object of texts and those of its form with lists. A front that has
+// both repeats values of the lists in the texts, so a text is left out if it is in its list.
+func (e envelope) multi(single, multiple string, blanks bool) []httpapi.Parameter {
+	pairs := e.lists(multiple, blanks)
+	for _, p := range e.texts(single, blanks) {
+		if !slices.Contains(pairs, p) {
+			pairs = append(pairs, p)
+		}
 	}
-	list, ok := members.get("results")
-	return ok && kind(list) == "array" && list[skipSpace(list, 1)] == ']'
+	return pairs
 }

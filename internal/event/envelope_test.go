@@ -307,7 +307,7 @@ func TestTooManyRequestsAreGivenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(batch.Requests) != 10_002 || len(batch.Echoes) != 1 {
+	if len(batch.Requests) != 10_002 || len(batch.OwnEvents) != 1 {
 		t.Fatalf("%d requests", len(batch.Requests))
 	}
 	for _, r := range batch.Requests[10_000:] {
@@ -391,7 +391,7 @@ func TestOutcomesAmongRequests(t *testing.T) {
 	// What holds a request and an outcome is one or the other, and never a panic.
 	const both = `{"backup_ids":["` + backup + `",5],"metadata":{"type":"dds.backup.deletion.accepted.v1"}}`
 	for _, payload := range everySource(t, both) {
-		if batch, err := decode(payload); err == nil && len(batch.Requests) != 2 && len(batch.Echoes) != 1 && batch.Limit == 0 {
+		if batch, err := decode(payload); err == nil && len(batch.Requests) != 2 && len(batch.OwnEvents) != 1 && batch.Limit == 0 {
 			t.Errorf("%s: requests %+v", payload, batch.Requests)
 		}
 	}

@@ -300,7 +300,7 @@ func pipeKafka(source, servers string, values ...string) string {
 // A pipe sends the records of a batch without the envelope.
 func TestPipes(t *testing.T) {
 	batch, err := decode(pipe(t, sqs(plain, `{"backup_id":5}`, outcomeEvent, plain)))
-	if err != nil || batch.Source != "sqs" || batch.SourceARN == "" || len(batch.Requests) != 3 || len(batch.Echoes) != 1 {
+	if err != nil || batch.Source != "sqs" || batch.SourceARN == "" || len(batch.Requests) != 3 || len(batch.OwnEvents) != 1 {
 		t.Fatalf("batch %+v, error %v", batch, err)
 	}
 	reply, err := batch.Reply([]deletion.Outcome{outcome(batch.Requests[0], deletion.ClassConflict), outcome(batch.Requests[1], deletion.ClassInvalid), outcome(batch.Requests[2], "")})
@@ -397,7 +397,7 @@ func TestListInABody(t *testing.T) {
 		marshal(t, sqs(body)), marshal(t, sqs(notification(t, body))), sns(t, body), kafka(t, map[string][]string{"t-0": {body}}), rabbitMQ(t, body), activeMQ(t, body),
 	} {
 		batch, err := decode(payload)
-		if err != nil || len(batch.Requests) != 4 || len(batch.Echoes) != 1 {
+		if err != nil || len(batch.Requests) != 4 || len(batch.OwnEvents) != 1 {
 			t.Fatalf("batch %+v, error %v", batch, err)
 		}
 		var fields []string

@@ -16,8 +16,8 @@ import (
 // check holds a decoded payload against what must be true of every one.
 func check(t *testing.T, batch *event.Batch, payload []byte) {
 	t.Helper()
-	if most := len(payload)/2 + 1; len(batch.Requests) > most || len(batch.Echoes) > most {
-		t.Errorf("%d requests and %d echoes from %d bytes", len(batch.Requests), len(batch.Echoes), len(payload))
+	if most := len(payload)/2 + 1; len(batch.Requests) > most || len(batch.OwnEvents) > most {
+		t.Errorf("%d requests and %d own events from %d bytes", len(batch.Requests), len(batch.OwnEvents), len(payload))
 	}
 	retries, verdicts := make([]deletion.Outcome, len(batch.Requests)), make([]deletion.Outcome, len(batch.Requests))
 	for i, r := range batch.Requests {

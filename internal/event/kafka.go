@@ -2,7 +2,6 @@ package event
 
 import (
 	"cmp"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"dds-backup-delete/internal/body"
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/services"
+	"dds-backup-delete/internal/strictjson"
 )
 
 // SourceKafka is a batch of Apache Kafka topics, in Amazon MSK or self-managed.
@@ -18,68 +20,58 @@ const SourceKafka deletion.Source = "kafka"
 
 // https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html and
 // https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html
-var kafkaShape = shape{
-	source: SourceKafka,
-	fits: func(members object) bool {
-		service, _ := members.text("eventSource")
-		return isKafka(service)
+var kafka = source{
+	name: SourceKafka,
+	fits: func(members strictjson.Object) bool {
+		service, _ := members.Text("eventSource")
+		return services.IsKafka(service)
 	},
 	decode: decodeKafka,
 }
 
-// isKafka reports whether records of that eventSource are Kafka's. AWS spells a self-managed
-// cluster in two ways.
-func isKafka(service string) bool {
-	return service == "aws:kafka" || service == "aws:SelfManagedKafka" || service == "SelfManagedKafka"
-}
-
 // decodeKafka reads the requests of each record of each partition.
-func decodeKafka(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, error) {
+func decodeKafka(d *Decoder, p payload, _ Invocation) (*Batch, error) {
 	batch := &Batch{reply: replyKafka}
-	cluster := batch.cluster(members)
-	partitions, ok := members.get("records")
+	cluster := batch.cluster(p.members)
+	partitions, ok := p.members.Get("records")
 	if !ok {
 		return nil, errors.New("records: missing; expected a JSON object")
 	}
-	byPartition, err := objectOf(partitions)
+	byPartition, err := partitions.Object()
 	if err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
 	for _, partition := range byPartition {
-		list, err := arrayOf(partition.value)
+		list, err := partition.Value.Array()
 		if err != nil {
-			return nil, fmt.Errorf("records of %q: %w", shorten(string(partition.name)), err)
+			return nil, fmt.Errorf("records of %q: %w", strictjson.Shorten(string(partition.Name)), err)
 		}
-		for i, text := range list {
-			record, err := objectOf(text)
+		for i, element := range list {
+			record, err := element.Object()
 			if err == nil {
-				err = d.addKafka(batch, record, string(partition.name), cluster)
+				err = d.addKafka(batch, record, string(partition.Name), cluster)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("record %d of %q: %w", i, shorten(string(partition.name)), err)
+				return nil, fmt.Errorf("record %d of %q: %w", i, strictjson.Shorten(string(partition.Name)), err)
 			}
 		}
 	}
 	if len(batch.messages) == 0 {
-		return batch, emptyBatch(members, "eventSource", "eventSourceArn", "bootstrapServers", "records")
+		return batch, emptyBatch(p.members, "eventSource", "eventSourceArn", "bootstrapServers", "records")
 	}
 	return batch, nil
 }
 
-// kafkaPipeShape is the records of a topic as EventBridge Pipes sends them: an array. A pipe
+// kafkaPipe is the records of a topic as EventBridge Pipes sends them: an array. A pipe
 // takes back single records of queues and of Kinesis and DynamoDB streams, but not of Kafka:
 // there an error returns the whole batch.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-msk.html
-var kafkaPipeShape = shape{
-	source: SourceKafka,
-	decode: func(d *Decoder, payload []byte, _ object, _ Invocation) (*Batch, error) {
-		list, err := arrayOf(payload)
-		if err != nil {
-			return nil, err
-		}
-		batch := &Batch{whole: true, reply: replyKafkaPipe}
-		for i, text := range list {
-			record, err := objectOf(text)
+var kafkaPipe = source{
+	name: SourceKafka,
+	decode: func(d *Decoder, p payload, _ Invocation) (*Batch, error) {
+		batch := &Batch{wholeOnly: true, reply: replyKafkaPipe}
+		for i, element := range p.elements {
+			record, err := element.Object()
 			if err == nil {
 				err = d.addKafka(batch, record, pipePartition(record), batch.cluster(record))
 			}
@@ -91,14 +83,14 @@ var kafkaPipeShape = shape{
 	},
 }
 
-// pipePartition returns the partition of a record of a pipe, spelled as in a batch of Lambda's: as
-// <topic>-<partition>. It is empty where the record does not name one.
-func pipePartition(record object) string {
-	if key, _ := record.text("eventSourceKey"); key != "" {
+// pipePartition returns the partition of a record of a pipe, spelled as in a batch of Lambda's:
+// <topic>-<partition>. It is empty if the record does not name one.
+func pipePartition(record strictjson.Object) string {
+	if key, _ := record.Text("eventSourceKey"); key != "" {
 		return key
 	}
-	topic, _ := record.text("topic")
-	partition, ok := record.integer("partition")
+	topic, _ := record.Text("topic")
+	partition, ok := record.Integer("partition")
 	if topic == "" || !ok {
 		return ""
 	}
@@ -106,32 +98,32 @@ func pipePartition(record object) string {
 }
 
 // cluster returns the name of the cluster that a batch, or a record of a pipe, is from.
-func (b *Batch) cluster(members object) string {
-	arn, _ := members.text("eventSourceArn")
-	servers, _ := members.text("bootstrapServers")
+func (b *Batch) cluster(members strictjson.Object) string {
+	arn, _ := members.Text("eventSourceArn")
+	servers, _ := members.Text("bootstrapServers")
 	if b.SourceARN == "" {
-		b.SourceARN = cleanID(arn)
+		b.SourceARN = body.CleanID(arn)
 	}
-	return cleanID(cmp.Or(arn, servers))
+	return body.CleanID(cmp.Or(arn, servers))
 }
 
 // addKafka adds a record to a batch. A record without a place in a partition could not be given
 // back, so it fails the batch before any work is done.
-func (d *Decoder) addKafka(batch *Batch, record object, partition, cluster string) error {
-	if len(batch.messages) == maxElements {
-		return fmt.Errorf("more than %d records", maxElements)
+func (d *Decoder) addKafka(batch *Batch, record strictjson.Object, partition, cluster string) error {
+	if len(batch.messages) == strictjson.MaxElements {
+		return fmt.Errorf("more than %d records", strictjson.MaxElements)
 	}
-	if !isID(partition) {
-		return fmt.Errorf("partition: %q; expected <topic>-<number> of 1 to %d characters", shorten(partition), maxID)
+	if !body.IsID(partition) {
+		return fmt.Errorf("partition: %q; expected <topic>-<number> of 1 to %d characters", strictjson.Shorten(partition), body.MaxID)
 	}
-	offset, ok := record.integer("offset")
+	offset, ok := record.Integer("offset")
 	if !ok {
 		return errors.New("offset: missing or no whole number")
 	}
 	m := message{id: partition + "@" + strconv.FormatInt(offset, 10), order: partition, offset: offset}
-	if value, given := record.get("value"); (given && kind(value) == "null") || (!given && !hasMisspelled(record, "value")) {
+	if value, given := record.Get("value"); (given && value.Kind() == "null") || (!given && !hasMisspelled(record, "value")) {
 		batch.Tombstones++
-		batch.add(m, content{})
+		batch.add(m, body.Content{})
 		return nil
 	}
 	batch.add(m, d.readKafka(record, deletion.Request{ID: m.id, Origin: cluster, Order: m.order}))
@@ -139,114 +131,29 @@ func (d *Decoder) addKafka(batch *Batch, record object, partition, cluster strin
 }
 
 // hasMisspelled reports whether an object has a member of that name in another case, or with blanks.
-func hasMisspelled(members object, name string) bool {
-	return slices.ContainsFunc(members, func(m member) bool { return strings.EqualFold(strings.TrimSpace(string(m.name)), name) })
+func hasMisspelled(members strictjson.Object, name string) bool {
+	return slices.ContainsFunc(members, func(m strictjson.Member) bool { return strings.EqualFold(strings.TrimSpace(string(m.Name)), name) })
 }
 
 // readKafka reads the requests of one record.
-func (d *Decoder) readKafka(record object, base deletion.Request) content {
-	list, _ := record.get("headers")
+func (d *Decoder) readKafka(record strictjson.Object, base deletion.Request) body.Content {
+	list, _ := record.Get("headers")
 	var headers headers
-	if list != nil && kind(list) == "array" {
-		parts, err := arrayOf(list)
+	if list != nil && list.Kind() == "array" {
+		parts, err := list.Array()
 		if err != nil {
-			return refuse(base, "headers: "+err.Error())
+			return body.Invalid(base, "headers: "+err.Error())
 		}
 		for _, part := range parts {
-			members, _ := objectOf(part) // one that is none has no name
+			members, _ := part.Object() // one that is none has no name
 			headers.add(members, "ce_", "ce-")
 		}
 	}
-	base.TraceParent = traceParent(headers.traceParent)
-	return d.readEncoded(record, "value", base, headers.attributes, trimSchemaID)
+	base.TraceParent = body.TraceParent(headers.traceParent)
+	return d.readEncoded(record, "value", base, headers.attributes, body.TrimSchemaID)
 }
 
-// trimSchemaID returns a value without the prefix of a serializer of Confluent's: a zero byte, and
-// four bytes that are the number of a schema. A value of JSON begins with neither.
-// https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
-func trimSchemaID(value []byte) []byte {
-	const prefix = 5
-	if len(value) <= prefix || value[0] != 0 {
-		return value
-	}
-	rest := trimMark(value[prefix:])
-	if at := skipSpace(rest, 0); at == len(rest) || rest[at] != '{' && rest[at] != '[' {
-		return value
-	}
-	return rest
-}
-
-// readEncoded reads the requests of a message whose body is the base64 in that member, less the
-// prefix that trim knows. The message is a CloudEvent in binary mode where it has attributes of one.
-func (d *Decoder) readEncoded(message object, member string, base deletion.Request, attributes map[string]string, trim func([]byte) []byte) content {
-	value, ok := message.text(member)
-	if !ok {
-		return refuse(base, member+": missing or no string; expected a text in base64")
-	}
-	body, err := base64.StdEncoding.DecodeString(value)
-	if err != nil {
-		return refuse(base, fmt.Sprintf("%s: %d characters that are not base64", member, len(value)))
-	}
-	if body = trim(body); len(attributes) == 0 {
-		return d.readList(body, base)
-	}
-	return d.readBinary(body, base, attributes)
-}
-
-// headers are those of a message that matter: its trace context, and the attributes of a
-// CloudEvent in binary mode. An attribute that cannot be read is there all the same, and empty.
-type headers struct {
-	traceParent string
-	attributes  map[string]string
-}
-
-// add takes what it needs from some headers; a CloudEvents attribute begins with one of prefixes.
-func (h *headers) add(members object, prefixes ...string) {
-	for _, m := range members {
-		name := string(m.name)
-		if name == "traceparent" {
-			h.traceParent = headerText(m.value)
-			continue
-		}
-		for _, prefix := range prefixes {
-			if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
-				if h.attributes == nil {
-					h.attributes = make(map[string]string)
-				}
-				h.attributes[strings.ToLower(name[len(prefix):])] = headerText(m.value)
-			}
-		}
-	}
-}
-
-// headerText returns the text of a header: a string, bytes as numbers, signed or not, or an
-// object that holds those. It is empty for any other value, and for one too long to be an attribute.
-func headerText(value []byte) string {
-	const most = 8 * maxID
-	if len(value) > most {
-		return ""
-	}
-	switch kind(value) {
-	case "string":
-		return string(unquote(value))
-	case "object":
-		members, _ := objectOf(value) // without members there are no bytes
-		if value, _ = members.get("bytes"); value == nil {
-			return ""
-		}
-	}
-	var numbers []int16
-	if json.Unmarshal(value, &numbers) != nil {
-		return ""
-	}
-	text := make([]byte, len(numbers))
-	for i, n := range numbers {
-		text[i] = byte(n) //nolint:gosec // the two's complement is meant
-	}
-	return string(text)
-}
-
-// replyKafka tells, for each partition, where to go on: at the first record that needs another try.
+// replyKafka says for each partition where to go on: at the first record that needs another try.
 // https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html
 func replyKafka(b *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 	type identifier struct {
@@ -259,10 +166,10 @@ func replyKafka(b *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 	response := struct {
 		BatchItemFailures []failure `json:"batchItemFailures"`
 	}{[]failure{}}
-	told := make(map[string]bool)
+	reported := make(map[string]bool)
 	for i, err := range b.failures(outcomes) {
-		if m := b.messages[i]; err != nil && !told[m.order] {
-			told[m.order] = true
+		if m := b.messages[i]; err != nil && !reported[m.order] {
+			reported[m.order] = true
 			response.BatchItemFailures = append(response.BatchItemFailures, failure{identifier{m.order, m.offset}})
 		}
 	}

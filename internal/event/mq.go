@@ -1,12 +1,13 @@
 package event
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
+	"dds-backup-delete/internal/body"
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/services"
+	"dds-backup-delete/internal/strictjson"
 )
 
 // The brokers of Amazon MQ. Both deliver a batch again as a whole.
@@ -18,107 +19,105 @@ const (
 	SourceActiveMQ deletion.Source = "activemq"
 )
 
-var rabbitMQShape = shape{
-	source: SourceRabbitMQ,
-	fits:   func(members object) bool { return members.has("rmqMessagesByQueue") },
-	decode: func(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, error) {
-		batch := newBrokerBatch(members)
-		byQueue, _ := members.get("rmqMessagesByQueue")
-		queues, err := objectOf(byQueue)
+var rabbitMQ = source{
+	name: SourceRabbitMQ,
+	fits: func(members strictjson.Object) bool { return members.Has("rmqMessagesByQueue") },
+	decode: func(d *Decoder, p payload, _ Invocation) (*Batch, error) {
+		batch := newBrokerBatch(p.members)
+		byQueue, _ := p.members.Get("rmqMessagesByQueue")
+		queues, err := byQueue.Object()
 		if err != nil {
 			return nil, fmt.Errorf("rmqMessagesByQueue: %w", err)
 		}
 		for _, queue := range queues {
-			err := d.addAll(batch, queue.value, func(m object) (deletion.Request, object) { return rabbitMQ(m, batch.SourceARN+" "+string(queue.name)) })
+			err := d.addAll(batch, queue.Value, func(m strictjson.Object) (deletion.Request, strictjson.Object) {
+				return rabbitMQProperties(m, batch.SourceARN+" "+string(queue.Name))
+			})
 			if err != nil {
-				return nil, fmt.Errorf("messages of %q: %w", shorten(string(queue.name)), err)
+				return nil, fmt.Errorf("messages of %q: %w", strictjson.Shorten(string(queue.Name)), err)
 			}
 		}
 		if len(batch.messages) == 0 {
-			return batch, emptyBatch(members, "eventSource", "eventSourceArn", "rmqMessagesByQueue")
+			return batch, emptyBatch(p.members, "eventSource", "eventSourceArn", "rmqMessagesByQueue")
 		}
 		return batch, nil
 	},
 }
 
-var activeMQShape = shape{
-	source: SourceActiveMQ,
-	fits: func(members object) bool {
-		service, _ := members.text("eventSource")
-		return isActiveMQ(service)
+var activeMQ = source{
+	name: SourceActiveMQ,
+	fits: func(members strictjson.Object) bool {
+		service, _ := members.Text("eventSource")
+		return services.IsActiveMQ(service)
 	},
-	decode: func(d *Decoder, _ []byte, members object, _ Invocation) (*Batch, error) {
-		batch := newBrokerBatch(members)
-		list, ok := members.get("messages")
+	decode: func(d *Decoder, p payload, _ Invocation) (*Batch, error) {
+		batch := newBrokerBatch(p.members)
+		list, ok := p.members.Get("messages")
 		if !ok {
 			return nil, errors.New("messages: missing; expected an array")
 		}
-		if err := d.addAll(batch, list, activeMQ); err != nil {
+		if err := d.addAll(batch, list, activeMQProperties); err != nil {
 			return nil, fmt.Errorf("messages: %w", err)
 		}
 		if len(batch.messages) == 0 {
-			return batch, emptyBatch(members, "eventSource", "eventSourceArn", "messages")
+			return batch, emptyBatch(p.members, "eventSource", "eventSourceArn", "messages")
 		}
 		return batch, nil
 	},
 }
 
-// isActiveMQ reports whether a batch of that eventSource is ActiveMQ's. Newer and older pages of AWS differ.
-func isActiveMQ(service string) bool { return service == "aws:mq" || service == "aws:amq" }
-
-func newBrokerBatch(members object) *Batch {
-	batch := &Batch{whole: true, reply: replyBroker}
-	arn, _ := members.text("eventSourceArn")
-	batch.SourceARN = cleanID(arn)
+func newBrokerBatch(members strictjson.Object) *Batch {
+	batch := &Batch{wholeOnly: true, reply: replyBroker}
+	arn, _ := members.Text("eventSourceArn")
+	batch.SourceARN = body.CleanID(arn)
 	return batch
 }
 
-// addAll adds the messages of a queue to a batch; open tells who a message's request is from,
+// addAll adds the messages of a queue to a batch; properties reads what a message says of its requests,
 // and its headers.
-func (d *Decoder) addAll(batch *Batch, list []byte, open func(object) (deletion.Request, object)) error {
-	messages, err := arrayOf(list)
+func (d *Decoder) addAll(batch *Batch, list strictjson.Value, properties func(strictjson.Object) (deletion.Request, strictjson.Object)) error {
+	messages, err := list.Array()
 	if err != nil {
 		return err
 	}
-	for i, text := range messages {
-		m, err := objectOf(text)
+	for i, element := range messages {
+		m, err := element.Object()
 		if err != nil {
 			return fmt.Errorf("message %d is %w", i, err)
 		}
-		base, properties := open(m)
-		if !isID(base.ID) {
+		base, fields := properties(m)
+		if !body.IsID(base.ID) {
 			base.ID = digestOf(base.Origin, m)
 		}
 		// The AMQP binding of CloudEvents, and its spelling for JMS, which allows no colon.
 		var headers headers
-		headers.add(properties, "cloudEvents:", "cloudEvents_")
-		base.TraceParent = traceParent(headers.traceParent)
-		base.Redelivered = m.boolean("redelivered")
-		batch.add(message{id: base.ID}, d.readEncoded(m, "data", base, headers.attributes, trimMark))
+		headers.add(fields, "cloudEvents:", "cloudEvents_")
+		base.TraceParent = body.TraceParent(headers.traceParent)
+		base.Redelivered = m.IsTrue("redelivered")
+		batch.add(message{id: base.ID}, d.readEncoded(m, "data", base, headers.attributes, strictjson.TrimMark))
 	}
 	return nil
 }
 
-// digestOf names a message without an id of its own, which is its publisher's affair, by where
-// it stood, when it was sent if the publisher said so, and what it says.
-func digestOf(queue string, m object) string {
-	data, _ := m.text("data")
-	sent, _ := m.object("basicProperties").text("timestamp")
-	digest := sha256.Sum256([]byte(queue + "\x00" + sent + "\x00" + data))
-	return hex.EncodeToString(digest[:16])
+// digestOf returns an id for a message without one, since an id is up to the publisher: it depends on
+// the queue, on when the message was sent if the publisher said so, and on what the message says.
+func digestOf(queue string, m strictjson.Object) string {
+	data, _ := m.Text("data")
+	sent, _ := m.Object("basicProperties").Text("timestamp")
+	return body.Digest(queue + "\x00" + sent + "\x00" + data)
 }
 
-// rabbitMQ reads the properties of a message.
-func rabbitMQ(m object, queue string) (deletion.Request, object) {
-	properties := m.object("basicProperties")
-	id, _ := properties.text("messageId")
-	return deletion.Request{ID: id, Origin: cleanID(queue)}, properties.object("headers")
+// rabbitMQProperties reads the properties of a message.
+func rabbitMQProperties(m strictjson.Object, queue string) (deletion.Request, strictjson.Object) {
+	properties := m.Object("basicProperties")
+	id, _ := properties.Text("messageId")
+	return deletion.Request{ID: id, Origin: body.CleanID(queue)}, properties.Object("headers")
 }
 
-// activeMQ reads the properties of a message, whose id is the broker's.
-func activeMQ(m object) (deletion.Request, object) {
-	id, _ := m.text("messageID")
-	return deletion.Request{ID: id}, m.object("properties")
+// activeMQProperties reads the properties of a message, whose id is the broker's.
+func activeMQProperties(m strictjson.Object) (deletion.Request, strictjson.Object) {
+	id, _ := m.Text("messageID")
+	return deletion.Request{ID: id}, m.Object("properties")
 }
 
 // replyBroker answers a broker with an error where another delivery of the whole batch helps.

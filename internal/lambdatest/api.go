@@ -37,8 +37,8 @@ func (f *Function) serveNext(w http.ResponseWriter, r *http.Request) {
 			if !ok {
 				continue
 			}
-			// Asked before writing only: a client that closes its connection as
-			// soon as it has the event would make it look lost.
+			// The context is checked only before the write: a client may close its
+			// connection as soon as it has the event, and then the event is not lost.
 			err := r.Context().Err()
 			if err == nil {
 				err = f.writeEvent(w, c.in, deadline)
@@ -63,10 +63,7 @@ func (f *Function) writeEvent(w http.ResponseWriter, in Invocation, deadline tim
 	h.Set("Lambda-Runtime-Aws-Request-Id", in.RequestID)
 	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline.UnixMilli(), 10))
 	h.Set("Lambda-Runtime-Invoked-Function-Arn", f.arn)
-	h.Set("Lambda-Runtime-Trace-Id", in.TraceID)
-	if in.ClientContext != "" {
-		h.Set("Lambda-Runtime-Client-Context", in.ClientContext)
-	}
+	h.Set("Lambda-Runtime-Trace-Id", newTraceID())
 	if _, err := w.Write(in.Payload); err != nil {
 		return err
 	}
@@ -75,8 +72,8 @@ func (f *Function) writeEvent(w http.ResponseWriter, in Invocation, deadline tim
 
 func (f *Function) serveResponse(w http.ResponseWriter, r *http.Request) {
 	f.serveAnswer(w, r, func(body []byte) Result {
-		// The client can't take back a status it has sent: an error while it
-		// streams the response is told by the trailers.
+		// The client cannot change a status that it has sent, so trailers report
+		// an error that happens while it streams the response.
 		if t := r.Trailer.Get(headerErrorType); t != "" {
 			cause, err := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
 			if err != nil {
@@ -110,9 +107,7 @@ func (f *Function) serveAnswer(w http.ResponseWriter, r *http.Request, result fu
 	case err != nil:
 		refuse(w, http.StatusBadRequest, "InvalidRequest", err.Error())
 	default:
-		res := result(body)
-		res.ContentType = r.Header.Get("Content-Type")
-		if !f.settle(id, res) {
+		if !f.settle(id, result(body)) {
 			refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 			return
 		}
@@ -127,13 +122,13 @@ func (f *Function) serveInitError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !f.markInitFailed(body) {
-		refuse(w, http.StatusForbidden, "InvalidStateTransition", "Init is over")
+		refuse(w, http.StatusForbidden, "InvalidStateTransition", "The initialization is complete")
 		return
 	}
 	accept(w)
 }
 
-// newFunctionError takes what body doesn't say from the header.
+// newFunctionError takes the type from the header if the body has none.
 func newFunctionError(header string, body []byte) *FunctionError {
 	var e struct {
 		Type    string `json:"errorType"`
@@ -148,7 +143,7 @@ func newFunctionError(header string, body []byte) *FunctionError {
 func errorBody(kind, text string) []byte {
 	b, err := json.Marshal(map[string]string{"errorType": kind, "errorMessage": text})
 	if err != nil {
-		return nil // can't be: strings only
+		return nil // impossible: strings can always be encoded
 	}
 	return b
 }
@@ -164,5 +159,5 @@ func refuse(w http.ResponseWriter, status int, kind, text string) {
 func reply(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // nobody is left to tell
+	_, _ = w.Write(body) // there is nowhere to report an error
 }

@@ -14,20 +14,20 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown
 const killAfter = 500 * time.Millisecond
 
-// Termination tells how Terminate ended the process. The zero value, but for
-// the exit code, means that it had ended before.
+// Termination says how Terminate ended the process. If neither Signaled nor
+// Killed is set, it had ended before.
 type Termination struct {
-	Signaled bool // SIGTERM was sent: SIGTERMEnabled
-	Killed   bool // SIGKILL ended it: no SIGTERM enabled, or still alive 500 ms after it
+	Signaled bool // SIGTERM was sent, because SIGTERMEnabled
+	Killed   bool // SIGKILL ended it: without SIGTERM, or 500 ms after it
 	ExitCode int  // -1 when a signal ended it
 }
 
 // Terminate ends the process as Lambda does at the end of an environment: with
-// SIGTERM, and SIGKILL if it still lives after 500 ms, when an extension is
-// registered; else with SIGKILL at once. A Go function with WithEnableSIGTERM
-// runs its callbacks on SIGTERM and lives on, unless one of them exits, so that
-// being killed is no error. When ctx ends first, the process is killed at once
-// and the error is that of ctx.
+// SIGTERM and, 500 ms later, SIGKILL if an extension is registered, otherwise
+// with SIGKILL at once. A Go function with WithEnableSIGTERM runs its callbacks
+// on SIGTERM and goes on unless one of them exits, so a kill is not an error. If
+// ctx ends first, Terminate kills the process at once and returns the error of
+// ctx.
 func (f *Function) Terminate(ctx context.Context) (Termination, error) {
 	t, err := f.end(ctx.Done())
 	if err == nil && t.hurried {
@@ -36,13 +36,13 @@ func (f *Function) Terminate(ctx context.Context) (Termination, error) {
 	return t.Termination, err
 }
 
-// ending is a Termination that may have been cut short.
+// ending is a Termination that a context may have cut short.
 type ending struct {
 	Termination
 	hurried bool
 }
 
-// end is Terminate, that kills at once when hurry is closed.
+// end is Terminate. It kills the process as soon as hurry is closed.
 func (f *Function) end(hurry <-chan struct{}) (ending, error) {
 	var t ending
 	if s := f.State(); s != nil {
@@ -66,8 +66,8 @@ func (f *Function) end(hurry <-chan struct{}) (ending, error) {
 	return t, nil
 }
 
-// Kill ends the process with SIGKILL and waits for its end. It is no error when
-// it has ended before.
+// Kill ends the process with SIGKILL and waits for its end. If it has ended
+// before, that is not an error.
 func (f *Function) Kill() error {
 	if err := f.signal(syscall.SIGKILL); err != nil {
 		return err
@@ -83,8 +83,8 @@ func (f *Function) signal(s syscall.Signal) error {
 	return nil
 }
 
-// awaitExit waits for the process to end, for at most d. It reports whether
-// hurry was closed before.
+// awaitExit waits at most d for the process to end. It reports whether hurry
+// was closed before that.
 func (f *Function) awaitExit(d time.Duration, hurry <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

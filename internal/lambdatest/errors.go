@@ -7,11 +7,11 @@ import (
 )
 
 var (
-	// ErrTimeout says that the function didn't answer before its deadline and
-	// was therefore ended.
+	// ErrTimeout says that the function did not answer before its deadline. The
+	// process was ended.
 	ErrTimeout = errors.New("lambdatest: function timed out")
-	// ErrInitTimeout is the cause of an InitError when the process didn't ask
-	// for its first event in time.
+	// ErrInitTimeout is the cause of an InitError if the process did not ask for
+	// its first event in time.
 	ErrInitTimeout = errors.New("init timed out")
 	// ErrRequestInUse says that an invocation with the same request id is still
 	// waiting or running.
@@ -21,9 +21,9 @@ var (
 	errInitExited   = errors.New("process ended before it asked for an event")
 )
 
-// FunctionError is the error that the function posted for an invocation.
+// FunctionError is the error that the function returned for an invocation.
 type FunctionError struct {
-	Type    string // errorType of the body, or what the error type header says
+	Type    string // errorType of the body, or else of the error type header
 	Message string // errorMessage of the body
 	Body    []byte // as posted
 }
@@ -33,14 +33,14 @@ func (e *FunctionError) Error() string {
 	return fmt.Sprintf("function error %s: %s", e.Type, e.Message)
 }
 
-// InitError says that the process didn't get as far as asking for an event. By
-// then it has ended.
+// InitError says that the process did not ask for an event. The process has
+// ended.
 type InitError struct {
-	ExitCode int    // -1 when a signal ended the process
-	Body     []byte // as posted to /runtime/init/error, if it was
+	ExitCode int    // -1 if a signal ended the process
+	Body     []byte // as posted to /runtime/init/error; nil if it was not
 	Stdout   string
 	Stderr   string
-	Err      error // why: ErrInitTimeout, or an error that only has a text
+	Err      error // the cause: ErrInitTimeout, or an error that has only a text
 }
 
 // Error returns the cause, the exit code and the end of the logs.
@@ -54,10 +54,10 @@ func (e *InitError) Unwrap() error { return e.Err }
 // ExitError says that the process ended before it answered.
 type ExitError struct {
 	State  *os.ProcessState // how it ended
-	Stderr string           // all it logged
+	Stderr string           // everything that it logged
 }
 
-// ExitCode returns the process's exit code, -1 when a signal ended it.
+// ExitCode returns the process's exit code, or -1 if a signal ended it.
 func (e *ExitError) ExitCode() int { return e.State.ExitCode() }
 
 // Error returns how the process ended and the end of its logs.
@@ -65,7 +65,7 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("lambdatest: process ended before it answered: %v\n%s", e.State, tail(e.Stderr))
 }
 
-// tail keeps an error message readable.
+// tail returns the end of a log, so that an error message stays readable.
 func tail(s string) string {
 	const limit = 2000
 	if len(s) <= limit {

@@ -8,8 +8,7 @@ import (
 
 const headerExtensionID = "Lambda-Extension-Identifier"
 
-// serveRegister registers an extension without events, which is what enables
-// SIGTERM.
+// serveRegister registers an extension without events, which enables SIGTERM.
 func (f *Function) serveRegister(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Lambda-Extension-Name") == "" {
 		refuse(w, http.StatusBadRequest, "Extension.InvalidExtensionName", "Empty extension name")
@@ -22,7 +21,7 @@ func (f *Function) serveRegister(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "InvalidRequestFormat", err.Error())
 		return
 	}
-	if len(in.Events) > 0 { // better refused than never sent
+	if len(in.Events) > 0 { // they would never be sent
 		refuse(w, http.StatusNotImplemented, "Extension.InvalidEventType", "lambdatest sends no extension events")
 		return
 	}
@@ -30,8 +29,8 @@ func (f *Function) serveRegister(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, []byte(`{"functionName":"lambdatest","functionVersion":"$LATEST","handler":""}`))
 }
 
-// serveExtensionNext holds the request until the process ends: there are no
-// events.
+// serveExtensionNext holds the request until the process ends, because there
+// are no events.
 func (f *Function) serveExtensionNext(w http.ResponseWriter, r *http.Request) {
 	if !f.isExtension(r.Header.Get(headerExtensionID)) {
 		refuse(w, http.StatusForbidden, "Extension.UnknownExtensionIdentifier", "Unknown extension")

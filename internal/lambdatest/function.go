@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Function is a started binary with the API that it talks to: one execution
-// environment. All methods are safe for concurrent use.
+// Function is a started binary with its Runtime API: one execution environment.
+// All methods are safe for concurrent use.
 type Function struct {
 	options Options
 	arn     string
@@ -22,7 +22,7 @@ type Function struct {
 	stdout  output
 	stderr  output
 
-	queue      chan *call    // unbuffered: what nobody asked for stays with Invoke
+	queue      chan *call    // unbuffered: an event stays with Invoke until the process asks for it
 	ready      chan struct{} // closed when the process first asks for an event
 	initFailed chan struct{} // closed when it reports an init error
 	exited     chan struct{} // closed when it has ended
@@ -52,11 +52,11 @@ func newFunction(o Options) *Function {
 }
 
 // Start starts the binary and waits until it asks for its first event. The
-// error is an *InitError when the process ends or reports an init error before,
-// or takes too long; that of ctx; or that of starting the process. None of them
-// leaves a process behind.
+// error is an *InitError if the process ends or reports an init error before
+// that, or takes too long. Otherwise it is the error of ctx or of starting the
+// process. After an error no process is left behind.
 //
-// The ctx is for Start only; the function lives until it is closed.
+// ctx is for Start only; the function runs until it is closed.
 func Start(ctx context.Context, o Options) (*Function, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -85,9 +85,9 @@ func (f *Function) start(ctx context.Context) error {
 	f.cmd.Env = env
 	f.cmd.Stdout = &f.stdout
 	f.cmd.Stderr = &f.stderr
-	f.cmd.WaitDelay = time.Second // for children that keep the pipes open
+	f.cmd.WaitDelay = time.Second // child processes may keep the pipes open
 
-	f.mu.Lock() // the process may ask before Start returns
+	f.mu.Lock() // the process may ask for an event before Start returns
 	defer f.mu.Unlock()
 	f.started = time.Now()
 	if err := f.cmd.Start(); err != nil {
@@ -97,9 +97,9 @@ func (f *Function) start(ctx context.Context) error {
 	return nil
 }
 
-// wait settles what the process left when it ends.
+// wait waits for the end of the process and ends its open calls.
 func (f *Function) wait() {
-	_ = f.cmd.Wait() // how it ended is in the state
+	_ = f.cmd.Wait() // the state says how it ended
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ended = f.cmd.ProcessState
@@ -120,7 +120,7 @@ func (f *Function) awaitReady(ctx context.Context) error {
 	case <-timer.C:
 		cause = ErrInitTimeout
 	case <-f.initFailed:
-		f.awaitExit(killAfter, ctx.Done()) // for its own exit code and last words
+		f.awaitExit(killAfter, ctx.Done()) // for its own exit code and last log lines
 	}
 	if err := f.Kill(); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (f *Function) markReady() {
 	}
 }
 
-// markInitFailed reports false when init is over.
+// markInitFailed reports false if the initialization has ended.
 func (f *Function) markInitFailed(body []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -160,24 +160,24 @@ func (f *Function) markInitFailed(body []byte) bool {
 	return true
 }
 
-// exitError describes the end of the process. f.mu is held.
+// exitError describes the end of the process. The caller holds f.mu.
 func (f *Function) exitError() *ExitError {
 	return &ExitError{State: f.ended, Stderr: f.stderr.String()}
 }
 
-// Stdout returns what the process has printed on its standard output so far.
-// While the process lives, its last lines may still be on their way: those of
-// an invocation needn't be there yet when Invoke returns. After the end, all is.
+// Stdout returns what the process has written to its standard output so far.
+// The last lines of an invocation may come after Invoke returns. Once the
+// process has ended, the output is complete.
 func (f *Function) Stdout() string { return f.stdout.String() }
 
-// Stderr returns what the process has printed on its standard error so far, as
+// Stderr returns what the process has written to its standard error so far, as
 // Stdout does.
 func (f *Function) Stderr() string { return f.stderr.String() }
 
 // Pid returns the process id.
 func (f *Function) Pid() int { return f.cmd.Process.Pid }
 
-// State returns how the process ended; nil while it lives.
+// State returns how the process ended, or nil while it runs.
 func (f *Function) State() *os.ProcessState {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -192,16 +192,16 @@ func (f *Function) InitDuration() time.Duration {
 	return f.init
 }
 
-// SIGTERMEnabled reports whether the process has registered an extension, or
-// runs beside one. Only then Lambda sends SIGTERM before SIGKILL.
+// SIGTERMEnabled reports whether the process has registered an extension or
+// runs beside one. Only then does Lambda send SIGTERM before SIGKILL.
 func (f *Function) SIGTERMEnabled() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.options.Extension || len(f.extensions) > 0
 }
 
-// Close kills the process, if it lives, and closes the API. Calling it again
-// returns the same error.
+// Close kills the process, if it runs, and closes the API. A second call returns
+// the same error.
 func (f *Function) Close() error { return f.closeOnce() }
 
 func (f *Function) shutdown() error {

@@ -8,56 +8,52 @@ import (
 
 // Invocation is one event for the function.
 type Invocation struct {
-	Payload       []byte        // the event
-	RequestID     string        // a random UUID when empty
-	Timeout       time.Duration // Options.Timeout when 0
-	TraceID       string        // X-Ray tracing header, made up when empty
-	ClientContext string        // JSON, as mobile SDKs send it; none when empty
+	Payload   []byte        // the event
+	RequestID string        // a random UUID if empty
+	Timeout   time.Duration // Options.Timeout if 0
 }
 
-// Result is what the function posted for an invocation.
+// Result is what the function returned for an invocation.
 type Result struct {
-	RequestID   string
-	Payload     []byte         // the response; nil when there is an error
-	ContentType string         // of the response or the error
-	Err         *FunctionError // nil when the function succeeded
-	Duration    time.Duration  // from handing the event over to having the whole answer
+	RequestID string
+	Payload   []byte         // the response; nil if there is an error
+	Err       *FunctionError // nil if the function succeeded
+	Duration  time.Duration  // from sending the event to receiving the whole reply
 }
 
 type state int
 
 const (
-	queued  state = iota // waits for the function to ask
-	running              // handed over
-	settled              // has its outcome
+	queued  state = iota // waits until the function asks for an event
+	running              // the function has the event
+	settled              // has its result
 )
 
 // call is an invocation on its way through the function.
 type call struct {
 	in   Invocation
-	lost chan struct{} // receives when the event couldn't be handed over after all
-	done chan struct{} // closed when result and err are final
+	lost chan struct{} // receives a value if the event could not be sent
+	done chan struct{} // closed once result and err are final
 
 	// Guarded by Function.mu until done is closed.
 	state     state
-	abandoned bool // nobody waits for the outcome
+	abandoned bool // Invoke no longer waits for the result
 	started   time.Time
 	timer     *time.Timer
 	result    Result
 	err       error
 }
 
-// Invoke hands the event to the function as soon as it asks for one, and
-// returns what it posts back. A function that fails gives a Result with an Err,
-// and no error; like in Lambda it may go on or end after that.
+// Invoke sends the event to the function as soon as it asks for one, and returns
+// its reply. If the function fails, the Result has an Err and the error is nil;
+// as in Lambda, the process may go on or end after that.
 //
-// The error is ErrTimeout when the deadline passed without an answer (the
-// process is ended the way Terminate does it, before Invoke returns), an
-// *ExitError when the process ended, ErrRequestInUse, or that of ctx. When ctx
-// ends, an event that was handed over already stays with the function: it may
-// take its time until the deadline, and its answer is dropped.
+// The error is ErrTimeout if the deadline passes without a reply (Invoke then
+// ends the process as Terminate does), an *ExitError if the process ends,
+// ErrRequestInUse, or the error of ctx. If ctx ends after the event was sent, the
+// function may work on it until the deadline, and its reply is dropped.
 //
-// Invoke may be called concurrently: the function gets the events in the order
+// Invoke may be called concurrently. The function gets the events in the order
 // of the calls, and only as many at once as it asks for.
 func (f *Function) Invoke(ctx context.Context, in Invocation) (Result, error) {
 	if err := ctx.Err(); err != nil {
@@ -91,15 +87,12 @@ func (f *Function) enter(in Invocation) (*call, error) {
 	if in.RequestID == "" {
 		in.RequestID = newUUID()
 	}
-	if in.TraceID == "" {
-		in.TraceID = newTraceID()
-	}
 	if in.Timeout <= 0 {
 		in.Timeout = f.options.Timeout
 	}
 	c := &call{
 		in:     in,
-		lost:   make(chan struct{}, 1), // the sender mustn't depend on Invoke still being there
+		lost:   make(chan struct{}, 1), // buffered, because Invoke may have returned
 		done:   make(chan struct{}),
 		result: Result{RequestID: in.RequestID},
 	}
@@ -116,7 +109,7 @@ func (f *Function) enter(in Invocation) (*call, error) {
 	return c, nil
 }
 
-// hand starts the clock of c. It reports false when c was given up meanwhile.
+// hand starts the clock of c. It reports false if c was abandoned.
 func (f *Function) hand(c *call) (deadline time.Time, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -129,7 +122,7 @@ func (f *Function) hand(c *call) (deadline time.Time, ok bool) {
 	return c.started.Add(c.in.Timeout), true
 }
 
-// takeBack queues c again, after the one who asked for it didn't get it.
+// takeBack queues c again if the function did not receive it.
 func (f *Function) takeBack(c *call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -144,8 +137,8 @@ func (f *Function) takeBack(c *call) {
 	c.lost <- struct{}{}
 }
 
-// settle gives the running call id its outcome. It reports false when there is
-// no such call, or it has one already.
+// settle sets the result of the running call id. It reports false if there is
+// no such call or it has a result.
 func (f *Function) settle(id string, r Result) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -161,7 +154,7 @@ func (f *Function) settle(id string, r Result) bool {
 	return true
 }
 
-// expire ends the process, because c's deadline passed.
+// expire ends the process after the deadline of c.
 func (f *Function) expire(c *call) {
 	f.mu.Lock()
 	if c.state != running {
@@ -188,7 +181,7 @@ func (f *Function) abandon(c *call) {
 	}
 }
 
-// abort settles everything that waits for a process that has ended. f.mu is held.
+// abort ends all calls of a process that has ended. The caller holds f.mu.
 func (f *Function) abort() {
 	for _, c := range f.calls {
 		if c.state == running {
@@ -200,7 +193,7 @@ func (f *Function) abort() {
 	}
 }
 
-// forget makes c's outcome final for the function. f.mu is held.
+// forget makes the result of c final. The caller holds f.mu.
 func (f *Function) forget(c *call) {
 	c.state = settled
 	if c.timer != nil {

@@ -12,22 +12,22 @@ const (
 	defaultInitTimeout = 10 * time.Second
 )
 
-// Options says which function to start, and how.
+// Options says which function to start and how.
 type Options struct {
-	// Binary is the path of the executable, see Build.
+	// Binary is the path of the executable; see Build.
 	Binary string
-	// Env holds KEY=VALUE pairs that are added to, and win over, the variables
-	// that Lambda sets. Nothing else is passed on from the caller's own
-	// environment, except GOCOVERDIR.
+	// Env has KEY=VALUE pairs that are added to the variables that Lambda sets,
+	// and override them. Of the caller's own environment, only GOCOVERDIR is
+	// passed on.
 	Env []string
-	// Timeout is how long the function may take per invocation, unless the
-	// Invocation says otherwise; 30 s when 0.
+	// Timeout is how long an invocation may take unless Invocation.Timeout is
+	// set; 30 s if 0.
 	Timeout time.Duration
 	// InitTimeout is how long the process may take to ask for its first event;
-	// 10 s, as in Lambda, when 0.
+	// 10 s, as in Lambda, if 0.
 	InitTimeout time.Duration
-	// Extension says that the function runs beside an extension. Then Lambda announces the end
-	// with SIGTERM, also to a function that registered none itself.
+	// Extension says that the function runs beside an extension. Then Lambda sends
+	// SIGTERM before the end, even to a function that registered no extension.
 	Extension bool
 }
 
@@ -43,7 +43,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, err
 }
 
-// environment returns what the process gets to see, later entries winning.
+// environment returns the environment of the process; later entries win.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 func (o Options) environment(api string) []string {
 	env := []string{

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// output collects what a process prints; safe to read while it still does.
+// output collects the output of a process. It can be read while the process runs.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -21,6 +21,7 @@ import (
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/ledger"
+	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
 	"dds-backup-delete/internal/ledger/dynamodbtest"
 )
 
@@ -52,10 +53,10 @@ func both(t *testing.T, test func(t *testing.T, l deletion.Ledger, c *clock)) {
 var tables atomic.Int64
 
 // newDynamoDB returns a ledger in a table of its own.
-func newDynamoDB(t *testing.T, c *clock) *ledger.DynamoDB {
+func newDynamoDB(t *testing.T, c *clock) *ddbledger.Ledger {
 	t.Helper()
 	endpoint, table := newDynamoDBTable(t)
-	return ledger.NewDynamoDB(newClient(endpoint), table, c.now)
+	return ddbledger.New(newClient(endpoint), table, c.now)
 }
 
 func newClient(endpoint string) *dynamodb.Client {
@@ -100,7 +101,7 @@ func record(id string, status deletion.Status, event string) deletion.Record {
 	return deletion.Record{Request: *request(id), Status: status, Event: []byte(event)}
 }
 
-// begin begins and wants a lease.
+// begin calls Begin and expects a lease.
 func begin(t *testing.T, l deletion.Ledger, id string, warned bool) string {
 	t.Helper()
 	b, err := l.Begin(t.Context(), request(id), lease)
@@ -113,7 +114,7 @@ func begin(t *testing.T, l deletion.Ledger, id string, warned bool) string {
 	return b.Lease
 }
 
-// done begins and wants a record.
+// done calls Begin and expects a record.
 func done(t *testing.T, l deletion.Ledger, id string, status deletion.Status, event string) {
 	t.Helper()
 	b, err := l.Begin(t.Context(), request(id), lease)
@@ -125,7 +126,7 @@ func done(t *testing.T, l deletion.Ledger, id string, status deletion.Status, ev
 	}
 }
 
-// busy begins and wants neither.
+// busy calls Begin and expects neither.
 func busy(t *testing.T, l deletion.Ledger, id string, left time.Duration) {
 	t.Helper()
 	b, err := l.Begin(t.Context(), request(id), lease)
@@ -137,7 +138,7 @@ func busy(t *testing.T, l deletion.Ledger, id string, left time.Duration) {
 	}
 }
 
-// note records and wants it recorded as given.
+// note calls Record and expects that the record is stored.
 func note(t *testing.T, l deletion.Ledger, token string, records ...deletion.Record) {
 	t.Helper()
 	if recorded, err := l.Record(t.Context(), token, false, records); err != nil || recorded.Earlier != nil {
@@ -160,7 +161,7 @@ func TestLease(t *testing.T) {
 		busy(t, l, "r2", lease-20*time.Second)
 		c.advance(lease)
 		second := begin(t, l, "r2", true) // its holder died
-		release(t, l, first, false)       // or was only frozen, and its lease is gone
+		release(t, l, first, false)       // or was only frozen, and lost its lease
 		busy(t, l, "r1", lease)
 		release(t, l, second, false)
 		begin(t, l, "r1", false)
@@ -175,7 +176,7 @@ func TestReleaseWithAWarning(t *testing.T) {
 	})
 }
 
-// Nothing left is nothing, and not for ever.
+// A lease of no duration has expired at once.
 func TestLeaseOfNoTime(t *testing.T) {
 	both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
 		if b, err := l.Begin(t.Context(), request("r1"), 0); err != nil || b.Lease == "" {
@@ -204,7 +205,7 @@ func TestFinalForTheRequest(t *testing.T) {
 			done(t, l, "r1", status, "one")
 			done(t, l, "r1b", status, "twin")
 			second := begin(t, l, "r2", false)
-			done(t, l, "r1", status, "one") // whoever holds the lease
+			done(t, l, "r1", status, "one") // even if another holder has the lease
 			note(t, l, second, record("r2", status, "two"))
 			done(t, l, "r1", status, "one")
 			done(t, l, "r2", status, "two")
@@ -237,7 +238,7 @@ func TestAJobIDNeedsNoLease(t *testing.T) {
 	both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
 		frozen := begin(t, l, "r1", false)
 		c.advance(2 * lease)
-		begin(t, l, "r2", true) // somebody else is at it
+		begin(t, l, "r2", true) // another holder
 		note(t, l, frozen, record("r1", deletion.Accepted, "accepted"))
 		done(t, l, "r2", deletion.Accepted, "accepted")
 	})
@@ -258,7 +259,7 @@ func TestAThawedHolderOverwritesNothing(t *testing.T) {
 	})
 }
 
-// A refusal says nothing of a DELETE that may have been sent before.
+// A refusal says nothing about a DELETE that may have been sent before.
 func TestARefusalKeepsTheWarning(t *testing.T) {
 	both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
 		token := begin(t, l, "r1", false)
@@ -269,7 +270,7 @@ func TestARefusalKeepsTheWarning(t *testing.T) {
 	})
 }
 
-// The answer to a write may be lost; writing it again must end the same.
+// The answer to a write may be lost. Writing again must have the same result.
 func TestRecordTwice(t *testing.T) {
 	for _, status := range []deletion.Status{deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected} {
 		both(t, func(t *testing.T, l deletion.Ledger, _ *clock) {
@@ -319,7 +320,7 @@ func TestBackupsDoNotMix(t *testing.T) {
 	})
 }
 
-// Without a record, a message that came before may have been worked by a process that is gone.
+// If a message was delivered before and has no record, a process that died may have processed it.
 func TestMemoryDoubtsRedeliveries(t *testing.T) {
 	l := ledger.NewMemory(10, nil)
 	r := request("r1")
@@ -359,7 +360,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// DynamoDB removes what expired days late, so it is recognised here.
+// DynamoDB removes expired items days late, so the ledger checks the expiry itself.
 func TestDynamoDBForgetsInTime(t *testing.T) {
 	c := newClock()
 	l := newDynamoDB(t, c)
@@ -368,7 +369,7 @@ func TestDynamoDBForgetsInTime(t *testing.T) {
 	begin(t, l, "r2", false)
 }
 
-// The SDK repeats a write whose answer was lost: it must end as if it had come.
+// The SDK repeats a write whose answer was lost. The result must be the same as with the answer.
 func TestDynamoDBLosesItsAnswers(t *testing.T) {
 	c := newClock()
 	endpoint, table := newDynamoDBTable(t)
@@ -379,14 +380,14 @@ func TestDynamoDBLosesItsAnswers(t *testing.T) {
 	var calls atomic.Int64
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if calls.Add(1)%2 == 1 { // every first answer is lost after the work
+		if calls.Add(1)%2 == 1 { // every other answer is lost after the work
 			proxy.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler)
 		}
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	l := ledger.NewDynamoDB(newClient(server.URL), table, c.now)
+	l := ddbledger.New(newClient(server.URL), table, c.now)
 
 	token := begin(t, l, "r1", false)
 	busy(t, l, "r2", lease)
@@ -409,9 +410,9 @@ func TestDynamoDBOutOfReach(t *testing.T) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),
 	})
-	l := ledger.NewDynamoDB(client, "ledger", nil)
+	l := ddbledger.New(client, "ledger", nil)
 	if b, err := l.Begin(t.Context(), request("r1"), lease); err == nil {
-		t.Errorf("a lease from nowhere: %+v", b)
+		t.Errorf("a lease without a table: %+v", b)
 	}
 	if _, err := l.Record(t.Context(), "token", false, []deletion.Record{record("r1", deletion.Accepted, "one")}); err == nil || errors.Is(err, deletion.ErrLeaseLost) {
 		t.Errorf("record: error %v", err)

@@ -1,5 +1,5 @@
-// Package ledger implements [deletion.Ledger] in memory and in DynamoDB. The interface says what a
-// ledger remembers and when.
+// Package ledger implements [deletion.Ledger] in memory, and holds what all ledgers share. The
+// interface says what a ledger remembers and when.
 package ledger
 
 import (
@@ -24,17 +24,15 @@ type Memory struct {
 	now  func() time.Time
 
 	mu      sync.Mutex
-	entries map[key]*entry
+	entries map[string]*entry
 	order   list.List // of entries, oldest first, for forgetting
 }
 
-type key struct{ project, backup string }
-
 // entry is what is known about one backup. Most entries are final and have only final set.
 type entry struct {
-	key
+	key       string  // see Key
 	final     verdict // zero if there is none
-	lease     string  // token; empty if there is none
+	token     string  // of the lease; empty if there is none
 	until     time.Time
 	maybeSent bool
 	requests  map[string]verdict // that this process has seen, by identity; no status while undecided
@@ -59,20 +57,15 @@ func NewMemory(size int, now func() time.Time) *Memory {
 	if now == nil {
 		now = time.Now
 	}
-	return &Memory{size: max(size, 1), now: now, entries: make(map[key]*entry)}
+	return &Memory{size: max(size, 1), now: now, entries: make(map[string]*entry)}
 }
-
-func keyOf(r *deletion.Request) key { return key{r.ProjectID, r.BackupID} }
 
 // Begin implements [deletion.Ledger].
 func (m *Memory) Begin(_ context.Context, r *deletion.Request, duration time.Duration) (deletion.Claim, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	e, known := m.entries[keyOf(r)]
-	if !known {
-		e = m.remember(keyOf(r), now)
-	}
+	e := m.entryOf(r)
 	if e.final.exists() {
 		return deletion.Claim{Record: e.final.record(r)}, nil
 	}
@@ -82,44 +75,41 @@ func (m *Memory) Begin(_ context.Context, r *deletion.Request, duration time.Dur
 		return deletion.Claim{Record: refusal.record(r)}, nil
 	case !seen:
 		e.requests[r.Identity()] = verdict{at: now}
-		e.maybeSent = e.maybeSent || r.Redelivered // another process may have worked it
+		e.maybeSent = e.maybeSent || r.Redelivered // another process may have processed it
 	}
-	if e.lease != "" {
+	if e.token != "" {
 		if now.Before(e.until) {
 			return deletion.Claim{BusyFor: e.until.Sub(now), MaybeSent: e.maybeSent}, nil
 		}
 		e.maybeSent = true // its holder died or is frozen
 	}
-	e.lease, e.until = rand.Text(), now.Add(duration)
+	e.token, e.until = rand.Text(), now.Add(duration)
 	e.trim()
-	return deletion.Claim{Lease: e.lease, MaybeSent: e.maybeSent}, nil
+	return deletion.Claim{Lease: e.token, MaybeSent: e.maybeSent}, nil
 }
 
 // Record implements [deletion.Ledger].
-func (m *Memory) Record(_ context.Context, lease string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
+func (m *Memory) Record(_ context.Context, token string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k := keyOf(&records[0].Request)
-	e, known := m.entries[k]
-	if !known {
-		e = m.remember(k, m.now())
-	}
-	status := records[0].Status
+	first := &records[0]
+	e := m.entryOf(&first.Request)
 	switch {
-	case status == deletion.Accepted && e.final.status != deletion.Accepted:
+	case first.Status == deletion.Accepted && e.final.status != deletion.Accepted:
 	case e.final.exists():
-		return deletion.Recorded{Earlier: e.final.record(&records[0].Request)}, nil
-	case e.lease != lease:
+		return deletion.Recorded{Earlier: e.final.record(&first.Request)}, nil
+	case e.token != token:
 		for _, record := range records {
-			if refusal := e.requests[record.Request.Identity()]; !refusal.exists() || !bytes.Equal(refusal.event, record.Event) {
+			refusal := e.requests[record.Request.Identity()]
+			if !refusal.exists() || !bytes.Equal(refusal.event, record.Event) {
 				return deletion.Recorded{}, deletion.ErrLeaseLost
 			}
 		}
 		return deletion.Recorded{}, nil // they are there already
 	}
-	e.lease, e.maybeSent = "", maybeSent
-	if records[0].Final() {
-		e.final, e.requests = verdict{status: status, event: records[0].Event}, nil
+	e.token, e.maybeSent = "", maybeSent
+	if first.Final() {
+		e.final, e.requests = verdict{status: first.Status, event: first.Event}, nil
 		return deletion.Recorded{}, nil
 	}
 	for _, record := range records {
@@ -129,39 +119,44 @@ func (m *Memory) Record(_ context.Context, lease string, maybeSent bool, records
 }
 
 // Release implements [deletion.Ledger].
-func (m *Memory) Release(_ context.Context, r *deletion.Request, lease string, maybeSent bool) error {
+func (m *Memory) Release(_ context.Context, r *deletion.Request, token string, maybeSent bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e, known := m.entries[keyOf(r)]; known && e.lease == lease {
-		e.lease, e.maybeSent = "", maybeSent
+	e := m.entries[Key(r)]
+	if e != nil && e.token == token {
+		e.token, e.maybeSent = "", maybeSent
 	}
 	return nil
 }
 
 // trim forgets the oldest requests of an entry if they take too many bytes.
 func (e *entry) trim() {
-	refusals := make([]refusal, 0, len(e.requests))
+	refusals := make([]Refusal, 0, len(e.requests))
 	for identity, v := range e.requests {
-		refusals = append(refusals, refusal{identity, v.at.UnixNano(), len(identity) + len(v.event)})
+		refusals = append(refusals, Refusal{identity, v.at.UnixNano(), len(identity) + len(v.event)})
 	}
-	for _, identity := range forgettable(refusals) {
+	for _, identity := range Forgettable(refusals) {
 		delete(e.requests, identity)
 	}
 }
 
-// remember adds an entry. If there are too many, it forgets the oldest one without a lease. The
-// caller holds m.mu.
-func (m *Memory) remember(k key, now time.Time) *entry {
+// entryOf returns the entry of a backup, which it adds if there is none. If there are too many
+// entries then, it forgets the oldest one without a lease. The caller holds m.mu.
+func (m *Memory) entryOf(r *deletion.Request) *entry {
+	e := m.entries[Key(r)]
+	if e != nil {
+		return e
+	}
 	for at := m.order.Front(); at != nil && len(m.entries) >= m.size; at = at.Next() {
 		oldest, _ := at.Value.(*entry)
-		if oldest.lease == "" || now.After(oldest.until) {
+		if oldest.token == "" || m.now().After(oldest.until) {
 			delete(m.entries, oldest.key)
 			m.order.Remove(at)
 			break
 		}
 	}
-	e := &entry{key: k, requests: make(map[string]verdict, 1)}
-	m.entries[k] = e
+	e = &entry{key: Key(r), requests: make(map[string]verdict, 1)}
+	m.entries[e.key] = e
 	m.order.PushBack(e)
 	return e
 }

@@ -11,19 +11,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"dds-backup-delete/internal/deletion"
-	"dds-backup-delete/internal/ledger"
+	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
 )
 
-// long is an event of as many bytes as events reach.
+// long returns an event with as many bytes as an event can have.
 func long(id string) string { return id + strings.Repeat("x", 6500-len(id)) }
 
-// refuse has one request refused.
+// refuse records a refusal of one request.
 func refuse(t *testing.T, l deletion.Ledger, id, event string) {
 	t.Helper()
 	note(t, l, begin(t, l, id, false), record(id, deletion.NotFound, event))
 }
 
-// forgotten reports whether a ledger gives out a lease for a request, and gives that back.
+// forgotten reports whether a ledger has no record for a request. It releases the lease that it gets.
 func forgotten(t *testing.T, l deletion.Ledger, id string) bool {
 	t.Helper()
 	b, err := l.Begin(t.Context(), request(id), lease)
@@ -36,14 +36,14 @@ func forgotten(t *testing.T, l deletion.Ledger, id string) bool {
 	return b.Record == nil
 }
 
-// However many refusals there are and however long they are, the next request finds room. The oldest are
-// forgotten, the youngest never.
+// Whatever the number and size of the refusals, there is room for the next request. The oldest are
+// forgotten, the newest never.
 func TestRefusalsAreBounded(t *testing.T) {
 	for name, size := range map[string]int{"short": 2000, "long": 6500} {
 		t.Run(name, func(t *testing.T) {
 			both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
 				event := func(id string) string { return id + strings.Repeat("x", size-len(id)) }
-				n := 20 + 3*128<<10/(size+128) // three times what is remembered
+				n := 20 + 3*128<<10/(size+128) // three times as many as are remembered
 				for i := range n {
 					c.advance(time.Second)
 					id := fmt.Sprintf("r%d", i)
@@ -61,11 +61,11 @@ func TestRefusalsAreBounded(t *testing.T) {
 	}
 }
 
-// The largest write there is fits beside as many refusals as a request may find.
+// The largest possible write fits beside as many refusals as a request can meet.
 func TestTheLargestRecordFits(t *testing.T) {
 	both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
 		for round := range 3 {
-			for i := range 19 { // just below the bound, where nothing is forgotten
+			for i := range 19 { // just below the limit, so nothing is forgotten
 				c.advance(time.Second)
 				id := fmt.Sprintf("single-%d-%d", round, i)
 				refuse(t, l, id, long(id))
@@ -77,7 +77,7 @@ func TestTheLargestRecordFits(t *testing.T) {
 			}
 			c.advance(time.Second)
 			note(t, l, begin(t, l, records[0].Request.ID, false), records...)
-			for _, r := range records { // a batch whose events were not published finds them all
+			for _, r := range records { // a redelivered batch finds them all
 				done(t, l, r.Request.ID, deletion.NotFound, string(r.Event))
 			}
 		}
@@ -86,13 +86,12 @@ func TestTheLargestRecordFits(t *testing.T) {
 	})
 }
 
-// An item that an earlier version filled with refusals works again: it is trimmed by the next
-// request.
+// The next request trims an item that an earlier version filled with refusals.
 func TestDynamoDBWorksFullItems(t *testing.T) {
 	c := newClock()
 	endpoint, table := newDynamoDBTable(t)
 	client := newClient(endpoint)
-	l := ledger.NewDynamoDB(client, table, c.now)
+	l := ddbledger.New(client, table, c.now)
 	refused := make(map[string]types.AttributeValue)
 	for i := range 62 {
 		refused[fmt.Sprintf("%032d", i)] = &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{

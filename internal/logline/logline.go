@@ -1,5 +1,5 @@
-// Package logline keeps every line of the log safe to write: below what Amazon CloudWatch Logs
-// takes, and without the secrets of this process.
+// Package logline keeps every line of the log safe to write: below the limit of Amazon CloudWatch
+// Logs, and without the secrets of this process.
 package logline
 
 import (
@@ -12,29 +12,29 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// CloudWatch Logs takes 256 KB an event, 26 bytes of which are its own, and Lambda splits longer
-// lines, so that they are no JSON any more. What is left of that is for keys, numbers and times.
+// An event of CloudWatch Logs has at most 256 KB, 26 bytes of which are overhead. Lambda splits longer
+// lines, so that they are no longer JSON. What maxValues leaves is for keys, numbers and times.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 const (
-	// maxValue bounds, in bytes of JSON, one value. The longest ids have a quarter of it.
+	// maxValue bounds, in bytes of JSON, one value. The longest ids need a quarter of it.
 	maxValue = 16 << 10
 	// maxValues bounds, in bytes of JSON, the values of a line together.
 	maxValues = 200 << 10
-	// minValue is what a value may take in any case, so that ids survive beside long texts. Fifty of
-	// them fit behind maxValues.
+	// minValue is what a value may always take, in bytes of JSON, so that ids are not cut beside long
+	// texts. There is room for fifty of them beyond maxValues.
 	minValue = 1 << 10
 )
 
-// handler is a [slog.Handler] that shortens values on their way to another.
+// handler is a [slog.Handler] that shortens values for another one.
 type handler struct {
 	slog.Handler
 
 	used int // bytes of JSON that the values of WithAttrs take
 }
 
-// Bounded returns a handler that hands on to h: each value redacted and, where it is too long,
-// cut at the end of a character, with a note of how much is missing. So no value, however
-// long, costs the line that it stands in.
+// Bounded returns a handler that passes records to h with each value redacted and, if it is too long,
+// cut at the end of a character, with a note of how much is missing. So a line with a long value is
+// still one line of JSON.
 func Bounded(h slog.Handler) slog.Handler { return handler{h, 0} }
 
 // Handle implements [slog.Handler].
@@ -73,7 +73,8 @@ func (b *budget) attrs(attrs []slog.Attr) []slog.Attr {
 }
 
 func (b *budget) attr(a slog.Attr) slog.Attr {
-	switch v := a.Value.Resolve(); v.Kind() {
+	v := a.Value.Resolve()
+	switch v.Kind() {
 	case slog.KindString:
 		return slog.String(a.Key, b.text(v.String()))
 	case slog.KindGroup:
@@ -85,7 +86,8 @@ func (b *budget) attr(a slog.Attr) slog.Attr {
 	}
 }
 
-// value returns a value as it is where it may stay so, else the beginning of its text.
+// value returns a value unchanged if it is short and has no secret, and otherwise the beginning of its
+// text.
 func (b *budget) value(v slog.Value) slog.Value {
 	if err, ok := v.Any().(error); ok {
 		return slog.StringValue(b.text(err.Error()))
@@ -94,7 +96,8 @@ func (b *budget) value(v slog.Value) slog.Value {
 	if err != nil {
 		return slog.StringValue(b.text(fmt.Sprintf("%+v", v.Any())))
 	}
-	if text := string(encoded); len(text) > b.most() || secret.Redact(text) != text {
+	text := string(encoded)
+	if len(text) > b.most() || secret.Redact(text) != text {
 		return slog.StringValue(b.text(text))
 	}
 	b.left -= len(encoded)
@@ -108,17 +111,18 @@ func (b *budget) text(s string) string {
 	return s
 }
 
-// most is how many bytes the next value may take.
+// most returns how many bytes the next value may take.
 func (b *budget) most() int { return max(min(maxValue, b.left), minValue) }
 
-// shorten returns the part of a text that takes so many bytes of JSON at most, with a note of
-// what is missing, and how many bytes it takes.
+// shorten returns the beginning of a text that takes at most so many bytes of JSON, with a note of what
+// is missing, and how many bytes it takes.
 func shorten(s string, most int) (short string, size int) {
 	const note = 32 // bytes that the note takes at most
 	fits := 0       // where to cut
 	for i := 0; i < len(s); {
 		r, width := utf8.DecodeRuneInString(s[i:])
-		if size += encoded(r, width); size > most {
+		size += jsonSize(r, width)
+		if size > most {
 			short = fmt.Sprintf("%s… (%d bytes cut)", s[:fits], len(s)-fits)
 			return short, most
 		}
@@ -130,8 +134,8 @@ func shorten(s string, most int) (short string, size int) {
 	return s, size
 }
 
-// encoded is how many bytes of JSON a character takes.
-func encoded(r rune, width int) int {
+// jsonSize returns how many bytes of JSON a character takes.
+func jsonSize(r rune, width int) int {
 	switch {
 	case r == '"', r == '\\', r == '\n', r == '\r', r == '\t':
 		return 2

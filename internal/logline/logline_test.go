@@ -14,7 +14,7 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// most is what CloudWatch Logs takes of a line.
+// most is how long a line of CloudWatch Logs can be, in bytes.
 const most = 256<<10 - 26
 
 // write writes one line and returns its members.
@@ -32,8 +32,8 @@ func write(t *testing.T, log func(*slog.Logger)) map[string]any {
 	return members
 }
 
-// However long the values are and whatever they are made of, the line stays short, is JSON, and keeps
-// what comes last in it.
+// However long the values are and whatever they contain, the line stays short, is JSON, and keeps its
+// last value.
 func TestALineStaysShort(t *testing.T) {
 	for name, unit := range map[string]string{
 		"letters": "a", "quotes": `"`, "control characters": "\x01", "line ends": "\n", "four bytes": "\U0001F5D1", "three": "世", "separators": "\u2028",
@@ -57,8 +57,8 @@ func TestALineStaysShort(t *testing.T) {
 	}
 }
 
-// What is short stays as it is.
-func TestWhatIsShortStays(t *testing.T) {
+// Short values are not changed.
+func TestShortValuesStay(t *testing.T) {
 	id := strings.Repeat("\U0001F5D1", 1024) // the longest id that a request may have
 	members := write(t, func(l *slog.Logger) {
 		l.With("request_id", id).WithGroup("g").Info("m", "n", 7, "list", []string{"a"}, "metadata", json.RawMessage(`{"a":[1,"2"]}`), "error", errors.New("e"))
@@ -70,7 +70,7 @@ func TestWhatIsShortStays(t *testing.T) {
 	}
 }
 
-// How much is missing is said, and the cut is at the end of a character.
+// A note says how much is missing, and the cut is at the end of a character.
 func TestTheCutIsNamed(t *testing.T) {
 	members := write(t, func(l *slog.Logger) { l.Info("m", "a", strings.Repeat("世", 10_000)) })
 	text, _ := members["a"].(string)
@@ -80,7 +80,7 @@ func TestTheCutIsNamed(t *testing.T) {
 	}
 }
 
-// A secret is replaced wherever it stands, also where the cut would halve it.
+// A secret is replaced everywhere, even where the cut would go through it.
 func TestNoSecretInALine(t *testing.T) {
 	const canary = "canary-in-the-log"
 	secret.New(canary)

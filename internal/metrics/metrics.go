@@ -1,5 +1,6 @@
 // Package metrics counts what an operator wants to see over time, and writes it as lines in
-// CloudWatch's embedded metric format. It knows nothing of sources but their names.
+// CloudWatch's embedded metric format. It knows sources only by name.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 package metrics
 
 import (
@@ -12,17 +13,13 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// Namespace is that of all metrics.
+// Namespace is the CloudWatch namespace of all metrics.
 const Namespace = "dds-backup-delete"
 
-// The dimensions. A source and a class are of a fixed few, so that there are not many metrics.
-const (
-	byFunction = "function_name"
-	bySource   = "source"
-	byClass    = "class"
-)
+// maxValues is how many values one member of a line may hold.
+const maxValues = 100
 
-// The metrics. CloudWatch alarms and dashboards name them.
+// The metrics that no status has. CloudWatch alarms and dashboards name all metrics.
 const (
 	errorCount    = "DDSErrors"
 	throttleCount = "DDSThrottles"
@@ -39,197 +36,161 @@ var names = map[deletion.Status]string{
 	deletion.Rejected: "Rejected", deletion.Simulated: "Simulated", deletion.Retry: "Retried",
 }
 
-// Recorder collects measurements and writes them when it is told to. It is safe for use by many
-// goroutines, and does nothing where it is nil.
+// The names of the dimensions. There are few sources and classes, so there are few metrics.
+const (
+	byFunction = "function_name"
+	bySource   = "source"
+	byClass    = "class"
+)
+
+// dimension is the second dimension of a metric, after the function; zero for a metric that has none.
+type dimension struct{ name, value string }
+
+// Recorder collects measurements and writes them on Flush. It is safe for concurrent use. A nil
+// Recorder does nothing.
 type Recorder struct {
 	w        io.Writer
 	function string
 	now      func() time.Time
 
 	mu        sync.Mutex
-	outcomes  map[deletion.Source]map[string]int // by name
-	counts    map[string]int                     // of the function as a whole, by name
-	latencies []float64                          // milliseconds
-	errors    map[deletion.Class]int
+	counts    map[dimension]map[string]int // by metric
+	latencies []float64                    // milliseconds
 }
 
-// New returns a recorder that writes for the function of that name.
+// New returns a recorder that writes to w for the function with that name.
 func New(w io.Writer, function string) *Recorder {
-	r := &Recorder{w: w, function: function, now: time.Now}
-	r.reset()
-	return r
+	return &Recorder{w: w, function: function, now: time.Now, counts: make(map[dimension]map[string]int)}
 }
 
-func (r *Recorder) reset() {
-	r.outcomes, r.errors = make(map[deletion.Source]map[string]int), make(map[deletion.Class]int)
-	r.counts, r.latencies = make(map[string]int), nil
-}
-
-// Call notes a call to DDS; it is a [dds.Observer].
-func (r *Recorder) Call(took time.Duration, class deletion.Class) {
+// locked calls f under the lock, unless the recorder is nil.
+func (r *Recorder) locked(f func()) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.latencies = append(r.latencies, float64(took.Microseconds())/1000)
-	if class != "" {
-		r.errors[class]++
+	f()
+}
+
+// count adds one to a metric. The caller holds the lock.
+func (r *Recorder) count(d dimension, metric string) {
+	if r.counts[d] == nil {
+		r.counts[d] = make(map[string]int)
+	}
+	r.counts[d][metric]++
+}
+
+// countError adds one to the errors of a class. The caller holds the lock.
+func (r *Recorder) countError(class deletion.Class) {
+	r.count(dimension{byClass, string(class)}, errorCount)
+	if class == deletion.ClassThrottled {
+		r.count(dimension{}, throttleCount)
 	}
 }
 
-// LookupFailed notes that something which calls to DDS need could not be looked up, so that the
-// alarm of the class goes off.
+// Call records the duration of a call to DDS, and the class of its error; empty if it succeeded.
+func (r *Recorder) Call(duration time.Duration, class deletion.Class) {
+	r.locked(func() {
+		r.latencies = append(r.latencies, float64(duration.Microseconds())/1000)
+		if class != "" {
+			r.countError(class)
+		}
+	})
+}
+
+// LookupFailed records that something that calls to DDS need could not be looked up, so that it
+// raises the alarm of the class.
 func (r *Recorder) LookupFailed(class deletion.Class) {
-	if r == nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.errors[class]++
+	r.locked(func() { r.countError(class) })
 }
 
-// Outcomes notes what became of the requests of one payload.
+// Outcomes records the outcomes of the requests in one payload.
 func (r *Recorder) Outcomes(source deletion.Source, outcomes []deletion.Outcome) {
-	if r == nil || len(outcomes) == 0 {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	of := r.outcomes[source]
-	if of == nil {
-		of = make(map[string]int)
-		r.outcomes[source] = of
-	}
-	for i := range outcomes {
-		o := &outcomes[i]
-		of[names[o.Status]]++
-		if o.Replayed {
-			of[replayed]++
+	r.locked(func() {
+		for i := range outcomes {
+			o := &outcomes[i]
+			r.count(dimension{bySource, string(source)}, names[o.Status])
+			if o.Replayed {
+				r.count(dimension{bySource, string(source)}, replayed)
+			}
+			if o.Unpublished {
+				r.count(dimension{}, unpublished)
+			}
+			if o.LedgerFailed {
+				r.count(dimension{}, ledgerFailure)
+			}
 		}
-		if o.Unpublished {
-			r.counts[unpublished]++
-		}
-		if o.LedgerFailed {
-			r.counts[ledgerFailure]++
-		}
-	}
+	})
 }
 
-// ColdStart notes that a process works its first payload.
+// ColdStart records that a process handles its first payload.
 func (r *Recorder) ColdStart() {
-	if r == nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.counts[coldStart]++
+	r.locked(func() { r.count(dimension{}, coldStart) })
 }
 
-// maxValues is how many values one member of a line may hold.
-// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-const maxValues = 100
+// Flush writes everything recorded since the last Flush, each line in one call of the writer. It
+// returns the first error of the writer.
+func (r *Recorder) Flush() (err error) {
+	r.locked(func() {
+		for _, members := range r.lines() {
+			var text []byte
+			text, err = json.Marshal(members)
+			if err == nil {
+				_, err = r.w.Write(append(text, '\n'))
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+	return err
+}
 
-// Flush writes what was noted since the last time, one line for most invocations. An error is
-// that of the writer.
-func (r *Recorder) Flush() error {
-	if r == nil {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	defer r.reset()
-	whole := r.line()
-	whole.add(throttleCount, r.errors[deletion.ClassThrottled])
-	for name, n := range r.counts {
-		whole.add(name, n)
-	}
-	lines := []*line{whole}
+// lines returns the members of each line and forgets what was recorded.
+func (r *Recorder) lines() (lines []map[string]any) {
+	whole := r.counts[dimension{}]
+	delete(r.counts, dimension{})
 	for values := range slices.Chunk(r.latencies, maxValues) {
-		if whole.has(latency) {
-			whole = r.line()
-			lines = append(lines, whole)
-		}
-		whole.values(latency, "Milliseconds", values)
+		lines = append(lines, r.line(dimension{}, whole, values))
+		whole = nil
 	}
-	for source, of := range r.outcomes {
-		l := r.line(bySource, string(source))
-		for name, n := range of {
-			l.add(name, n)
-		}
-		lines = append(lines, l)
+	if whole != nil {
+		lines = append(lines, r.line(dimension{}, whole, nil))
 	}
-	for class, n := range r.errors {
-		l := r.line(byClass, string(class))
-		l.add(errorCount, n)
-		lines = append(lines, l)
+	for d, counts := range r.counts {
+		lines = append(lines, r.line(d, counts, nil))
 	}
-	for _, l := range lines {
-		if err := l.write(r.w); err != nil {
-			return err
-		}
-	}
-	return nil
+	clear(r.counts)
+	r.latencies = nil
+	return lines
 }
 
-// line is one line in the embedded metric format: metrics of the same dimensions.
-type line struct {
-	members    map[string]any
-	dimensions [][]string
-	metrics    []metric
-	at         time.Time
-}
-
-type metric struct {
-	Name string
-	Unit string
-}
-
-// line returns an empty line for the function, and with a dimension for that, too.
-func (r *Recorder) line(dimension ...string) *line {
-	l := &line{at: r.now(), members: map[string]any{byFunction: r.function}, dimensions: [][]string{{byFunction}}}
-	if len(dimension) == 2 {
-		l.members[dimension[0]] = dimension[1]
-		l.dimensions = append(l.dimensions, []string{byFunction, dimension[0]})
-	}
-	return l
-}
-
-// add adds a count, unless it is 0: what did not happen costs nothing.
-func (l *line) add(name string, n int) {
-	if n > 0 {
-		l.values(name, "Count", n)
-	}
-}
-
-func (l *line) values(name, unit string, value any) {
-	l.members[name] = value
-	l.metrics = append(l.metrics, metric{name, unit})
-}
-
-func (l *line) has(name string) bool {
-	_, ok := l.members[name]
-	return ok
-}
-
-// write writes the line, unless it has no metric.
-func (l *line) write(w io.Writer) error {
-	if len(l.metrics) == 0 {
-		return nil
-	}
+// line returns the members of one line: metrics with the same dimensions.
+func (r *Recorder) line(d dimension, counts map[string]int, latencies []float64) map[string]any {
+	type metric struct{ Name, Unit string }
 	type directive struct {
 		Namespace  string
 		Dimensions [][]string
 		Metrics    []metric
 	}
-	l.members["_aws"] = struct {
+	written := directive{Namespace: Namespace, Dimensions: [][]string{{byFunction}}}
+	members := map[string]any{byFunction: r.function}
+	if d.name != "" {
+		members[d.name] = d.value
+		written.Dimensions = append(written.Dimensions, []string{byFunction, d.name})
+	}
+	for name, n := range counts {
+		members[name] = n
+		written.Metrics = append(written.Metrics, metric{name, "Count"})
+	}
+	if len(latencies) > 0 {
+		members[latency] = latencies
+		written.Metrics = append(written.Metrics, metric{latency, "Milliseconds"})
+	}
+	members["_aws"] = struct {
 		Timestamp         int64
 		CloudWatchMetrics []directive
-	}{l.at.UnixMilli(), []directive{{Namespace, l.dimensions, l.metrics}}}
-	text, err := json.Marshal(l.members)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(text, '\n'))
-	return err
+	}{r.now().UnixMilli(), []directive{written}}
+	return members
 }

@@ -15,7 +15,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// written returns the values of each metric, by its dimensions, and holds the lines against the
+// written returns the values of each metric, by its dimensions, and checks the lines against the
 // specification of the format.
 func written(t *testing.T, text string) map[string]any {
 	t.Helper()
@@ -111,13 +111,13 @@ func TestFlush(t *testing.T) {
 		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
 
-	out.Reset() // what was written is not written again, and a process starts once
+	out.Reset() // nothing is written twice, and a process starts once
 	if err := r.Flush(); err != nil || out.Len() != 0 {
 		t.Errorf("error %v, then %s", err, out.String())
 	}
 }
 
-// A member of a line holds a hundred values; more of them are as many lines.
+// A member of a line holds a hundred values. The others go on further lines.
 func TestManyCalls(t *testing.T) {
 	var out bytes.Buffer
 	r := recorder(&out)

@@ -1,5 +1,5 @@
-// Package retry holds what every retry loop of the program needs: how long to wait, the wait
-// itself, and the wait that a server asks for. What is retried, and how often, is up to the caller.
+// Package retry has what every retry loop of the program needs: how long to wait, the wait itself, and
+// the wait that a server asks for. What is retried, and how often, is up to the caller.
 package retry
 
 import (
@@ -20,10 +20,11 @@ func Backoff(base, limit time.Duration, try int) time.Duration {
 	return rand.N(min(base<<min(try-1, 10), limit)) //nolint:gosec // it spreads load and protects nothing
 }
 
-// Wait waits and reports whether ctx lasted. It returns false at once if the wait would reach the
-// deadline of ctx, because no try could follow.
+// Wait waits, and reports whether ctx is still valid after that. It returns false at once if the wait
+// would reach the deadline of ctx, because no try could follow.
 func Wait(ctx context.Context, d time.Duration) bool {
-	if deadline, bounded := ctx.Deadline(); bounded && !time.Now().Add(d).Before(deadline) {
+	deadline, bounded := ctx.Deadline()
+	if bounded && !time.Now().Add(d).Before(deadline) {
 		return false
 	}
 	timer := time.NewTimer(d)

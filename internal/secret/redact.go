@@ -2,7 +2,6 @@ package secret
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
@@ -10,6 +9,9 @@ import (
 	"strings"
 	"sync"
 )
+
+// Redacted is printed instead of a secret.
+const Redacted = "REDACTED"
 
 const (
 	// minRedacted is the length, in bytes, from which a secret is looked for in text. Shorter
@@ -32,12 +34,9 @@ var known struct {
 
 // remember has text redacted from now on.
 func remember(text string) {
-	if len(text) < minRedacted {
-		return
-	}
 	known.mu.Lock()
 	defer known.mu.Unlock()
-	if slices.Contains(known.texts, text) {
+	if len(text) < minRedacted || slices.Contains(known.texts, text) {
 		return
 	}
 	if len(known.texts) == maxKnown {
@@ -46,15 +45,11 @@ func remember(text string) {
 	known.texts, known.search = append(known.texts, text), nil
 }
 
-// Redact returns text with every secret of this process replaced by [Redacted], as it stands
-// and as it stands in URLs and in JSON, in base64 and in hex. Of long secrets, parts are replaced too,
-// in any letter case and broken by blanks or line ends, since others shorten and wrap what they repeat.
-// It is for text that comes from outside, which may repeat what it was sent. Redact before you shorten:
-// a short part of a secret is not recognised.
+// Redact returns text with every secret of this process replaced by [Redacted]: literally, as in URLs
+// and in JSON, in base64 and in hex. Parts of long secrets are replaced too, in any letter case and
+// broken by blanks or line ends, since services and proxies shorten and wrap what they repeat. It is
+// for text from outside. Redact before you shorten: a short part of a secret is not recognized.
 func Redact(text string) string {
-	if text == "" {
-		return ""
-	}
 	known.mu.Lock()
 	if known.search == nil {
 		known.search = newSearch(known.texts)
@@ -64,18 +59,32 @@ func Redact(text string) string {
 	for _, secret := range s.short {
 		text = replaceWord(text, secret)
 	}
-	if s.mayHold(text) {
-		text = s.redactParts(text)
-	}
-	return text
+	return s.redactParts(text)
 }
+
+// RedactError returns err with a text that [Redact] has redacted; nil for nil. It is for errors whose
+// text comes from outside. Unwrap returns err.
+func RedactError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &redactedError{err}
+}
+
+type redactedError struct{ err error }
+
+// Error implements error.
+func (e *redactedError) Error() string { return Redact(e.err.Error()) }
+
+// Unwrap returns the error whose text is redacted.
+func (e *redactedError) Unwrap() error { return e.err }
 
 // search finds secrets in text.
 type search struct {
 	short []string        // the spellings that are shorter than a piece, the longest first
 	parts map[string]part // the pieces of the others, by their text
-	// filter has a bit for each piece, by its hash, so that most texts need no look at parts.
-	filter [1024]uint64
+	// pairs has a bit for the first two bytes of each piece, so that parts is rarely looked at.
+	pairs [256][4]uint64
 }
 
 // part is a piece of a folded spelling, and where it starts there.
@@ -88,10 +97,15 @@ func newSearch(secrets []string) *search {
 	s := &search{parts: make(map[string]part)}
 	for _, secret := range secrets {
 		for _, spelling := range spellings(secret) {
-			if folded, _ := fold(spelling); len(folded) < pieceSize {
+			folded := string(fold(nil, spelling))
+			if len(folded) < pieceSize {
 				s.short = append(s.short, spelling)
-			} else {
-				s.add(folded)
+				continue
+			}
+			for start := 0; start < len(folded); start += pieceSize {
+				start := min(start, len(folded)-pieceSize) // the last piece may overlap the one before
+				s.parts[folded[start:start+pieceSize]] = part{folded, start}
+				s.pairs[folded[start]][folded[start+1]>>6] |= 1 << (folded[start+1] & 63)
 			}
 		}
 	}
@@ -99,35 +113,7 @@ func newSearch(secrets []string) *search {
 	return s
 }
 
-// replaceWord replaces a short secret where it is a word of its own. Inside of a longer word, such as
-// the id of a job, the same few letters are most likely a coincidence.
-func replaceWord(text, secret string) string {
-	var b strings.Builder
-	for at := 0; ; {
-		i := strings.Index(text[at:], secret)
-		if i < 0 {
-			if b.Len() == 0 {
-				return text
-			}
-			b.WriteString(text[at:])
-			return b.String()
-		}
-		end := at + i + len(secret)
-		b.WriteString(text[at : at+i])
-		if (at+i > 0 && isWord(text[at+i-1])) || (end < len(text) && isWord(text[end])) {
-			b.WriteString(secret)
-		} else {
-			b.WriteString(Redacted)
-		}
-		at = end
-	}
-}
-
-func isWord(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-// spellings returns the ways in which others repeat a secret.
+// spellings returns the forms in which services and proxies repeat a secret.
 func spellings(secret string) []string {
 	all := []string{
 		secret, url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
@@ -140,120 +126,91 @@ func spellings(secret string) []string {
 	return slices.Compact(all)
 }
 
-// add adds the pieces of a folded spelling; the last one may overlap the one before.
-func (s *search) add(folded string) {
-	for start := 0; start < len(folded); start += pieceSize {
-		start := min(start, len(folded)-pieceSize)
-		piece := folded[start : start+pieceSize]
-		s.parts[piece] = part{folded, start}
-		var w window
-		for i := range len(piece) {
-			w.push(piece[i])
+// replaceWord replaces a short secret where it is a whole word. Inside a longer word, for example the
+// id of a job, the same few letters are most likely a coincidence.
+func replaceWord(text, secret string) string {
+	var b strings.Builder
+	rest := 0 // where the text begins that is not yet in b
+	for at := 0; ; {
+		i := strings.Index(text[at:], secret)
+		if i < 0 {
+			return b.String() + text[rest:]
 		}
-		h := w.hash()
-		s.filter[h>>6] |= 1 << (h & 63)
+		start := at + i
+		at = start + len(secret)
+		if (start == 0 || !isWord(text[start-1])) && (at == len(text) || !isWord(text[at])) {
+			b.WriteString(text[rest:start] + Redacted)
+			rest = at
+		}
 	}
 }
 
-// window holds the last bytes of a text, as many as a piece has.
-type window struct {
-	last  uint64 // the last eight bytes
-	older uint32 // the four before them
+func isWord(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-func (w *window) push(c byte) {
-	w.older = w.older<<8 | uint32(w.last>>56)
-	w.last = w.last<<8 | uint64(c)
-}
-
-// hash is a number below 65536.
-func (w *window) hash() uint64 {
-	return (w.last*0x9E3779B97F4A7C15 ^ uint64(w.older)*0xC2B2AE3D27D4EB4F) >> 48
-}
-
-// mayHold reports whether a text may hold a piece. It allocates nothing.
-func (s *search) mayHold(text string) bool {
-	if len(text) < pieceSize || len(s.parts) == 0 {
-		return false
-	}
-	var w window
-	n := 0
+// fold appends text to b in lower case, without white space and backslashes.
+func fold(b []byte, text string) []byte {
 	for i := range len(text) {
-		c, kept := foldByte(text[i])
-		if !kept {
-			continue
+		c := text[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
 		}
-		w.push(c)
-		if n++; n < pieceSize {
-			continue
-		}
-		if h := w.hash(); s.filter[h>>6]&(1<<(h&63)) == 0 {
-			continue
-		}
-		var piece [pieceSize]byte
-		binary.BigEndian.PutUint32(piece[:4], w.older)
-		binary.BigEndian.PutUint64(piece[4:], w.last)
-		if _, found := s.parts[string(piece[:])]; found {
-			return true
+		if folds(c) {
+			b = append(b, c)
 		}
 	}
-	return false
+	return b
 }
 
-// foldByte returns a byte in lower case, and false for white space and backslashes.
-func foldByte(c byte) (folded byte, kept bool) {
-	switch {
-	case c <= ' ' || c == '\\':
-		return 0, false
-	case 'A' <= c && c <= 'Z':
-		return c + 'a' - 'A', true
-	default:
-		return c, true
-	}
-}
+// folds reports whether a byte is kept by fold.
+func folds(c byte) bool { return c > ' ' && c != '\\' }
 
-// fold returns text in lower case without white space and backslashes, and where in text each byte
-// of it stands.
-func fold(text string) (folded string, at []int) {
-	b := make([]byte, 0, len(text))
-	for i := range len(text) {
-		if c, kept := foldByte(text[i]); kept {
-			b, at = append(b, c), append(at, i)
+// find returns the first piece in a folded text at or after from, and where it begins; -1 if there is
+// none.
+func (s *search) find(folded []byte, from int) (found part, at int) {
+	for i := from; i+pieceSize <= len(folded); i++ {
+		if s.pairs[folded[i]][folded[i+1]>>6]&(1<<(folded[i+1]&63)) == 0 {
+			continue
+		}
+		found, ok := s.parts[string(folded[i:i+pieceSize])]
+		if ok {
+			return found, i
 		}
 	}
-	return string(b), at
+	return part{}, -1
 }
 
-// redactParts replaces the parts of secrets in text.
+// redactParts replaces the parts of secrets in text. It allocates nothing for a short text without any.
 func (s *search) redactParts(text string) string {
-	folded, at := fold(text)
-	hidden := make([]bool, len(text))
-	for i := 0; i+pieceSize <= len(folded); i++ {
-		found, ok := s.parts[folded[i:i+pieceSize]]
-		if !ok {
-			continue
+	var space [1024]byte
+	folded := fold(space[:0], text)
+	found, i := s.find(folded, 0)
+	if i < 0 { // as nearly always
+		return text
+	}
+	at := make([]int, 0, len(folded)) // where in text each byte of folded stands
+	for k := range len(text) {
+		if folds(text[k]) {
+			at = append(at, k)
 		}
-		first, last := widen(folded, i, found)
-		for k := at[first]; k <= at[last]; k++ {
-			hidden[k] = true
-		}
-		i = last
 	}
 	var b strings.Builder
-	for i := range len(text) {
-		switch {
-		case !hidden[i]:
-			b.WriteByte(text[i])
-		case i == 0 || !hidden[i-1]:
-			b.WriteString(Redacted)
+	rest := 0 // where the text begins that is not yet in b
+	for i >= 0 {
+		first, last := widen(folded, i, found)
+		if at[first] > rest || b.Len() == 0 { // else it continues the part before
+			b.WriteString(text[rest:at[first]] + Redacted)
 		}
+		rest = at[last] + 1
+		found, i = s.find(folded, last+1)
 	}
-	return b.String()
+	return b.String() + text[rest:]
 }
 
 // widen returns the first and the last byte of the part of a secret that text holds around a piece of
 // it, which begins at i.
-func widen(text string, i int, p part) (first, last int) {
+func widen(text []byte, i int, p part) (first, last int) {
 	first, last = i, i+pieceSize-1
 	for k := p.start - 1; k >= 0 && first > 0 && text[first-1] == p.spelling[k]; k-- {
 		first--

@@ -45,7 +45,7 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-// A secret that begins as another is replaced whole.
+// A secret that begins like another one is replaced as a whole.
 func TestRedactTheLongest(t *testing.T) {
 	secret.New("canary-prefix")
 	secret.New("canary-prefix-and-more")
@@ -54,7 +54,7 @@ func TestRedactTheLongest(t *testing.T) {
 	}
 }
 
-// Others shorten, wrap and fold what they repeat.
+// Services and proxies shorten, wrap and fold what they repeat.
 func TestRedactParts(t *testing.T) {
 	const text = "MIIFuQYJKoZIhvcNAQcCoIIFqjCCBaYCAQExDTALBglghkgBZQMEAgEwggPHBgkq"
 	secret.New(text)

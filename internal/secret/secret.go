@@ -7,9 +7,6 @@ import (
 	"unique"
 )
 
-// Redacted stands in for a secret wherever one would be printed.
-const Redacted = "REDACTED"
-
 // String is a secret text. It prints, logs and marshals as [Redacted], and even where a printer
 // cannot ask it to (a verb like %p, an unexported field), it shows no more than an address.
 // Equal texts are equal Strings. The zero value is the empty text.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,226 +14,196 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
+// EventSource is the default source of the entries on a bus, and the User-Agent over HTTP. (The
+// CloudEvents source, which names region and project, is in the event.)
+const EventSource = "dds-backup-delete"
+
 const (
-	// maxCalls is how many calls of one Publish are on their way at once. Where a call takes
-	// ten events, those of a batch of a hundred go together.
+	// maxCalls is how many calls of one Publish run at once. If a call takes ten events, a batch of
+	// a hundred goes out in one round.
 	maxCalls = 10
 	// publishTime bounds a Publish whose context has a later deadline, or none. It outlasts a short
-	// outage. In a longer one the events had better go back to their source, which waits for nothing.
+	// outage. In a longer one the source redelivers the requests, which keeps no function waiting.
 	publishTime = 10 * time.Second
 	// minBackoff and maxBackoff bound the random wait before an event is sent again.
 	minBackoff, maxBackoff = 100 * time.Millisecond, 2 * time.Second
 )
 
-// refusal is the error of an event that would be refused again: it is not sent again.
-type refusal struct {
-	error
-
-	// whole says that the call was refused, perhaps for one of its entries.
-	whole bool
+// PublishError is the error of an event that says more than that the event was not published. After
+// any other error, the event is sent again with backoff.
+type PublishError struct {
+	// Err is what went wrong.
+	Err error
+	// Permanent says that another try would fail, too.
+	Permanent bool
+	// WholeCall says that the service refused the call, perhaps because of another entry.
+	WholeCall bool
+	// Wait is the least wait before another try.
+	Wait time.Duration
 }
 
-// Unwrap returns what the refusal is about.
-func (r *refusal) Unwrap() error { return r.error }
+// Error implements error.
+func (e *PublishError) Error() string { return e.Err.Error() }
 
-// busy is the error of an event that may be sent again, but not before a wait.
-type busy struct {
-	error
+// Unwrap returns the error without this advice.
+func (e *PublishError) Unwrap() error { return e.Err }
 
-	wait time.Duration
+// Permanent returns err as one that another try cannot fix.
+func Permanent(err error) error { return &PublishError{Err: err, Permanent: true} }
+
+// advice returns the [*PublishError] in err, or an empty one.
+func advice(err error) *PublishError {
+	var e *PublishError
+	if errors.As(err, &e) {
+		return e
+	}
+	return new(PublishError)
 }
 
-// Unwrap returns what went wrong.
-func (b *busy) Unwrap() error { return b.error }
-
-// batches sends events in batches and sends again what failed. An entry is an event as the service
-// takes it.
-type batches[entry any] struct {
-	// most is how many entries one call takes, and bytes what their sizes must stay below together.
-	most, bytes int
-	// entry makes an entry of an event.
-	entry func(*deletion.Event) entry
-	// size is the size of an entry as the service reckons it.
-	size func(*entry) int
-	// group is the same for entries that must be taken in their order, one after the other; empty
+// Batcher publishes events in batches and sends again what failed. An entry is an event in the form
+// that the service takes. It implements [deletion.Sink].
+type Batcher[entry any] struct {
+	// MaxEntries is how many entries one call takes. Their sizes together must stay below MaxBytes.
+	MaxEntries, MaxBytes int
+	// Entry makes an entry of an event.
+	Entry func(*deletion.Event) entry
+	// Size returns the size of an entry, in bytes, by the formula of the service.
+	Size func(*entry) int
+	// Group is the same for entries that must be sent in their order, one after the other; empty
 	// for the others. It may be nil.
-	group func(*entry) string
-	// send makes one call. It returns an error for each entry, nil for one that was taken, a
-	// [*refusal] for one that need not be sent again, a [*busy] for one that must wait.
-	send func(context.Context, []entry) []error
+	Group func(*entry) string
+	// Send makes one call. It returns an error for each entry, nil for one that the service took.
+	Send func(context.Context, []entry) []error
 }
 
-// pending is an entry that is still to be sent.
-type pending struct {
-	place int       // among the events
-	try   int       // how often it was sent
+// delivery is an event on its way.
+type delivery[entry any] struct {
+	entry entry
+	err   error     // of the last try; nil if the service took the event
+	done  bool      // there is no other try
+	tries int       // how often it was sent
 	after time.Time // it is not sent again before
-	alone bool      // a call with it was refused as a whole
+	alone bool      // it must be the only one of its call, because a call with it was refused
 }
 
-// publish sends the events, several batches at once, and returns an error for each, nil for one
-// that was taken. It does not outlast ctx.
+// Publish implements [deletion.Sink]. It does not outlast ctx.
 //
-// It works in rounds: whatever may be sent is sent once, before anything is sent again, so that an
-// event that fails, or takes long, holds up no other.
-func (b *batches[entry]) publish(ctx context.Context, events []deletion.Event) []error {
+// It sends in rounds: every event that may be sent is sent once before any is sent again, so that
+// an event that fails or takes long does not delay the others.
+func (b *Batcher[entry]) Publish(ctx context.Context, events []deletion.Event) []error {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
-	entries, open := make([]entry, len(events)), make([]pending, len(events))
+	all := make([]*delivery[entry], len(events))
 	for i := range events {
-		entries[i], open[i] = b.entry(&events[i]), pending{place: i}
+		all[i] = &delivery[entry]{entry: b.Entry(&events[i]), err: errors.New("no time was left to publish the event")}
 	}
-	errs := fail(len(events), errors.New("no time was left to publish the event"))
+	open := slices.Clone(all)
 	for len(open) > 0 && ctx.Err() == nil {
-		due, later, next := b.due(entries, open)
+		due, next := b.due(open)
 		if len(due) == 0 {
 			if !retry.Wait(ctx, time.Until(next)) {
 				break
 			}
 			continue
 		}
-		open = append(b.round(ctx, entries, due, errs), later...)
-		slices.SortFunc(open, func(x, y pending) int { return x.place - y.place })
+		b.round(ctx, due)
+		open = slices.DeleteFunc(open, func(d *delivery[entry]) bool { return d.done })
 	}
-	for i, err := range errs {
-		errs[i] = secret.RedactError(err) // what a service says may repeat what it was sent
+	errs := make([]error, len(all))
+	for i, d := range all {
+		errs[i] = secret.RedactError(d.err) // the words of a service may repeat what it was sent
 	}
 	return errs
 }
 
-// due divides the open entries, which are in their order, into those that may be sent now and
-// those that wait: for their time, the next of which is told, or for an earlier one of their group.
-func (b *batches[entry]) due(entries []entry, open []pending) (due, later []pending, next time.Time) {
+// due returns the deliveries that may be sent now. The others wait for an earlier one of their
+// group or for their time, the earliest of which is next.
+func (b *Batcher[entry]) due(open []*delivery[entry]) (due []*delivery[entry], next time.Time) {
 	now := time.Now()
 	groups := make(map[string]bool)
-	for _, p := range open {
+	for _, d := range open {
 		group := ""
-		if b.group != nil {
-			group = b.group(&entries[p.place])
+		if b.Group != nil {
+			group = b.Group(&d.entry)
 		}
 		switch {
 		case group != "" && groups[group]:
-			later = append(later, p)
-		case p.after.After(now):
-			later = append(later, p)
-			if next.IsZero() || p.after.Before(next) {
-				next = p.after
-			}
-		default:
-			due = append(due, p)
+		case !d.after.After(now):
+			due = append(due, d)
+		case next.IsZero() || d.after.Before(next):
+			next = d.after
 		}
 		groups[group] = true
 	}
-	return due, later, next
+	return due, next
 }
 
-// round sends each entry once and returns those that are to be sent again. The results stand in errs.
-func (b *batches[entry]) round(ctx context.Context, entries []entry, due []pending, errs []error) (again []pending) {
-	var mu sync.Mutex
+// round sends each delivery once.
+func (b *Batcher[entry]) round(ctx context.Context, due []*delivery[entry]) {
 	var calls errgroup.Group
 	calls.SetLimit(maxCalls)
-	for batch := range b.split(entries, due) {
+	for _, batch := range b.split(due) {
 		calls.Go(func() error {
-			if ctx.Err() != nil {
-				return nil
+			if ctx.Err() == nil {
+				recordResults(batch, b.call(ctx, batch))
 			}
-			sending := make([]entry, len(batch))
-			for i, p := range batch {
-				sending[i] = entries[p.place]
-			}
-			results := b.call(ctx, sending)
-			mu.Lock()
-			defer mu.Unlock()
-			again = append(again, judge(batch, results, errs)...)
 			return nil
 		})
 	}
 	_ = calls.Wait() // no call returns an error
-	return again
 }
 
-// judge notes the results of one call and returns the entries that are to be sent again. Those
-// that were refused together go one by one, so that none harms another.
-func judge(batch []pending, results, errs []error) (again []pending) {
-	whole := len(batch) > 1 && isWhole(results[0])
-	now := time.Now()
-	jitter := retry.Backoff(minBackoff, maxBackoff, batch[0].try+1) // one for all, so that they go together again
-	for i, p := range batch {
-		errs[p.place] = results[i]
-		p.try++
-		worth, wait := another(results[i])
-		switch {
-		case whole:
-			p.alone = true
-		case worth:
-			p.after = now.Add(wait + jitter)
-		default:
-			continue
+// split divides a round into batches. An entry above MaxBytes gets a call of its own: services
+// raise their limits, so the service decides whether to take it.
+func (b *Batcher[entry]) split(due []*delivery[entry]) (batches [][]*delivery[entry]) {
+	last, bytes := -1, 0
+	for _, d := range due {
+		size := b.Size(&d.entry)
+		if last < 0 || d.alone || batches[last][0].alone || len(batches[last]) == b.MaxEntries || bytes+size >= b.MaxBytes {
+			batches = append(batches, nil)
+			last, bytes = last+1, 0
 		}
-		again = append(again, p)
+		batches[last] = append(batches[last], d)
+		bytes += size
 	}
-	return again
+	return batches
 }
 
-// split yields the batches of a round. An entry that is too large by itself goes alone: services
-// raise their limits, so whether it is taken is theirs to say.
-func (b *batches[entry]) split(entries []entry, due []pending) iter.Seq[[]pending] {
-	return func(yield func([]pending) bool) {
-		var batch []pending
-		bytes := 0
-		for _, p := range due {
-			size := b.size(&entries[p.place])
-			if len(batch) > 0 && (p.alone || batch[0].alone || len(batch) == b.most || bytes+size >= b.bytes) {
-				if !yield(batch) {
-					return
-				}
-				batch, bytes = nil, 0
-			}
-			batch, bytes = append(batch, p), bytes+size
-		}
-		if len(batch) > 0 {
-			yield(batch)
-		}
-	}
-}
-
-// call makes one call. A panic, or another number of results, fails each of its entries.
-func (b *batches[entry]) call(ctx context.Context, batch []entry) (results []error) {
+// call makes one call. A panic, or a wrong number of results, fails each of its entries.
+func (b *Batcher[entry]) call(ctx context.Context, batch []*delivery[entry]) (results []error) {
 	defer func() {
 		if p := recover(); p != nil {
-			results = fail(len(batch), &refusal{error: fmt.Errorf("the sink panicked: %v", p)})
+			results = AllFailed(len(batch), Permanent(fmt.Errorf("the sink panicked: %v", p)))
 		}
 	}()
-	if results = b.send(ctx, batch); len(results) != len(batch) {
-		return fail(len(batch), &refusal{error: fmt.Errorf("%d results for %d events", len(results), len(batch))})
+	entries := make([]entry, len(batch))
+	for i, d := range batch {
+		entries[i] = d.entry
+	}
+	results = b.Send(ctx, entries)
+	if len(results) != len(batch) {
+		return AllFailed(len(batch), Permanent(fmt.Errorf("%d results for %d events", len(results), len(batch))))
 	}
 	return results
 }
 
-// fail returns that error for each of n events.
-func fail(n int, err error) []error {
-	errs := make([]error, n)
-	for i := range errs {
-		errs[i] = err
+// recordResults notes the results of one call in its deliveries. If the service refused the call as
+// a whole, each of them is sent alone, so that one bad entry does not cost the others.
+func recordResults[entry any](batch []*delivery[entry], results []error) {
+	split := len(batch) > 1 && advice(results[0]).WholeCall
+	// One time for all, so that they share a call again.
+	next := time.Now().Add(retry.Backoff(minBackoff, maxBackoff, batch[0].tries+1))
+	for i, d := range batch {
+		d.err = results[i]
+		d.tries++
+		if split {
+			d.alone = true
+			continue
+		}
+		d.done = d.err == nil || advice(d.err).Permanent
+		d.after = next.Add(advice(d.err).Wait)
 	}
-	return errs
 }
 
-// isWhole reports whether err is the refusal of a whole call.
-func isWhole(err error) bool {
-	var refused *refusal
-	return errors.As(err, &refused) && refused.whole
-}
-
-// another reports whether err is worth another try, and what wait that needs at least.
-func another(err error) (worth bool, least time.Duration) {
-	var refused *refusal
-	if err == nil || errors.As(err, &refused) {
-		return false, 0
-	}
-	var later *busy
-	if errors.As(err, &later) {
-		return true, later.wait
-	}
-	return true, 0
-}
+// AllFailed returns err for each of n events.
+func AllFailed(n int, err error) []error { return slices.Repeat([]error{err}, n) }

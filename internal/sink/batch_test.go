@@ -16,7 +16,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// events returns n events with bodies of that size.
+// events returns n events with bodies of that size in bytes.
 func events(n, size int) []deletion.Event {
 	all := make([]deletion.Event, n)
 	for i := range all {
@@ -25,20 +25,20 @@ func events(n, size int) []deletion.Event {
 	return all
 }
 
-// script is a service that answers as it is told. It keeps the ids of each call.
+// script is a service with scripted answers. It keeps the ids of each call.
 type script struct {
 	mu    sync.Mutex
 	calls [][]string
-	// answer says what becomes of an entry, on which try of it.
+	// answer returns the result of an entry on its nth try.
 	answer func(id string, try int) error
 }
 
-func (s *script) batches() *batches[deletion.Event] {
-	return &batches[deletion.Event]{
-		most: 10, bytes: 1000,
-		entry: func(e *deletion.Event) deletion.Event { return *e },
-		size:  func(e *deletion.Event) int { return len(e.JSON) },
-		send:  s.send,
+func (s *script) batches() *Batcher[deletion.Event] {
+	return &Batcher[deletion.Event]{
+		MaxEntries: 10, MaxBytes: 1000,
+		Entry: func(e *deletion.Event) deletion.Event { return *e },
+		Size:  func(e *deletion.Event) int { return len(e.JSON) },
+		Send:  s.send,
 	}
 }
 
@@ -85,16 +85,16 @@ func TestBatchesByCountAndSize(t *testing.T) {
 		"count and size, both hold": {append(events(10, 50), events(3, 400)...), []int{10, 2, 1}},
 	} {
 		b := new(script).batches()
-		due := make([]pending, len(tc.events))
+		due := make([]*delivery[deletion.Event], len(tc.events))
 		for i := range due {
-			due[i].place = i
+			due[i] = &delivery[deletion.Event]{entry: tc.events[i]}
 		}
 		var got []int
 		next := 0
-		for batch := range b.split(tc.events, due) {
-			for _, p := range batch {
-				if p.place != next {
-					t.Errorf("%s: event %d comes where %d should", name, p.place, next)
+		for _, batch := range b.split(due) {
+			for _, d := range batch {
+				if d != due[next] {
+					t.Errorf("%s: event %d comes where %d should", name, slices.Index(due, d), next)
 				}
 				next++
 			}
@@ -113,11 +113,11 @@ func TestOnlyWhatFailedIsSentAgain(t *testing.T) {
 			case id == "e1" && try < 3:
 				return errors.New("not yet")
 			case id == "e2":
-				return &refusal{error: errors.New("never")}
+				return Permanent(errors.New("never"))
 			}
 			return nil
 		}}
-		errs := s.batches().publish(t.Context(), events(4, 1))
+		errs := s.batches().Publish(t.Context(), events(4, 1))
 		if errs[0] != nil || errs[1] != nil || errs[2] == nil || errs[3] != nil || errs[2].Error() != "never" {
 			t.Errorf("results %v", errs)
 		}
@@ -127,21 +127,21 @@ func TestOnlyWhatFailedIsSentAgain(t *testing.T) {
 	})
 }
 
-// One entry that a service cannot stand does not take the others with it.
+// An entry that makes the service refuse a call does not cost the others.
 func TestARefusedCallIsTakenApart(t *testing.T) {
 	b := new(script).batches()
 	var mu sync.Mutex
 	var calls []int
-	b.send = func(_ context.Context, batch []deletion.Event) []error {
+	b.Send = func(_ context.Context, batch []deletion.Event) []error {
 		mu.Lock()
 		defer mu.Unlock()
 		calls = append(calls, len(batch))
 		if slices.ContainsFunc(batch, func(e deletion.Event) bool { return e.ID == "e2" }) {
-			return fail(len(batch), &refusal{error: errors.New("never"), whole: true})
+			return AllFailed(len(batch), &PublishError{Err: errors.New("never"), Permanent: true, WholeCall: true})
 		}
 		return make([]error, len(batch))
 	}
-	for i, err := range b.publish(t.Context(), events(4, 1)) {
+	for i, err := range b.Publish(t.Context(), events(4, 1)) {
 		if (err != nil) != (i == 2) {
 			t.Errorf("event %d: %v", i, err)
 		}
@@ -151,7 +151,7 @@ func TestARefusedCallIsTakenApart(t *testing.T) {
 	}
 }
 
-// What fails again and again holds up nothing: all others are sent before it is sent again.
+// An event that keeps failing delays no other: all others are sent before it is sent again.
 func TestWhatFailsHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answer: func(id string, _ int) error {
@@ -161,9 +161,9 @@ func TestWhatFailsHoldsUpNoOther(t *testing.T) {
 			return nil
 		}}
 		b := s.batches()
-		b.most = 1
+		b.MaxEntries = 1
 		failed := 0
-		for i, err := range b.publish(t.Context(), events(60, 1)) {
+		for i, err := range b.Publish(t.Context(), events(60, 1)) {
 			if err != nil {
 				failed++
 				if i >= 10 {
@@ -182,7 +182,7 @@ func TestWhatFailsHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// Of one group, an entry waits until the one before it was taken, or is given up.
+// An entry waits until the one before it in its group was taken or has failed for good.
 func TestTheOrderOfAGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answer: func(id string, try int) error {
@@ -190,18 +190,18 @@ func TestTheOrderOfAGroup(t *testing.T) {
 			case id == "e0" && try < 3:
 				return errors.New("not yet")
 			case id == "e1":
-				return &refusal{error: errors.New("never")}
+				return Permanent(errors.New("never"))
 			}
 			return nil
 		}}
 		b := s.batches()
-		b.group = func(e *deletion.Event) string {
+		b.Group = func(e *deletion.Event) string {
 			if e.ID == "e4" {
 				return "another"
 			}
 			return "one"
 		}
-		errs := b.publish(t.Context(), events(5, 1))
+		errs := b.Publish(t.Context(), events(5, 1))
 		if errs[0] != nil || errs[1] == nil || errs[2] != nil || errs[3] != nil || errs[4] != nil {
 			t.Errorf("results %v", errs)
 		}
@@ -217,9 +217,9 @@ func TestTriesEndBeforeTheDeadline(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 				defer cancel()
-				s := &script{answer: func(string, int) error { return &busy{errors.New("later"), wait} }}
+				s := &script{answer: func(string, int) error { return &PublishError{Err: errors.New("later"), Wait: wait} }}
 				start := time.Now()
-				errs := s.batches().publish(ctx, events(1, 1))
+				errs := s.batches().Publish(ctx, events(1, 1))
 				if errs[0] == nil || errs[0].Error() != "later" {
 					t.Errorf("error %v", errs[0])
 				}
@@ -237,12 +237,12 @@ func TestTriesEndBeforeTheDeadline(t *testing.T) {
 	}
 }
 
-// Without a deadline there is an end all the same.
+// Tries also end without a deadline.
 func TestTriesEndWithoutADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answer: func(string, int) error { return errors.New("down") }}
 		start := time.Now()
-		if errs := s.batches().publish(t.Context(), events(1, 1)); errs[0] == nil {
+		if errs := s.batches().Publish(t.Context(), events(1, 1)); errs[0] == nil {
 			t.Error("it counts as published")
 		}
 		if took := time.Since(start); took > publishTime || took < publishTime/2 {
@@ -251,12 +251,12 @@ func TestTriesEndWithoutADeadline(t *testing.T) {
 	})
 }
 
-// A context that has ended costs no call, and no event counts as published.
+// After the context has ended there is no call, and no event counts as published.
 func TestNoTimeLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := &script{answer: func(string, int) error { return nil }}
-	for i, err := range s.batches().publish(ctx, events(25, 1)) {
+	for i, err := range s.batches().Publish(ctx, events(25, 1)) {
 		if err == nil {
 			t.Errorf("event %d counts as published", i)
 		}
@@ -270,10 +270,10 @@ func TestNoTimeLeft(t *testing.T) {
 func TestWaitsAreCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		s := &script{answer: func(string, int) error { return &busy{errors.New("later"), 7 * time.Second} }}
+		s := &script{answer: func(string, int) error { return &PublishError{Err: errors.New("later"), Wait: 7 * time.Second} }}
 		time.AfterFunc(time.Second, cancel)
 		start := time.Now()
-		if errs := s.batches().publish(ctx, events(1, 1)); errs[0] == nil || time.Since(start) != time.Second {
+		if errs := s.batches().Publish(ctx, events(1, 1)); errs[0] == nil || time.Since(start) != time.Second {
 			t.Errorf("error %v after %v", errs[0], time.Since(start))
 		}
 	})
@@ -284,19 +284,19 @@ func TestCallsAreBounded(t *testing.T) {
 		var mu sync.Mutex
 		now, most := 0, 0
 		b := new(script).batches()
-		b.send = func(_ context.Context, batch []deletion.Event) []error {
+		b.Send = func(_ context.Context, batch []deletion.Event) []error {
 			mu.Lock()
 			now++
 			most = max(most, now)
 			mu.Unlock()
-			time.Sleep(time.Second) // of the bubble's clock
+			time.Sleep(time.Second) // on the clock of the bubble
 			mu.Lock()
 			now--
 			mu.Unlock()
 			return make([]error, len(batch))
 		}
 		start := time.Now()
-		for i, err := range b.publish(t.Context(), events(10*maxCalls*3, 1)) {
+		for i, err := range b.Publish(t.Context(), events(10*maxCalls*3, 1)) {
 			if err != nil {
 				t.Errorf("event %d: %v", i, err)
 			}
@@ -307,7 +307,7 @@ func TestCallsAreBounded(t *testing.T) {
 	})
 }
 
-// A bug in a sink fails its own batch, and is not repeated.
+// A bug in a sink fails only its batch, and is not retried.
 func TestBugs(t *testing.T) {
 	for name, send := range map[string]func(context.Context, []deletion.Event) []error{
 		"panic":            func(context.Context, []deletion.Event) []error { panic("boom") },
@@ -315,13 +315,13 @@ func TestBugs(t *testing.T) {
 		"too many results": func(context.Context, []deletion.Event) []error { return make([]error, 11) },
 	} {
 		b := new(script).batches()
-		b.send = func(ctx context.Context, batch []deletion.Event) []error {
+		b.Send = func(ctx context.Context, batch []deletion.Event) []error {
 			if batch[0].ID == "e0" {
 				return send(ctx, batch)
 			}
 			return make([]error, len(batch))
 		}
-		for i, err := range b.publish(t.Context(), events(15, 1)) {
+		for i, err := range b.Publish(t.Context(), events(15, 1)) {
 			if (err != nil) != (i < 10) {
 				t.Errorf("%s: event %d: %v", name, i, err)
 			}

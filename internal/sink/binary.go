@@ -8,7 +8,8 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// binaryHeader returns the header of an event in binary mode: its attributes. The body is its data.
+// binaryHeader returns the header of an event in binary mode, which holds its attributes. The body is
+// its data.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#31-binary-content-mode
 func binaryHeader(e *deletion.Event) http.Header {
 	header := http.Header{"Content-Type": {"application/json"}, "Ce-Specversion": {"1.0"}}
@@ -22,8 +23,8 @@ func binaryHeader(e *deletion.Event) http.Header {
 	return header
 }
 
-// headerValue encodes what a header cannot hold: space, quote, percent and everything that is not
-// printable ASCII.
+// headerValue percent-encodes what a header cannot hold: space, quote, percent and everything that is
+// not printable ASCII.
 func headerValue(s string) string {
 	var b strings.Builder
 	for i := range len(s) {

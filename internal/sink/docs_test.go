@@ -16,8 +16,8 @@ import (
 	"dds-backup-delete/internal/ledger"
 )
 
-// documented returns the blocks of that kind in docs/outcomes.md. The kind stands behind the
-// language, where no reader sees it.
+// documented returns the blocks of that kind in docs/outcomes.md. The kind follows the language of
+// the block, where a reader does not see it.
 func documented(t *testing.T, kind string) []string {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/outcomes.md")
@@ -28,7 +28,7 @@ func documented(t *testing.T, kind string) []string {
 	for _, part := range strings.Split(string(text), "```json "+kind+"\n")[1:] {
 		block, _, closed := strings.Cut(part, "```")
 		if !closed || !json.Valid([]byte(block)) {
-			t.Fatalf("a block of %s that is no JSON:\n%s", kind, block)
+			t.Fatalf("a block of %s is not JSON:\n%s", kind, block)
 		}
 		blocks = append(blocks, block)
 	}
@@ -40,7 +40,7 @@ func documented(t *testing.T, kind string) []string {
 
 const project = "0549b4a43100d4f32f51c01c2fe4acdb"
 
-// The backups of the samples, by what becomes of them.
+// The backups of the samples.
 const (
 	there = "8d9586c40b33449a815518d4635a2cd9br02"
 	lost  = "c7b8a9d0e1f2435b8c6d7e8f90a1b2c3br02"
@@ -66,7 +66,7 @@ func (deleter) DeleteBackup(_ context.Context, backup deletion.Target, _ bool) (
 	}
 }
 
-// catch is a sink that only looks.
+// catch is a sink that keeps the events.
 type catch struct{ events []deletion.Event }
 
 func (c *catch) Publish(_ context.Context, events []deletion.Event) []error {
@@ -74,7 +74,7 @@ func (c *catch) Publish(_ context.Context, events []deletion.Event) []error {
 	return make([]error, len(events))
 }
 
-// published returns the events that come of requests.
+// published returns the events that requests lead to.
 func published(t *testing.T, requests ...deletion.Request) []deletion.Event {
 	t.Helper()
 	seen := new(catch)
@@ -89,7 +89,7 @@ func published(t *testing.T, requests ...deletion.Request) []deletion.Event {
 	return seen.events
 }
 
-// request asks for a backup, as a message of a queue.
+// request returns the request of a queue message for a backup.
 func request(id, backup string) deletion.Request {
 	return deletion.Request{ID: id, Source: "sqs", BackupID: backup}
 }
@@ -104,7 +104,7 @@ func outcomes(t *testing.T, n int) []deletion.Event {
 	return published(t, requests...)
 }
 
-// The samples in the documentation are what is published.
+// The samples in the documentation are real events.
 func TestDocumentedEvents(t *testing.T) {
 	accepted := request("4fce6432-6221-41a2-86dc-c5557e824cf3", there)
 	accepted.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

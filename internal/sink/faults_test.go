@@ -20,8 +20,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/sink"
+	"dds-backup-delete/internal/sink/awssink"
 	"dds-backup-delete/internal/sink/sinktest"
 )
 
@@ -31,11 +33,20 @@ const (
 	queueARN = "arn:aws:sqs:eu-central-1:123456789012:outcomes"
 )
 
+// parse reads an ARN that is good.
+func parse(text string) arn.ARN {
+	a, ok := arn.Parse(text)
+	if !ok {
+		panic("no ARN: " + text)
+	}
+	return a
+}
+
 var keys = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "secret"}, nil
 })
 
-// someEvents returns n events of one status, each about a backup of its own.
+// someEvents returns n events with one status, each about another backup.
 func someEvents(n int) []deletion.Event {
 	var events []deletion.Event
 	for i := range n {
@@ -50,21 +61,21 @@ func someEvents(n int) []deletion.Event {
 	return events
 }
 
-func eventBridge(url string) *sink.EventBridge {
-	return sink.NewEventBridge(eventbridge.New(eventbridge.Options{
+func eventBridge(url string) deletion.Sink {
+	return awssink.NewEventBridge(eventbridge.New(eventbridge.Options{
 		Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{},
-	}), bus, "our.source")
+	}), parse(bus), "our.source")
 }
 
-// service is something outcomes are published to.
+// service is a service to which outcomes are published.
 type service struct {
 	// sink returns a sink for a service at that address.
 	sink func(url string) deletion.Sink
-	// start starts one that is in order but refuses what it is told to. taken returns the bodies
-	// it has, and calls the entries of each call.
+	// start starts a healthy service. It fails an entry with the code that refuse returns for its
+	// body. taken returns the bodies it took, and calls the number of entries of each call.
 	start func(refuse func(body string) string) (url string, taken func() []string, calls func() []int, stop func())
-	// strange are answers with status 200 to a call of two entries that say nothing of use.
-	strange map[string]string
+	// useless are answers with status 200 to a call of two entries that confirm nothing.
+	useless map[string]string
 	// perCall is how many events a call takes.
 	perCall int
 }
@@ -73,7 +84,7 @@ func services() map[string]service {
 	return map[string]service{
 		"EventBridge": {
 			perCall: 10,
-			sink:    func(url string) deletion.Sink { return eventBridge(url) },
+			sink:    eventBridge,
 			start: func(refuse func(string) string) (string, func() []string, func() []int, func()) {
 				server := sinktest.NewEventBridge(func(e sinktest.Entry) string { return refuse(e.Detail) })
 				taken := func() []string {
@@ -85,7 +96,7 @@ func services() map[string]service {
 				}
 				return server.URL, taken, server.Calls, server.Close
 			},
-			strange: map[string]string{
+			useless: map[string]string{
 				"HTML": "<html>", "nothing": "", "an empty object": "{}", "too few entries": `{"Entries":[{"EventId":"1"}]}`,
 				"too many entries": `{"Entries":[{"EventId":"1"},{"EventId":"2"},{"EventId":"3"}]}`, "no event ids": `{"Entries":[{},{}]}`,
 			},
@@ -93,14 +104,14 @@ func services() map[string]service {
 		"SNS": {
 			perCall: 10,
 			sink: func(url string) deletion.Sink {
-				return sink.NewSNS(sns.New(sns.Options{
+				return awssink.NewSNS(sns.New(sns.Options{
 					Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{},
-				}), topicARN)
+				}), parse(topicARN))
 			},
 			start: func(refuse func(string) string) (string, func() []string, func() []int, func()) {
 				return started(sinktest.NewSNS(refusal(refuse)))
 			},
-			strange: map[string]string{
+			useless: map[string]string{
 				"HTML": "<html>", "nothing": "", "JSON": "{}",
 				"no entries":     snsAnswer(""),
 				"others":         snsAnswer("<member><Id>7</Id><MessageId>m</MessageId></member><member><Id>8</Id><MessageId>m</MessageId></member>"),
@@ -110,9 +121,9 @@ func services() map[string]service {
 		"SQS": {
 			perCall: 10,
 			sink: func(url string) deletion.Sink {
-				s, err := sink.NewSQS(sqs.New(sqs.Options{
+				s, err := awssink.NewSQS(sqs.New(sqs.Options{
 					Region: "eu-central-1", BaseEndpoint: aws.String(url), Credentials: keys, Retryer: aws.NopRetryer{},
-				}), queueARN)
+				}), parse(queueARN))
 				if err != nil {
 					panic(err)
 				}
@@ -121,7 +132,7 @@ func services() map[string]service {
 			start: func(refuse func(string) string) (string, func() []string, func() []int, func()) {
 				return started(sinktest.NewSQS(refusal(refuse)))
 			},
-			strange: map[string]string{
+			useless: map[string]string{
 				"HTML": "<html>", "nothing": "", "an empty object": "{}",
 				"others":         `{"Successful":[{"Id":"7","MessageId":"m"},{"Id":"8","MessageId":"m"}],"Failed":[]}`,
 				"no message ids": `{"Successful":[{"Id":"0"},{"Id":"1"}],"Failed":[]}`,
@@ -144,7 +155,7 @@ func snsAnswer(successful string) string {
 	return "<PublishBatchResponse><PublishBatchResult><Successful>" + successful + "</Successful><Failed></Failed></PublishBatchResult></PublishBatchResponse>"
 }
 
-// refusal turns the code of a refusal into one of a broker's.
+// refusal makes a refusal of a broker from the code that refuse returns.
 func refusal(refuse func(string) string) func(sinktest.Message) *sinktest.Refusal {
 	return func(m sinktest.Message) *sinktest.Refusal {
 		if code := refuse(m.Body); code != "" {
@@ -165,7 +176,7 @@ func started(b *sinktest.Broker) (string, func() []string, func() []int, func())
 	return b.URL, taken, b.Calls, b.Close
 }
 
-// The codes of refusals, which mean the same to all services.
+// The codes of refusals, which mean the same for all services.
 const (
 	passing = "InternalFailure"
 	lasting = "AccessDeniedException"
@@ -173,7 +184,7 @@ const (
 
 func never(string) string { return "" }
 
-// check wants each event that counts as published to be there, and, with exact, no other.
+// check expects that the service has each event that counts as published and, with exact, no other.
 func check(t *testing.T, events []deletion.Event, errs []error, taken []string, exact bool) {
 	t.Helper()
 	if len(errs) != len(events) {
@@ -184,15 +195,15 @@ func check(t *testing.T, events []deletion.Event, errs []error, taken []string, 
 		known[string(e.JSON)] = true
 		there := slices.Contains(taken, string(e.JSON))
 		if errs[i] == nil && !there {
-			t.Errorf("event %d counts as published and is not there", i)
+			t.Errorf("event %d counts as published, but the service does not have it", i)
 		}
 		if exact && errs[i] != nil && there {
-			t.Errorf("event %d is there and counts as failed: %v", i, errs[i])
+			t.Errorf("event %d counts as failed, but the service has it: %v", i, errs[i])
 		}
 	}
 	for _, body := range taken {
 		if !known[body] {
-			t.Errorf("nobody sent %s", body)
+			t.Errorf("the service has an event that was not sent: %s", body)
 		}
 	}
 }
@@ -240,7 +251,7 @@ func TestBatchesBySize(t *testing.T) {
 	}
 }
 
-// Half of the entries fail at first: they alone come again.
+// Half of the entries fail at first. Only these are sent again.
 func TestHalfFail(t *testing.T) {
 	for name, s := range services() {
 		t.Run(name, func(t *testing.T) {
@@ -268,7 +279,7 @@ func TestHalfFail(t *testing.T) {
 	}
 }
 
-// What a service will refuse again is not sent again, and does not hold up the others.
+// An entry with a permanent error is not sent again, and does not delay the others.
 func TestSomeAreRefused(t *testing.T) {
 	for name, s := range services() {
 		t.Run(name, func(t *testing.T) {
@@ -314,7 +325,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// An event that a topic or queue cannot stand fails the whole call; the others get there.
+// If one event makes a service refuse a call, the other events are published.
 func TestAPoisonedCall(t *testing.T) {
 	for name, s := range services() {
 		t.Run(name, func(t *testing.T) {
@@ -334,10 +345,10 @@ func TestAPoisonedCall(t *testing.T) {
 	}
 }
 
-// An answer that is none fails its events, while there is time again and again.
-func TestStrangeAnswers(t *testing.T) {
+// An answer that confirms nothing fails its events, on each try until time runs out.
+func TestUselessAnswers(t *testing.T) {
 	for name, s := range services() {
-		for what, text := range s.strange {
+		for what, text := range s.useless {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }))
 				defer server.Close()
@@ -350,7 +361,7 @@ func TestStrangeAnswers(t *testing.T) {
 	}
 }
 
-// A service that fails for a while, in every way, gets all events in the end.
+// A service that fails for a while gets all events in the end, however it fails.
 func TestOutages(t *testing.T) {
 	for name, s := range services() {
 		for what, fault := range map[string]http.HandlerFunc{
@@ -386,7 +397,7 @@ func breakOff(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
-// A lost answer means that nobody knows: the event is sent again, and may be there twice.
+// After a lost answer the result is not known. The event is sent again, and may arrive twice.
 func TestLostAnswers(t *testing.T) {
 	for name, s := range services() {
 		t.Run(name, func(t *testing.T) {
@@ -426,21 +437,21 @@ func TestSlowness(t *testing.T) {
 			events := someEvents(25)
 			for i, err := range s.sink(server.URL).Publish(ctx, events) {
 				if err == nil {
-					t.Errorf("event %d counts as published, and was never answered", i)
+					t.Errorf("event %d counts as published, but had no answer", i)
 				}
 			}
 		})
 	}
 }
 
-// front hands calls on to a service. Before that it fails some of them.
+// front forwards calls to a service. It fails some of them first.
 type front struct {
 	*httptest.Server
 
-	// first is how many calls fail at first: with the fault, or without one by losing the answer.
+	// first is how many calls fail at first: with the fault or, if there is none, by losing the answer.
 	first int32
 	fault http.HandlerFunc
-	// refuse refuses a call by its body; it may be nil.
+	// refuse reports whether to refuse a call by its body; it may be nil.
 	refuse func(body string) bool
 
 	t     *testing.T

@@ -15,98 +15,92 @@ import (
 	"dds-backup-delete/internal/transport"
 )
 
-// tryTime bounds one request, so that one that hangs, as after a freeze, leaves time for another.
+// tryTime bounds one request, so that one that hangs, for example after a freeze, leaves time for
+// another.
 const tryTime = 5 * time.Second
 
 // HTTPOptions says where and how events are sent over HTTP.
 type HTTPOptions struct {
-	// Address is where they are sent.
+	// Address is the URL of the receiver.
 	Address string
-	// Binary sends the data as the body and the attributes as headers; else the whole event is
+	// Binary sends the data as the body and the attributes as headers; otherwise the whole event is
 	// the body.
 	Binary bool
 	// Token is a bearer token; it may be empty.
 	Token secret.String
-	// Key signs requests; it may be empty.
+	// Key signs requests by the Standard Webhooks scheme; it may be empty.
 	Key secret.String
 }
 
-// HTTP sends CloudEvents to an address, one a request.
+// httpSink sends CloudEvents to an address, one per request.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
-type HTTP struct {
-	o         HTTPOptions
+type httpSink struct {
+	options   HTTPOptions
 	transport http.RoundTripper
-	batches   batches[*deletion.Event]
 }
 
-// NewHTTP returns a sink for an address, over a transport; nil for one of its own.
-func NewHTTP(o HTTPOptions, over http.RoundTripper) *HTTP {
-	if over == nil {
-		over = transport.New(transport.Options{Connections: maxCalls, Try: tryTime})
+// NewHTTP returns a sink for an address, over a transport; nil for a new one.
+func NewHTTP(options HTTPOptions, roundTripper http.RoundTripper) deletion.Sink {
+	if roundTripper == nil {
+		roundTripper = transport.New(transport.Options{Connections: maxCalls, Try: tryTime})
 	}
-	s := &HTTP{o: o, transport: over}
-	s.batches = batches[*deletion.Event]{
-		most:  1,
-		entry: func(e *deletion.Event) *deletion.Event { return e },
-		size:  func(e **deletion.Event) int { return len((*e).JSON) },
-		send: func(ctx context.Context, batch []*deletion.Event) []error {
+	s := &httpSink{options: options, transport: roundTripper}
+	return &Batcher[*deletion.Event]{
+		MaxEntries: 1,
+		Entry:      func(e *deletion.Event) *deletion.Event { return e },
+		Size:       func(e **deletion.Event) int { return len((*e).JSON) },
+		Send: func(ctx context.Context, batch []*deletion.Event) []error {
 			return []error{s.post(ctx, batch[0])}
 		},
 	}
-	return s
 }
 
-// Publish implements [deletion.Sink].
-func (s *HTTP) Publish(ctx context.Context, events []deletion.Event) []error {
-	return s.batches.publish(ctx, events)
-}
-
-// post sends one event. Errors name the host alone: the rest of an address may be a secret.
+// post sends one event. Errors name only the host: the rest of an address may be a secret.
 //
-// It uses the transport itself, so that no redirect is followed, nor even read: somebody else's
-// address was not configured, and would get the token.
-func (s *HTTP) post(ctx context.Context, e *deletion.Event) error {
+// It calls the transport directly, so that no redirect is followed: the new address was not
+// configured, and would get the token.
+func (s *httpSink) post(ctx context.Context, e *deletion.Event) error {
 	request, err := s.request(ctx, e)
 	if err != nil {
-		return &refusal{error: fmt.Errorf("the event cannot be sent over HTTP: %w", err)}
+		return Permanent(fmt.Errorf("the event cannot be sent over HTTP: %w", err))
 	}
 	response, err := s.transport.RoundTrip(request)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", request.URL.Host, err)
 		var certificate *tls.CertificateVerificationError
 		if errors.As(err, &certificate) {
-			return &refusal{error: err}
+			return Permanent(err)
 		}
 		return err
 	}
-	transport.Drain(response) // the status has said it all
+	transport.Drain(response) // only the status matters
 	_ = response.Body.Close()
 	return statusError(request.URL.Host, response)
 }
 
-// request writes the request of an event.
-func (s *HTTP) request(ctx context.Context, e *deletion.Event) (*http.Request, error) {
+// request returns the request that sends an event.
+func (s *httpSink) request(ctx context.Context, e *deletion.Event) (*http.Request, error) {
 	header := http.Header{"Content-Type": {"application/cloudevents+json; charset=utf-8"}}
 	body := e.JSON
-	if s.o.Binary {
+	if s.options.Binary {
 		header, body = binaryHeader(e), e.Data
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.o.Address, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.options.Address, bytes.NewReader(body))
 	if err != nil {
-		return nil, errors.New("no address of that form") // the error itself repeats it
+		return nil, errors.New("the address is not a URL") // err repeats the address
 	}
 	request.Header = header
 	request.Header.Set("User-Agent", EventSource)
-	if !s.o.Token.IsZero() {
-		request.Header.Set("Authorization", "Bearer "+s.o.Token.Reveal())
+	if !s.options.Token.IsZero() {
+		request.Header.Set("Authorization", "Bearer "+s.options.Token.Reveal())
 	}
-	if !s.o.Key.IsZero() {
-		sign(request.Header, s.o.Key, e.ID, time.Now(), body)
+	if !s.options.Key.IsZero() {
+		sign(request.Header, s.options.Key, e.ID, time.Now(), body)
 	}
 	return request, nil
 }
 
-// statusError is what an answer says of its event: nil for one that was taken.
+// statusError returns the error of an event by the status of the answer; nil if the receiver took it.
 func statusError(host string, response *http.Response) error {
 	status := response.StatusCode
 	if status >= 200 && status <= 299 {
@@ -115,12 +109,12 @@ func statusError(host string, response *http.Response) error {
 	err := fmt.Errorf("%s: HTTP status %d", host, status)
 	switch {
 	case status == http.StatusTooManyRequests || status >= 500:
-		return &busy{err, retry.After(response.Header.Get("Retry-After"), time.Now())}
+		return &PublishError{Err: err, Wait: retry.After(response.Header.Get("Retry-After"), time.Now())}
 	case status >= 300 && status <= 399:
-		return &refusal{error: fmt.Errorf("%w, a redirect, which is not followed", err)}
+		return Permanent(fmt.Errorf("%w, a redirect, which is not followed", err))
 	case status == http.StatusGone:
-		return &refusal{error: fmt.Errorf("%w: the receiver wants no more events", err)}
+		return Permanent(fmt.Errorf("%w: the receiver wants no more events", err))
 	default:
-		return &refusal{error: err}
+		return Permanent(err)
 	}
 }

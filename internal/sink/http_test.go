@@ -24,7 +24,7 @@ import (
 	"dds-backup-delete/internal/sink"
 )
 
-// receiver takes CloudEvents. It keeps requests, refused or not, and the bodies of those it took.
+// receiver takes CloudEvents. It keeps all requests, and the bodies of those it took.
 type receiver struct {
 	refuse func(body string) string
 
@@ -120,7 +120,7 @@ func TestHTTPRequests(t *testing.T) {
 				}
 			}
 			if tc.withoutAuth && header.Get("Authorization") != "" {
-				t.Error("an Authorization header that nobody asked for")
+				t.Error("an Authorization header without a token")
 			}
 			err := verifier.Verify([]byte(r.bodies()[0]), header)
 			if tc.signed != (err == nil) || (tc.signed && header.Get("Webhook-Id") != e.ID) {
@@ -171,7 +171,7 @@ func TestHTTPStatuses(t *testing.T) {
 				t.Errorf("status %d: error %v after %d tries, want %+v", status, err, len(tries), want)
 			}
 			if err != nil && (!strings.HasPrefix(err.Error(), "broker.example.com: HTTP status ") || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "password")) {
-				t.Errorf("status %d: error %v, want the host and the status alone", status, err)
+				t.Errorf("status %d: error %v, want only the host and the status", status, err)
 			}
 		})
 	}
@@ -184,7 +184,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		taken bool
 	}{
 		"seconds":       {"6", 6 * time.Second, true},
-		"a date":        {"Sat, 01 Jan 2000 00:00:07 GMT", 7 * time.Second, true}, // the bubble's clock begins at that midnight
+		"a date":        {"Sat, 01 Jan 2000 00:00:07 GMT", 7 * time.Second, true}, // the clock of the bubble begins at that midnight
 		"a past date":   {"Sat, 01 Jan 1999 00:00:00 GMT", 0, true},
 		"nonsense":      {"soon", 0, true},
 		"negative":      {"-5", 0, true},
@@ -212,14 +212,14 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 					t.Errorf("the second try came after %v, want %v and a little", tries[1].Sub(start), tc.least)
 				}
 				if !tc.taken && time.Since(start) != 0 {
-					t.Errorf("it waited %v for nothing", time.Since(start))
+					t.Errorf("it waited %v in vain", time.Since(start))
 				}
 			})
 		})
 	}
 }
 
-// Errors of the network repeat nothing of the address but its host.
+// Network errors repeat only the host of the address.
 func TestNetworkErrorsKeepSecrets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -247,7 +247,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// Where a redirect leads is not even read: it may be no address, and a secret.
+// The target of a redirect is not read: it may not be a URL, and may be a secret.
 func TestABrokenRedirect(t *testing.T) {
 	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -262,7 +262,7 @@ func TestABrokenRedirect(t *testing.T) {
 	}
 }
 
-// An answer whose body does not come has said all with its status.
+// An answer counts by its status, even if its body never comes.
 func TestABodyThatDoesNotCome(t *testing.T) {
 	hang := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -281,7 +281,7 @@ func TestABodyThatDoesNotCome(t *testing.T) {
 	}
 }
 
-// A certificate that does not fit will not fit the next time.
+// A wrong certificate is a permanent error.
 func TestAForeignCertificate(t *testing.T) {
 	server := httptest.NewUnstartedServer(new(receiver))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the refused handshake
@@ -293,7 +293,7 @@ func TestAForeignCertificate(t *testing.T) {
 	}
 }
 
-// An answer without an end does not hold up the sink.
+// An endless answer does not delay the sink.
 func TestEndlessAnswers(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {

@@ -21,9 +21,10 @@ import (
 	"dds-backup-delete/internal/contracttest"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/sink"
+	"dds-backup-delete/internal/sink/awssink"
 )
 
-// moto is EventBridge, SNS and SQS, as moto plays them: with rules, filters and deduplication.
+// moto is EventBridge, SNS and SQS as moto simulates them: with rules, filters and deduplication.
 type moto struct {
 	t   *testing.T
 	bus *eventbridge.Client
@@ -49,7 +50,7 @@ func newMoto(t *testing.T) *moto {
 
 var names atomic.Int64
 
-// name is one that no other test has.
+// name returns a name that no other test has.
 func name() string { return fmt.Sprintf("outcomes-%d-%d", time.Now().UnixNano(), names.Add(1)) }
 
 func (m *moto) must(err error) {
@@ -59,7 +60,7 @@ func (m *moto) must(err error) {
 	}
 }
 
-// queue makes a queue and returns its URL and ARN.
+// queue creates a queue and returns its URL and ARN.
 func (m *moto) queue(suffix string) (url, arn string) {
 	m.t.Helper()
 	attributes := map[string]string{}
@@ -75,7 +76,7 @@ func (m *moto) queue(suffix string) (url, arn string) {
 	return *made.QueueUrl, got.Attributes["QueueArn"]
 }
 
-// topic makes a topic and returns its ARN.
+// topic creates a topic and returns its ARN.
 func (m *moto) topic(suffix string) string {
 	m.t.Helper()
 	attributes := map[string]string{}
@@ -112,7 +113,7 @@ func (m *moto) rule(bus, queue, pattern string) {
 	m.must(err)
 }
 
-// receive takes all messages out of a queue.
+// receive returns all messages of a queue and deletes them.
 func (m *moto) receive(url string) []sqstypes.Message {
 	m.t.Helper()
 	var all []sqstypes.Message
@@ -156,7 +157,7 @@ func ofType(events []deletion.Event, suffixes ...string) []string {
 	return bodies
 }
 
-// publish publishes the events and wants all of them taken.
+// publish publishes the events and expects that all are taken.
 func publish(t *testing.T, s deletion.Sink, events []deletion.Event) {
 	t.Helper()
 	for i, err := range s.Publish(t.Context(), events) {
@@ -177,7 +178,7 @@ func TestMotoBusToQueue(t *testing.T) {
 	m.rule(busName, all, documented(t, "rule for all")[0])
 	m.rule(busName, failed, documented(t, "rule")[0])
 	events := outcomes(t, 20)
-	publish(t, sink.NewEventBridge(m.bus, bus, sink.EventSource), events)
+	publish(t, awssink.NewEventBridge(m.bus, parse(bus), sink.EventSource), events)
 
 	details := func(url string) []string {
 		var details []string
@@ -208,7 +209,7 @@ func TestMotoBusToQueue(t *testing.T) {
 		slices.Sort(details)
 		return details
 	}
-	// The bus parses and writes JSON anew: what must be the same is what it means.
+	// The bus parses JSON and writes it again, so only its meaning must be the same.
 	same := func(bodies []string) []string {
 		for i := range bodies {
 			bodies[i] = canonical(t, []byte(bodies[i]))
@@ -224,7 +225,7 @@ func TestMotoBusToQueue(t *testing.T) {
 	}
 }
 
-// canonical is JSON with its members in order.
+// canonical returns JSON with its members in order.
 func canonical(t *testing.T, text []byte) string {
 	t.Helper()
 	var value any
@@ -248,7 +249,7 @@ func TestMotoTopicToQueue(t *testing.T) {
 	m.subscribe(topic, failed, documented(t, "filter policy")[0])
 	m.subscribe(topic, elsewhere, `{"project_id":["another"]}`)
 	events := outcomes(t, 20)
-	publish(t, sink.NewSNS(m.sns, topic), events)
+	publish(t, awssink.NewSNS(m.sns, parse(topic)), events)
 
 	if diff := cmp.Diff(ofType(events), bodiesOf(t, m.receive(allURL))); diff != "" {
 		t.Errorf("all events, to the byte (-want +got):\n%s", diff)
@@ -264,7 +265,7 @@ func TestMotoTopicToQueue(t *testing.T) {
 func TestMotoQueue(t *testing.T) {
 	m := newMoto(t)
 	url, arn := m.queue("")
-	s, err := sink.NewSQS(m.sqs, arn)
+	s, err := awssink.NewSQS(m.sqs, parse(arn))
 	m.must(err)
 	events := outcomes(t, 20)
 	publish(t, s, events)
@@ -288,7 +289,7 @@ func TestMotoQueue(t *testing.T) {
 		if diff := cmp.Diff(want, attributes); diff != "" {
 			t.Errorf("attributes (-want +got):\n%s", diff)
 		}
-		// No look at the trace header: moto leaves out the system attributes of a batch.
+		// The trace header is not checked: moto leaves out the system attributes of a batch.
 	}
 }
 
@@ -299,10 +300,10 @@ func TestMotoFIFO(t *testing.T) {
 	subscribedURL, subscribed := m.queue(".fifo")
 	m.subscribe(topic, subscribed, "")
 	directURL, direct := m.queue(".fifo")
-	queue, err := sink.NewSQS(m.sqs, direct)
+	queue, err := awssink.NewSQS(m.sqs, parse(direct))
 	m.must(err)
 	events := outcomes(t, 5)
-	for url, s := range map[string]deletion.Sink{subscribedURL: sink.NewSNS(m.sns, topic), directURL: queue} {
+	for url, s := range map[string]deletion.Sink{subscribedURL: awssink.NewSNS(m.sns, parse(topic)), directURL: queue} {
 		publish(t, s, events)
 		publish(t, s, events)
 		got := m.receive(url)
@@ -325,10 +326,10 @@ func TestMotoFIFO(t *testing.T) {
 	}
 }
 
-// A queue that is not there refuses all, at once.
+// A queue that does not exist is a permanent error for all events.
 func TestMotoNoSuchQueue(t *testing.T) {
 	m := newMoto(t)
-	s, err := sink.NewSQS(m.sqs, "arn:aws:sqs:eu-central-1:123456789012:"+name())
+	s, err := awssink.NewSQS(m.sqs, parse("arn:aws:sqs:eu-central-1:123456789012:"+name()))
 	m.must(err)
 	for i, err := range s.Publish(t.Context(), outcomes(t, 1)) {
 		if err == nil || !strings.Contains(err.Error(), "NonExistentQueue") && !strings.Contains(err.Error(), "QueueDoesNotExist") {

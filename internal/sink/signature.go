@@ -12,8 +12,8 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// sign adds the headers of the Standard Webhooks scheme, by which a receiver knows who sent the
-// body, when, and whether it has it already.
+// sign adds the headers of the Standard Webhooks scheme. They tell a receiver who sent the body and
+// when, and whether it is a repeat.
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 func sign(header http.Header, key secret.String, id string, now time.Time, body []byte) {
 	timestamp := strconv.FormatInt(now.Unix(), 10)

@@ -9,7 +9,7 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// The example of the scheme's own documentation.
+// The example in the documentation of the scheme.
 func TestSignature(t *testing.T) {
 	key, err := base64.StdEncoding.DecodeString("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	if err != nil {

@@ -7,14 +7,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 
-	"dds-backup-delete/internal/sink"
+	"dds-backup-delete/internal/sink/awssink"
 	"dds-backup-delete/internal/sink/sinktest"
 )
 
 func TestSQSMessages(t *testing.T) {
-	for arn, fifo := range map[string]bool{queueARN: false, queueARN + ".fifo": true} {
+	for text, fifo := range map[string]bool{queueARN: false, queueARN + ".fifo": true} {
 		server := sinktest.NewSQS(nil)
-		s, err := sink.NewSQS(sqs.New(sqs.Options{Region: "eu-central-1", BaseEndpoint: aws.String(server.URL), Credentials: keys}), arn)
+		s, err := awssink.NewSQS(sqs.New(sqs.Options{Region: "eu-central-1", BaseEndpoint: aws.String(server.URL), Credentials: keys}), parse(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestSQSMessages(t *testing.T) {
 			want.GroupID, want.DeduplicationID = e.Subject, e.ID
 		}
 		if diff := cmp.Diff([]sinktest.Message{want}, server.Taken()); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", arn, diff)
+			t.Errorf("%s (-want +got):\n%s", text, diff)
 		}
 		server.Close()
 	}
@@ -47,12 +47,9 @@ func TestQueueURL(t *testing.T) {
 		"us-iso-east-1":  "https://sqs.us-iso-east-1.c2s.ic.gov/123456789012/outcomes",
 		"xx-nowhere-999": "https://sqs.xx-nowhere-999.amazonaws.com/123456789012/outcomes",
 	} {
-		got, err := sink.QueueURL(sqs.Options{Region: region}, "arn:aws:sqs:"+region+":123456789012:outcomes")
+		got, err := awssink.QueueURL(sqs.Options{Region: region}, parse("arn:aws:sqs:"+region+":123456789012:outcomes"))
 		if err != nil || got != want {
 			t.Errorf("%s: %s, error %v, want %s", region, got, err, want)
 		}
-	}
-	if _, err := sink.NewSQS(sqs.New(sqs.Options{Region: "eu-central-1"}), "outcomes"); err == nil {
-		t.Error("a name was taken for an ARN")
 	}
 }

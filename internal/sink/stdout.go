@@ -1,4 +1,4 @@
-// Package sink publishes outcome events. It knows nothing of where their requests came from.
+// Package sink publishes outcome events. It knows nothing of the sources of their requests.
 package sink
 
 import (
@@ -9,8 +9,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// Stdout writes each event as a line of JSON. What reads the lines is somebody else's
-// business, so nothing delivers them for certain.
+// Stdout writes each event as a line of JSON. Delivery ends there: no reader confirms a line.
 type Stdout struct {
 	mu sync.Mutex
 	w  io.Writer

@@ -1,7 +1,7 @@
-// Package spelling finds out what a misspelled name was probably meant to be.
+// Package spelling finds the name that a misspelled one was probably meant to be.
 package spelling
 
-// Distance counts the letters to insert, delete or replace to make b of a.
+// Distance returns how many bytes must be inserted, deleted or replaced to turn a into b.
 func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -23,7 +23,7 @@ import (
 
 const nothing = "00000000000000000000000000000000br02"
 
-// backup is the id of a sample; restoring and automatic are those that cannot be deleted.
+// backup returns the id of a sample backup. The ones at restoring and automatic cannot be deleted.
 func backup(i int) string { return ddstest.SampleBackups()[i].ID }
 
 const (
@@ -52,7 +52,7 @@ func TestQueueToBus(t *testing.T) {
 	w.start("queue")
 	w.send("", backup(0), backup(restoring), backup(automatic), nothing)
 
-	// Hidden for a second only, so that it shows whether the function has changed that.
+	// The poller hides messages for one second, so a longer time was set by the function.
 	givenBack := w.poll(time.Second)
 	w.want("given back", []string{ask(backup(restoring))}, givenBack)
 	w.want("events", []string{"accepted " + backup(0), "not_found " + nothing, "rejected " + backup(automatic)}, w.events())
@@ -64,10 +64,10 @@ func TestQueueToBus(t *testing.T) {
 	}
 	time.Sleep(1500 * time.Millisecond)
 	if again := w.receive(w.stack.Outputs["RequestQueueUrl"], time.Second); len(again) != 0 {
-		t.Errorf("%d messages came again at once", len(again))
+		t.Errorf("%d messages came back at once", len(again))
 	}
 
-	// The ledger knows what is final.
+	// The ledger has an item for each backup, and one outcome is final.
 	items, err := w.table.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(w.stack.Outputs["LedgerTable"])})
 	w.must(err)
 	var final int
@@ -89,7 +89,7 @@ func TestQueueToBus(t *testing.T) {
 		t.Errorf("%d calls of DDS for a repeat", more)
 	}
 
-	// What has expired there is removed.
+	// An expired item is removed.
 	_, err = w.table.PutItem(t.Context(), &dynamodb.PutItemInput{
 		TableName: aws.String(w.stack.Outputs["LedgerTable"]),
 		Item: map[string]types.AttributeValue{
@@ -101,7 +101,7 @@ func TestQueueToBus(t *testing.T) {
 	w.want("given back", nil, w.poll(time.Minute))
 	w.want("events", []string{"accepted " + backup(8)}, w.events())
 
-	// Every right of the role is used, by the function or by Lambda for it.
+	// Every permission of the role is used, by the function or by Lambda on its behalf.
 	lambdas := []string{
 		"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage",
 		"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
@@ -109,7 +109,7 @@ func TestQueueToBus(t *testing.T) {
 	for _, s := range w.stack.Role {
 		for _, action := range s.Action {
 			if !w.front.used[action] && !slices.Contains(lambdas, action) {
-				t.Errorf("%s: nobody uses %s", s.Sid, action)
+				t.Errorf("%s: %s is never used", s.Sid, action)
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func TestTopicAndBusToQueue(t *testing.T) {
 	w.want("given back", nil, w.poll(time.Minute))
 	w.want("events", []string{"accepted " + backup(1), "accepted " + backup(2)}, w.events())
 	if left := w.receive(w.stack.Outputs["RequestQueueUrl"], time.Second); len(left) != 0 {
-		t.Errorf("the rule lets through what is no request: %s", *left[0].Body)
+		t.Errorf("the rule lets through an event that is not a request: %s", *left[0].Body)
 	}
 	pattern, _ := json.Marshal(w.stack.Template.Resources["RequestRule"].Properties["EventPattern"])
 	if !strings.Contains(string(pattern), `"account":[{"Ref":"AWS::AccountId"}]`) {
@@ -170,7 +170,7 @@ func TestTopicAndBusToQueue(t *testing.T) {
 	w.policyOf("DeadLetterQueue", "sns.amazonaws.com", *topic.TopicArn, false)
 }
 
-// policyOf wants the policy of a queue to let a service send, or not, and never in plain HTTP.
+// policyOf checks whether the policy of a queue lets a service send, and that it never allows plain HTTP.
 func (w *world) policyOf(queue, service, source string, want bool) {
 	w.t.Helper()
 	attributes := w.stack.Queues[queue]
@@ -188,7 +188,7 @@ func (w *world) policyOf(queue, service, source string, want bool) {
 	}
 }
 
-// A FIFO queue keeps the order of a group, and takes events of a bus.
+// A FIFO queue keeps the order of a group and accepts events from a bus.
 func TestFIFO(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.bus.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("fifo-requests")})
@@ -207,7 +207,7 @@ func TestFIFO(t *testing.T) {
 	}
 }
 
-// The routes of the API are those that the function knows, and none is open.
+// The function knows every route of the API, and no route is open to everyone.
 func TestRoutes(t *testing.T) {
 	w := newWorld(t)
 	w.start("routes")
@@ -257,7 +257,7 @@ func TestRoutesWithJWT(t *testing.T) {
 	}
 }
 
-// Each optional part can be left out, and then nothing of it is there.
+// Each optional part can be left out, and then none of its resources exist.
 func TestLeast(t *testing.T) {
 	w := newWorld(t)
 	w.start("least", "HttpApi=none", "Monitoring=false", "Tracing=false", "OutcomeArchiveDays=0")
@@ -276,7 +276,7 @@ func TestLeast(t *testing.T) {
 	w.want("events", []string{"accepted " + backup(7)}, w.events())
 }
 
-// A JWT without a scope is let in only where somebody chose that.
+// A JWT without a scope is accepted only if the operator chose that.
 func TestRoutesWithJWTWithoutScope(t *testing.T) {
 	s, err := deploy(t, "jwt-none", "HttpApi=jwt", "JwtIssuer=https://issuer.example.com", "JwtAudience=backups", "JwtScope=none")
 	if err != nil {
@@ -289,7 +289,7 @@ func TestRoutesWithJWTWithoutScope(t *testing.T) {
 	}
 }
 
-// What CloudFormation would refuse before it makes anything.
+// CloudFormation would refuse these parameters before it creates anything.
 func TestRefusedParameters(t *testing.T) {
 	for _, test := range []struct {
 		parameters []string

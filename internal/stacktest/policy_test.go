@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// statement is one of an IAM policy. This is as much of IAM as template.yaml uses; what it does not
-// know is an error, so that nothing passes unseen. moto looks at no policy of a queue, and of a
-// role's at no resource or condition.
+// statement is a statement of an IAM policy. This file implements as much of IAM as template.yaml
+// uses; anything else is an error, so that nothing passes unchecked. moto ignores queue policies, and
+// the resources and conditions of role policies.
 type statement struct {
 	Sid       string
 	Effect    string
@@ -35,19 +35,19 @@ func (t *texts) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// call is what is asked of AWS.
+// call is a call to AWS.
 type call struct {
 	Service  string // the calling service's principal; empty for the function itself
 	Action   string
 	Resource string
-	Keys     map[string][]string // of conditions
+	Keys     map[string][]string // the condition keys and their values
 }
 
 func (c call) String() string {
 	return fmt.Sprintf("%s on %s by %q with %v", c.Action, c.Resource, c.Service, c.Keys)
 }
 
-// allows reports whether a statement allows the call, and none denies it.
+// allows reports whether a statement allows the call and none denies it.
 func allows(policy []statement, c call) (allowed bool, err error) {
 	for i := range policy {
 		s := &policy[i]
@@ -88,7 +88,7 @@ func (s *statement) fits(c call) (bool, error) {
 	return true, nil
 }
 
-// holds reports whether a condition on one key is met by the values that the call has for it.
+// holds reports whether the values that the call has for a key meet a condition on it.
 func holds(operator string, want texts, have []string) (bool, error) {
 	equal := func(v string) bool { return slices.Contains(want, v) }
 	all := func(fits func(string) bool) bool {
@@ -104,14 +104,14 @@ func holds(operator string, want texts, have []string) (bool, error) {
 	case "Null":
 		return equal(fmt.Sprint(len(have) == 0)), nil
 	default:
-		return false, fmt.Errorf("no such operator here: %s", operator)
+		return false, fmt.Errorf("operator %s is not implemented", operator)
 	}
 }
 
-// match reports whether a pattern with stars fits.
+// match reports whether one of the patterns, which may contain stars, matches the value.
 func (t texts) match(value string) bool {
 	return slices.ContainsFunc(t, func(pattern string) bool {
-		// A star of IAM crosses slashes, which one of [path.Match] does not.
+		// A star of IAM matches slashes; one of [path.Match] does not.
 		ok, err := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(value, "/", "\x00"))
 		return ok && err == nil
 	})

@@ -7,13 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// What keeps requests from being lost or worked twice, as moto's services report it.
+// These settings, as moto's services report them, keep requests from being lost or worked twice.
 func TestQueueSettings(t *testing.T) {
 	s, err := deploy(t, "settings")
 	if err != nil {
@@ -30,7 +26,7 @@ func TestQueueSettings(t *testing.T) {
 	if err := json.Unmarshal([]byte(requests["RedrivePolicy"]), &redrive); err != nil {
 		t.Fatal(err)
 	}
-	if redrive.DeadLetterTargetArn != s.Queues["DeadLetterQueue"]["QueueArn"] || redrive.MaxReceiveCount < 10 {
+	if redrive.DeadLetterTargetArn != s.Queues["DeadLetterQueue"]["QueueArn"] || redrive.MaxReceiveCount != 10 {
 		t.Errorf("redrive %+v", redrive)
 	}
 	for name, attributes := range s.Queues {
@@ -44,7 +40,7 @@ func TestQueueSettings(t *testing.T) {
 	}
 }
 
-// With a key of the customer, what is stored is encrypted with it, and the role may use it.
+// With a customer key, everything stored is encrypted with it, and the role may use it.
 func TestKey(t *testing.T) {
 	const key = "arn:aws:kms:eu-central-1:123456789012:key/0b6dd9e3-6d5a-4a5c-8f0c-6f1a1e6c7d11"
 	s, err := deploy(t, "key", "KmsKeyArn="+key)
@@ -66,8 +62,8 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// What moto's CloudFormation takes without effect is seen in the template, which cfn-lint holds
-// against the specification of each resource.
+// moto's CloudFormation accepts these properties without effect, so they are checked in the expanded
+// template. cfn-lint checks it against the specification of each resource.
 func TestNotInMoto(t *testing.T) {
 	s, err := deploy(t, "static")
 	if err != nil {
@@ -86,7 +82,7 @@ func TestNotInMoto(t *testing.T) {
 			t.Errorf("%s of %s: %s, want %s", test.property, test.resource, got, test.want)
 		}
 	}
-	// The dead-letter queue names its source by an ARN that it builds: it must be the right one.
+	// The dead-letter queue builds the ARN of its source queue, which must be the right one.
 	allowed, _ := json.Marshal(s.Template.Resources["DeadLetterQueue"].Properties["RedriveAllowPolicy"])
 	name := strings.TrimPrefix(s.Queues["RequestQueue"]["QueueArn"], "arn:aws:sqs:eu-central-1:123456789012:static")
 	if !strings.Contains(string(allowed), `:${AWS::AccountId}:${AWS::StackName}`+name+`"`) {
@@ -94,41 +90,16 @@ func TestNotInMoto(t *testing.T) {
 	}
 }
 
-// A message that nobody deletes is in the dead-letter queue after ten receives.
-func TestDeadLetter(t *testing.T) {
-	w := newWorld(t)
-	var err error
-	w.stack, err = deploy(t, "dead")
-	w.must(err)
-	w.send("", backup(9))
-	for i := range 10 {
-		got := w.receive(w.stack.Outputs["RequestQueueUrl"], time.Minute)
-		if len(got) != 1 {
-			t.Fatalf("receive %d: %d messages", i+1, len(got))
-		}
-		_, err = w.sqs.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
-			QueueUrl: aws.String(w.stack.Outputs["RequestQueueUrl"]), ReceiptHandle: got[0].ReceiptHandle, VisibilityTimeout: 0,
-		})
-		w.must(err)
-	}
-	if got := w.receive(w.stack.Outputs["RequestQueueUrl"], time.Minute); len(got) != 0 {
-		t.Errorf("an eleventh receive")
-	}
-	dead := w.receive(w.stack.Outputs["DeadLetterQueueUrl"], time.Minute)
-	if len(dead) != 1 || *dead[0].Body != ask(backup(9)) {
-		t.Errorf("dead letters %v", dead)
-	}
-}
-
-// metrics are the program's own, by the sets of dimensions beside function_name. [world.checkMetrics]
-// holds what the program writes against them, and [checkMetric] what the template names.
+// metrics are the program's own metrics with their sets of dimensions beside function_name.
+// [world.checkMetrics] compares them with what the program writes, and [checkMetric] with what the
+// template names.
 var metrics = map[string][]string{
 	"Accepted": {"", "source"}, "Unconfirmed": {"", "source"}, "NotFound": {"", "source"}, "Rejected": {"", "source"}, "Simulated": {"", "source"},
 	"Retried": {"", "source"}, "Replayed": {"", "source"}, "DDSErrors": {"", "class"}, "DDSThrottles": {""}, "DDSLatency": {""},
 	"PublishFailures": {""}, "LedgerFailures": {""}, "ColdStarts": {""},
 }
 
-// awsMetrics are those of AWS that are used, by their dimensions.
+// awsMetrics are the metrics of AWS that the template uses, with their dimensions.
 var awsMetrics = map[string]string{
 	"AWS/SQS ApproximateNumberOfMessagesVisible":    "QueueName",
 	"AWS/SQS ApproximateNumberOfMessagesNotVisible": "QueueName",
@@ -147,7 +118,7 @@ var awsMetrics = map[string]string{
 	"AWS/ApiGateway 5xx":                            "ApiId",
 }
 
-// checkMetric wants a metric to be one that somebody emits. Its dimensions are names and values in turn.
+// checkMetric checks that a metric exists. Its dimensions are names and values in turn.
 func checkMetric(t *testing.T, s *stack, namespace, name string, dimensions ...string) {
 	t.Helper()
 	var names []string
@@ -176,10 +147,10 @@ func checkMetric(t *testing.T, s *stack, namespace, name string, dimensions ...s
 	}
 }
 
-// checkMetrics wants the metrics in the function's log to be those that the template may name.
+// checkMetrics checks that the template may name every metric in the function's log.
 func (w *world) checkMetrics() {
 	w.t.Helper()
-	w.must(w.function.Kill()) // after which its output is complete
+	w.must(w.function.Kill()) // its output is complete only after its end
 	seen := 0
 	for line := range strings.Lines(w.function.Stdout()) {
 		var emf struct {
@@ -320,8 +291,8 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// spelledOut returns the metrics of a widget as namespace, name and dimensions, without the short
-// forms "." and "...", and those that a search finds.
+// spelledOut returns the metrics of a widget as namespace, name and dimensions. It expands the short
+// forms "." and "..." and searches.
 func spelledOut(rows [][]any) [][]string {
 	var all [][]string
 	var last []string
@@ -356,7 +327,7 @@ func spelledOut(rows [][]any) [][]string {
 	return all
 }
 
-// searched returns what a search expression of the form that is used finds.
+// searched returns the metric that a search expression of the dashboard finds.
 func searched(expression string) []string {
 	var namespace, first, second, name, function, statistic string
 	var period int

@@ -1,6 +1,6 @@
-// Package stacktest proves that template.yaml describes a working system: it is expanded, deployed
-// to moto through CloudFormation, and what it made there is used by the real binary, with the
-// environment of the deployed function. `make test-stack` runs it.
+// Package stacktest proves that template.yaml describes a working system. It expands the template,
+// deploys it to moto through CloudFormation, and runs the real binary against the deployed resources
+// with the environment of the deployed function. `make test-stack` runs it.
 package stacktest_test
 
 import (
@@ -42,7 +42,7 @@ const (
 	account = "123456789012"
 )
 
-// binary is the handler as it is deployed, but for this machine. endpoint is moto.
+// binary is the path of the handler, built as for deployment but for this machine. endpoint is the URL of moto.
 var binary, endpoint string
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -99,7 +99,7 @@ type stack struct {
 	Dashboards []string
 }
 
-// secretARN returns the ARN of the secret that an operator makes before the first deployment.
+// secretARN returns the ARN of the secret that an operator creates before the first deployment.
 var secretARN = sync.OnceValues(func() (string, error) {
 	client := secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(endpoint), Credentials: keys})
 	made, err := client.CreateSecret(context.Background(), &secretsmanager.CreateSecretInput{
@@ -112,8 +112,8 @@ var secretARN = sync.OnceValues(func() (string, error) {
 	return *made.ARN, nil
 })
 
-// deploy deploys the template as a new stack, or as an update of the stack of that name. It then stops a new stack as the
-// runbook does, since moto runs no function. Parameters that are given again win.
+// deploy deploys the template as a new stack, or as an update of the stack with that name. It stops a
+// new stack as the runbook does, because moto runs no function. A later parameter overrides an earlier one.
 func deploy(t *testing.T, name string, parameters ...string) (*stack, error) {
 	t.Helper()
 	secret, err := secretARN()
@@ -140,7 +140,7 @@ func deploy(t *testing.T, name string, parameters ...string) (*stack, error) {
 	return &s, nil
 }
 
-// world is a deployed stack with a function that runs, and all it talks to.
+// world is a deployed stack, its running function, and all services that the function calls.
 type world struct {
 	t        *testing.T
 	stack    *stack
@@ -152,7 +152,7 @@ type world struct {
 	sns      *sns.Client
 	bus      *eventbridge.Client
 	table    *dynamodb.Client
-	outcomes string // URL of a queue that a rule on the outcome bus fills
+	outcomes string // URL of the queue to which a rule on the outcome bus sends
 }
 
 var keys = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
@@ -170,7 +170,7 @@ func newWorld(t *testing.T) *world {
 	}
 }
 
-// start deploys the template and starts the binary with the environment that the stack gives it.
+// start deploys the template and starts the binary with the environment of the deployed function.
 func (w *world) start(name string, parameters ...string) {
 	t := w.t
 	t.Helper()
@@ -191,7 +191,7 @@ func (w *world) start(name string, parameters ...string) {
 	}
 	w.function, err = lambdatest.Start(t.Context(), lambdatest.Options{
 		Binary: binary, Timeout: time.Duration(w.stack.Function.Timeout) * time.Second,
-		// What is not of the stack: where the simulations listen.
+		// These are not in the stack: they point to the simulations.
 		Env: append(env, "AWS_ENDPOINT_URL="+w.front.URL, "DDS_ENDPOINT="+w.dds.URL(), "AWS_LAMBDA_FUNCTION_NAME="+w.stack.Function.FunctionName),
 	})
 	w.must(err)
@@ -212,7 +212,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// listen has a rule on the outcome bus fill a queue.
+// listen makes a rule on the outcome bus that sends all outcomes to a queue.
 func (w *world) listen(name string) {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -231,7 +231,7 @@ func (w *world) listen(name string) {
 	w.must(err)
 }
 
-// receive takes messages out of a queue, as Lambda's poller does.
+// receive receives messages from a queue, as Lambda's poller does.
 func (w *world) receive(queue string, hidden time.Duration) []sqstypes.Message {
 	w.t.Helper()
 	out, err := w.sqs.ReceiveMessage(w.t.Context(), &sqs.ReceiveMessageInput{
@@ -243,7 +243,7 @@ func (w *world) receive(queue string, hidden time.Duration) []sqstypes.Message {
 }
 
 // poll does what the event-source mapping does: it receives from the request queue, invokes the
-// function, and deletes what is not given back. It returns the bodies of what is.
+// function, and deletes the messages that the function does not return. It returns the bodies of the others.
 func (w *world) poll(hidden time.Duration) (givenBack []string) {
 	w.t.Helper()
 	queue := w.stack.Outputs["RequestQueueUrl"]
@@ -285,7 +285,7 @@ func (w *world) invoke(payload []byte) []byte {
 	return result.Payload
 }
 
-// events takes the events that came through the outcome bus: status and backup, sorted.
+// events receives the events that came through the outcome bus: status and backup, sorted.
 func (w *world) events() []string {
 	w.t.Helper()
 	var events []string
@@ -318,7 +318,7 @@ func (w *world) want(what string, want, got []string) {
 	}
 }
 
-// front stands before moto and lets through what the deployed role allows.
+// front is a proxy in front of moto. It lets through what the deployed role allows.
 type front struct {
 	*httptest.Server
 
@@ -336,7 +336,7 @@ func newFront(t *testing.T, s *stack) *front {
 	moto := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead && r.URL.Path == "/" && r.Header.Get("Authorization") == "" {
-			http.NotFound(w, r) // it only opens a connection, which takes no right
+			http.NotFound(w, r) // it only opens a connection, which needs no permission
 			return
 		}
 		body, err := io.ReadAll(r.Body)
@@ -357,7 +357,7 @@ func newFront(t *testing.T, s *stack) *front {
 	return f
 }
 
-// callOf says in terms of IAM what a request asks for.
+// callOf returns the call of IAM that a request makes.
 func (f *front) callOf(target string, body []byte) call {
 	var in struct {
 		SecretID  string `json:"SecretId"`
@@ -368,7 +368,7 @@ func (f *front) callOf(target string, body []byte) call {
 			VisibilityTimeout                int
 		}
 	}
-	_ = json.Unmarshal(body, &in) // a body of another form names no resource, which no statement allows
+	_ = json.Unmarshal(body, &in) // any other body names no resource, and no statement allows that
 	c := call{Action: target, Keys: map[string][]string{"aws:SecureTransport": {"true"}}}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -385,7 +385,7 @@ func (f *front) callOf(target string, body []byte) call {
 	case strings.HasPrefix(target, "AWSEvents."):
 		c.Action = "events:" + operation
 		for _, e := range in.Entries {
-			c.Resource = e.EventBusName // all of a call are for one bus
+			c.Resource = e.EventBusName // all entries of a call are for one bus
 			c.Keys["events:source"] = append(c.Keys["events:source"], e.Source)
 			c.Keys["events:detail-type"] = append(c.Keys["events:detail-type"], e.DetailType)
 		}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What an operator stopped stays stopped, whatever is deployed after it: nothing that the runbook switches is set by the template.
+// A stack that an operator stopped stays stopped after any deployment, because the template does not set the runbook's switches.
 func TestStopSurvivesADeployment(t *testing.T) {
 	const name = "stopped"
 	first, err := deploy(t, name, "Monitoring=false")
@@ -33,7 +33,7 @@ func TestStopSurvivesADeployment(t *testing.T) {
 	}
 }
 
-// DryRun is what the saved file says, in every deployment from it. A deployment that says nothing of it leaves it as it is.
+// Each deployment sets DryRun to the value in the saved file. A deployment without the parameter keeps its value.
 func TestDryRunSurvivesADeployment(t *testing.T) {
 	const name = "dry"
 	for _, saved := range [][]string{{"DryRun=true"}, {"DryRun=true", "LogLevel=DEBUG"}, {"LogLevel=INFO"}} {
@@ -47,7 +47,7 @@ func TestDryRunSurvivesADeployment(t *testing.T) {
 	}
 }
 
-// The role is assumed by Lambda for this account only.
+// Only Lambda in this account can assume the role.
 func TestRoleTrustsThisAccountOnly(t *testing.T) {
 	s, err := deploy(t, "trust")
 	if err != nil {
@@ -55,7 +55,7 @@ func TestRoleTrustsThisAccountOnly(t *testing.T) {
 	}
 	for from, want := range map[string]bool{account: true, "210987654321": false} {
 		for i := range s.Trust {
-			s.Trust[i].Resource = texts{"role"} // a trust policy names none
+			s.Trust[i].Resource = texts{"role"} // a trust policy has no resource
 		}
 		allowed, err := allows(s.Trust, call{
 			Service: "lambda.amazonaws.com", Action: "sts:AssumeRole", Resource: "role", Keys: map[string][]string{"aws:SourceAccount": {from}},

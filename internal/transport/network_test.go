@@ -13,8 +13,8 @@ import (
 	"dds-backup-delete/internal/transport"
 )
 
-// network is a server behind pipes, for a test in a bubble. Its connections can fall silent, as
-// those of a network do that forgot them while the function was frozen.
+// network is a server behind pipes, for a test in a synctest bubble. Its connections can fall silent,
+// like those that a network dropped while the function was frozen.
 type network struct {
 	accept chan net.Conn
 	closed chan struct{}
@@ -103,7 +103,7 @@ func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// silence has all present connections say nothing more, or the next one that is opened.
+// silence makes all present connections silent, or the next one that is opened.
 func (n *network) silence(kept bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -16,11 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
-	"dds-backup-delete/internal/ledger"
+	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
 	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/sink"
+	"dds-backup-delete/internal/sink/awssink"
 	"dds-backup-delete/internal/transport"
 )
 
@@ -50,7 +52,7 @@ func startDDS(t *testing.T, after time.Duration) (*network, *dds.Client, *atomic
 
 var backup = deletion.Target{Region: "r", ProjectID: "p", BackupID: "b"}
 
-// A DDS that needs longer than ten seconds still gets its job id through.
+// The job id of a DDS that needs longer than ten seconds still arrives.
 func TestASlowDDSKeepsItsJobID(t *testing.T) {
 	for name, warm := range map[string]bool{"new connection": false, "kept connection": true} {
 		t.Run(name, func(t *testing.T) {
@@ -69,8 +71,8 @@ func TestASlowDDSKeepsItsJobID(t *testing.T) {
 	}
 }
 
-// A kept connection to DDS that is dead costs one try. A new one that says nothing costs all the
-// time there is, and its answer counts as lost.
+// A dead kept connection to DDS costs one try. A silent new one costs the whole time of the call, and
+// its answer counts as lost.
 func TestSilentDDS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, client, deletes := startDDS(t, 0)
@@ -96,8 +98,8 @@ func TestSilentDDS(t *testing.T) {
 	})
 }
 
-// silentTwice calls something whose tries last so long: first over a kept connection that is dead,
-// then over a new one that says nothing. Each costs one try.
+// silentTwice makes a call with tries of that length: first over a dead kept connection, then over a
+// silent new one. Each costs one try.
 func silentTwice(t *testing.T, n *network, pool *transport.Transport, try time.Duration, call func() error) {
 	t.Helper()
 	if err := call(); err != nil {
@@ -132,7 +134,7 @@ func TestSilentLedger(t *testing.T) {
 			_, _ = io.WriteString(w, `{"Attributes":{}}`)
 		})
 		pool := n.connect(t, transport.Options{Connections: 2, Try: time.Second})
-		table := ledger.NewDynamoDB(dynamodb.New(dynamodb.Options{
+		table := ddbledger.New(dynamodb.New(dynamodb.Options{
 			Region: "eu-central-1", Credentials: awsKeys, BaseEndpoint: aws.String("http://dynamodb.example"), HTTPClient: pool,
 			Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 100 * time.Millisecond }),
 		}), "ledger", nil)
@@ -152,9 +154,10 @@ func TestSilentBus(t *testing.T) {
 			_, _ = io.WriteString(w, `{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}`)
 		})
 		pool := n.connect(t, transport.Options{Connections: 2, Try: 5 * time.Second})
-		bus := sink.NewEventBridge(eventbridge.New(eventbridge.Options{
+		busARN, _ := arn.Parse("arn:aws:events:eu-central-1:123456789012:event-bus/b")
+		bus := awssink.NewEventBridge(eventbridge.New(eventbridge.Options{
 			Region: "eu-central-1", Credentials: awsKeys, BaseEndpoint: aws.String("http://events.example"), HTTPClient: pool, Retryer: aws.NopRetryer{},
-		}), "arn:aws:events:eu-central-1:123456789012:event-bus/b", "s")
+		}), busARN, "s")
 		silentTwice(t, n, pool, 5*time.Second, func() error { return bus.Publish(t.Context(), outcome)[0] })
 	})
 }
@@ -168,7 +171,7 @@ func TestSilentReceiver(t *testing.T) {
 	})
 }
 
-// An error of a call that may have been taken says that time ran out, and is worth another try.
+// The error of a call that may have been sent is a timeout and can be retried.
 func TestALostAnswerOfAReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var taken atomic.Int32

@@ -28,7 +28,7 @@ const (
 	dialTime = 5 * time.Second
 	// idleTime is how long a connection is kept for the next call. Servers close theirs after a
 	// minute or more. net/http compares it with the wall clock before it reuses a connection, so
-	// a connection that sat out a long freeze is not reused.
+	// a connection from before a long freeze is not reused.
 	idleTime = 30 * time.Second
 	// keptTime is the least time for an answer on a kept connection.
 	keptTime = 10 * time.Second
@@ -43,7 +43,7 @@ type Options struct {
 	// Connections is how many idle connections to one host are kept.
 	Connections int
 	// Try bounds one call, from the dial to the end of its answer, for a caller that tries again;
-	// 0 leaves a call all the time of its context.
+	// 0 if only the call's context bounds it.
 	Try time.Duration
 	// Roots are the certificate authorities to trust; nil for the system's.
 	Roots *x509.CertPool
@@ -51,10 +51,10 @@ type Options struct {
 
 // Transport is a pool of connections. It follows no redirect. Its errors are [*Error] values.
 //
-// A connection may have died while the function was frozen, and nothing says so. On a new
-// connection a call may use all the time of its context, and on a kept one half of that, but at
-// least ten seconds; the rest is left for another try. After a call timed out on a kept
-// connection, the idle ones are closed too.
+// A connection may have died unnoticed while the function was frozen. So a call on a new connection
+// may use the whole time of its context, and on a kept one half of it, but at least ten seconds; the
+// rest is left for another try. After a call timed out on a kept connection, the idle ones are
+// closed too.
 type Transport struct {
 	*http.Transport
 
@@ -72,7 +72,7 @@ func New(o Options) *Transport {
 		TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS12,
 			RootCAs:    o.Roots,
-			// The connections of a batch after the first one need no certificates checked.
+			// Only the first connection of a batch has to check certificates.
 			ClientSessionCache: tls.NewLRUClientSessionCache(0),
 		},
 		TLSHandshakeTimeout: dialTime,
@@ -84,8 +84,8 @@ func New(o Options) *Transport {
 
 // Error says why a call got no answer, or only a part of it.
 type Error struct {
-	// MaybeSent says that the server may have got the request: it was handed to a connection. What
-	// fails earlier, at a name, a dial, a handshake or a proxy, was not sent.
+	// MaybeSent says that the server may have received the request, because it was given to a
+	// connection. A request that fails earlier, at a name, a dial, a handshake or a proxy, was not sent.
 	MaybeSent bool
 	// Kept says that the connection was kept from an earlier call, so it may have been dead.
 	Kept bool
@@ -93,8 +93,8 @@ type Error struct {
 	Err error
 }
 
-// Error implements error. A proxy or a server may repeat in its text what it was sent, so secrets
-// are replaced.
+// Error implements error. Secrets are replaced, because the text may come from a proxy or a server,
+// which may repeat what was sent to it.
 func (e *Error) Error() string { return secret.Redact(e.Err.Error()) }
 
 // Unwrap returns the cause.
@@ -106,9 +106,9 @@ func (e *Error) Timeout() bool {
 	return errors.As(e.Err, &t) && t.Timeout()
 }
 
-// Do is RoundTrip for AWS clients. They wrap their bodies, so net/http cannot see that they are in
-// memory: it would send header and body apart, and would lose the connection where an answer comes
-// before it has looked for the end of the body. Do passes the bytes themselves.
+// Do is RoundTrip for AWS clients. They wrap their bodies, so net/http cannot see that a body is in
+// memory: it would send header and body separately, and would lose the connection if the answer comes
+// before it has read the end of the body. Do passes the bytes themselves.
 func (t *Transport) Do(r *http.Request) (*http.Response, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return t.RoundTrip(r)
@@ -144,18 +144,18 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// call is a request on its way, until its answer was read.
+// call is a request until its answer was read.
 type call struct {
 	pool      *Transport
-	endTry    context.CancelFunc // nil without a limit of its own
+	endTry    context.CancelFunc // nil if [Options].Try is 0
 	cancel    context.CancelCauseFunc
-	timer     *time.Timer // nil where the context alone bounds the call
+	timer     *time.Timer // nil if the context alone bounds the call
 	maybeSent bool
 	kept      bool
 }
 
-// got notes that the request was handed to a connection, and bounds its time there. net/http
-// calls it once more when the connection turned out to be closed before anything was written.
+// got notes that the request was given to a connection, and bounds its time there. net/http calls it
+// again if the connection was already closed before anything was written.
 func (c *call) got(ctx context.Context, kept bool) {
 	c.maybeSent, c.kept = true, kept
 	if c.timer != nil {
@@ -179,7 +179,7 @@ func (c *call) got(ctx context.Context, kept bool) {
 	})
 }
 
-// failed returns the error of a call that err ended.
+// failed returns the error of a call that ended with err.
 func (c *call) failed(err error) error {
 	e := &Error{MaybeSent: c.maybeSent, Kept: c.kept, Err: err}
 	if e.Kept && e.Timeout() {
@@ -188,7 +188,7 @@ func (c *call) failed(err error) error {
 	return e
 }
 
-// end releases what bounds the call.
+// end stops the timer and the contexts that bound the call.
 func (c *call) end() {
 	if c.timer != nil {
 		c.timer.Stop()
@@ -199,7 +199,7 @@ func (c *call) end() {
 	}
 }
 
-// body is the body of an answer, whose call ends with it.
+// body is the body of an answer. Its call ends when it is closed.
 type body struct {
 	io.ReadCloser
 
@@ -222,16 +222,16 @@ func (b *body) Close() error {
 	return err
 }
 
-// Drain reads a short body that nobody needs, before it is closed, so that the connection can be
-// used again. A longer one is left: it may never end.
+// Drain reads a short body that is not needed, before it is closed, so that the connection can be used
+// again. It leaves a longer one, which may never end.
 func Drain(res *http.Response) {
-	if length := res.ContentLength; length >= 0 && length <= maxDrain {
+	if res.ContentLength >= 0 && res.ContentLength <= maxDrain {
 		_, _ = io.CopyN(io.Discard, res.Body, maxDrain)
 	}
 }
 
-// Open opens a connection to an address, with a request that asks for nothing and is not signed,
-// so that the first call finds one. What fails here fails again at that call.
+// Open opens a connection to an address for the first call, with an unsigned HEAD request. It returns
+// no error, because the first call will.
 func Open(ctx context.Context, do func(*http.Request) (*http.Response, error), address string) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
 	if err != nil {

@@ -44,7 +44,7 @@ func asError(t *testing.T, err error) *transport.Error {
 	return e
 }
 
-// How long a call waits for an answer that does not come.
+// How long a call waits if there is no answer.
 func TestTimeForAnAnswer(t *testing.T) {
 	for name, tc := range map[string]struct {
 		kept          bool
@@ -87,7 +87,7 @@ func TestTimeForAnAnswer(t *testing.T) {
 	}
 }
 
-// An answer that takes its time on a new connection arrives, and so does one whose body does.
+// A slow answer on a new connection arrives, and so does a slow body.
 func TestASlowAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -103,7 +103,7 @@ func TestASlowAnswer(t *testing.T) {
 		if got, err := get(ctx, t, pool, http.MethodGet, "http://cloud/"); got != "done" || err != nil {
 			t.Errorf("answer %q, error %v", got, err)
 		}
-		// A try ends with its time, also in the middle of an answer.
+		// A try ends at its limit, even in the middle of an answer.
 		pool = n.connect(t, transport.Options{Try: 40 * time.Second})
 		began := time.Now()
 		_, err := get(t.Context(), t, pool, http.MethodGet, "http://cloud/")
@@ -113,7 +113,7 @@ func TestASlowAnswer(t *testing.T) {
 	})
 }
 
-// Two connections were kept, and both are dead: the second try does not meet the other one.
+// Two connections were kept, and both are dead: the second try does not use the other one.
 func TestIdleConnectionsAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := serve(t, func(http.ResponseWriter, *http.Request) { time.Sleep(time.Second) })
@@ -138,7 +138,7 @@ func TestIdleConnectionsAreDropped(t *testing.T) {
 	})
 }
 
-// What fails before a connection is there was not sent, and all else may have been.
+// A call that fails before it has a connection was not sent. Any other may have been.
 func TestMaybeSent(t *testing.T) {
 	listen := func(serve func(net.Conn)) string {
 		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -197,7 +197,7 @@ func TestMaybeSent(t *testing.T) {
 	}
 }
 
-// net/http repeats what it knows to be harmless, which a DELETE is not.
+// net/http repeats only requests that are safe to repeat. A DELETE is not.
 func TestNothingIsSentTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
@@ -217,7 +217,7 @@ func TestNothingIsSentTwice(t *testing.T) {
 	})
 }
 
-// A server that offers HTTP/2 is spoken to in HTTP/1.1.
+// HTTP/1.1 is used even if the server offers HTTP/2.
 func TestHTTP1(t *testing.T) {
 	var protocol string
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { protocol = r.Proto }))

@@ -1,9 +1,9 @@
-// Parses an AsyncAPI document and ends with 1 where the parser has anything to say that is an error or a warning.
+// Parses an AsyncAPI document. The exit code is 1 if the parser reports an error or a warning.
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Parser } from "@asyncapi/parser";
 
-const worst = 1; // 0 is an error, 1 a warning; what comes after is advice
+const worst = 1; // 0 is an error, 1 a warning; higher numbers are advice
 const severities = ["error", "warning", "info", "hint"];
 
 const file = resolve(process.argv[2]);

@@ -1,4 +1,4 @@
-"""Makes what schemathesis invents mean something to the simulated DDS, which has one project and a few backups."""
+"""Replaces values that schemathesis generates with ones that the simulated DDS knows: its project and its backups."""
 
 import base64
 import json
@@ -21,9 +21,9 @@ QUERY = ("project_id", "region", "dry_run")
 
 
 def known(name, value):
-    """Only what fits the schema is replaced: what is wrong must stay wrong."""
+    """Replaces valid values only: invalid ones must stay invalid."""
     if name == "metadata" and isinstance(value, dict) and len(json.dumps(value)) > METADATA:
-        return {}  # too many bytes, which no schema can tell
+        return {}  # too many bytes; a schema cannot express that
     if isinstance(value, dict):
         return {key: known(key, inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -42,6 +42,6 @@ def before_call(context, case, kwargs):
     if isinstance(case.body, (dict, list)):
         case.body = known("", case.body)
     if case.query:
-        # What the body says must not come again, which no schema can tell.
+        # A query must not repeat what the body says; a schema cannot express that.
         body = json.dumps(case.body) if isinstance(case.body, (dict, list)) else ""
         case.query = {name: value for name, value in known("", case.query).items() if name not in QUERY or name not in body}

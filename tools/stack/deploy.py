@@ -2,9 +2,9 @@
 
     deploy.py NAME Parameter=value ...
 
-A stack that exists is updated, as by `sam deploy`: with new code, and with the previous value of each parameter that is not given.
+It updates an existing stack as `sam deploy` does: with new code, and with the previous value of each parameter that is not given.
 
-CloudFormation's checks of parameters, which moto leaves out, are made here: patterns, values and the template's Rules.
+moto does not check parameters as CloudFormation does, so this does: patterns, values and the template's Rules.
 """
 
 import ast
@@ -28,7 +28,7 @@ def client(service):
 
 
 def holds(rule, values):
-    """Whether a condition of a rule is true."""
+    """Returns whether a condition of a rule is true."""
     if "Ref" in rule:
         return values[rule["Ref"]]
     ((function, of),) = rule.items()
@@ -46,11 +46,11 @@ def holds(rule, values):
 
 
 def check(template, given):
-    """Refuses what CloudFormation would refuse before it makes anything."""
+    """Refuses parameters that CloudFormation would refuse before it creates anything."""
     values = {}
     for name, p in template["Parameters"].items():
         if name not in given and "Default" not in p:
-            sys.exit(f"{name}: not given")
+            sys.exit(f"{name}: missing")
         values[name] = given.get(name, p.get("Default"))
         text = str(values[name])
         if "AllowedValues" in p and text not in map(str, p["AllowedValues"]):
@@ -87,13 +87,13 @@ def stop(name):
 
 
 def deploy(name, given):
-    """Makes or updates the stack, with a bucket for the code, which nobody runs."""
+    """Creates or updates the stack, with a bucket for the code, which never runs."""
     previous = existing(name)
     key = "key" if previous is None else "new-key"
     template = expand(os.path.join(ROOT, "template.yaml"), bucket=name, key=key)
     given = {**(previous or {}), **given}
     check(template, given)
-    # Defaults are given, too: to an update moto would take each that is not for a change.
+    # Defaults are passed, too: in an update, moto takes a missing one for a change.
     values = {k: str(p["Default"]) for k, p in template["Parameters"].items() if "Default" in p} | given
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
@@ -116,11 +116,11 @@ def deploy(name, given):
 
 
 def describe(name, template):
-    """What the services say of what the stack made."""
+    """Returns the resources of the stack as the services describe them."""
     cloudformation = client("cloudformation")
     (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
-    # moto lists what a condition left out, without a name.
+    # moto also lists resources that a condition left out, without a name.
     resources = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"] if r["LogicalResourceId"]}
     kinds = {logical: template["Resources"][logical]["Type"] for logical in resources}
 
@@ -132,7 +132,7 @@ def describe(name, template):
     statements = []
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-        statements += ast.literal_eval(document)["Statement"]  # moto keeps it as the text of a Python object
+        statements += ast.literal_eval(document)["Statement"]  # moto stores it as the text of a Python object
     trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
     mappings = client("lambda").list_event_source_mappings(FunctionName=resources["Function"])["EventSourceMappings"]
     return {

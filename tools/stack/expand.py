@@ -1,4 +1,4 @@
-"""Expands template.yaml as CloudFormation does with the SAM transform, so that what is really made can be looked at."""
+"""Expands template.yaml with the SAM transform, as CloudFormation does, so that the real resources can be checked."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sys
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # the translator asks for one
+os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # the translator needs one
 
 
 class NoManagedPolicies:

@@ -1,7 +1,7 @@
-"""moto's server, with what its CloudFormation lacks for template.yaml.
+"""moto's server, with the resource types of template.yaml that its CloudFormation lacks.
 
-A resource type that moto's CloudFormation does not know is made by a call to moto's own service, through boto3, which
-holds each property against the service's model.
+Such a resource is created by a call to moto's own service through boto3, which checks each property against the
+service's model.
 """
 
 import argparse
@@ -81,7 +81,7 @@ TYPES = {
 
 
 class Made:
-    """What moto's CloudFormation wants to know of a resource."""
+    """A resource, as moto's CloudFormation expects it."""
 
     def __init__(self, physical_id, attributes):
         self.physical_id = physical_id
@@ -104,9 +104,9 @@ def register(kind, service, make):
         return cls(*make(client(service, region_name), resource_name, cloudformation_json["Properties"]))
 
     def no_change(cls, *args, **kwargs):
-        raise NotImplementedError(f"{kind} can only be made")
+        raise NotImplementedError(f"{kind} can only be created")
 
-    # A direct subclass: that is how moto finds its models.
+    # moto finds its models as direct subclasses.
     return type(
         kind.replace("::", ""),
         (Made, CloudFormationModel),
@@ -120,13 +120,13 @@ def register(kind, service, make):
     )
 
 
-models = [register(kind, service, make) for kind, (service, make) in TYPES.items()]  # kept, or they are collected
+models = [register(kind, service, make) for kind, (service, make) in TYPES.items()]  # kept, or they would be garbage collected
 
 clean = parsing.clean_json
 
 
 def clean_lists(value, resources):
-    """AWS::NoValue drops out of a list, in CloudFormation; moto would leave a null."""
+    """Removes AWS::NoValue from lists as CloudFormation does; moto would leave a null."""
     cleaned = clean(value, resources)
     return [v for v in cleaned if v is not None] if isinstance(value, list) else cleaned
 

@@ -1,6 +1,6 @@
-// Command guard holds size, allocations and the work of package initialisation against a
-// baseline: what a change adds to the start or to every record shows before it is deployed.
-// Nothing that depends on the machine's speed is held.
+// Command guard compares the size, the allocations and the work of package initialisation with a
+// baseline. It shows what a change adds to the start or to every record before it is deployed. It
+// checks nothing that depends on the speed of the machine.
 //
 //	go run ./cmd/guard          compares with baseline.json
 //	go run ./cmd/guard -update  writes it
@@ -27,7 +27,7 @@ import (
 
 const baseline = "baseline.json"
 
-// tolerance is how much more than the baseline is let pass, by the unit of a figure.
+// tolerance is how much a figure may exceed the baseline, by its unit.
 var tolerance = map[string]float64{"bytes": 1.05, "allocs": 1.10}
 
 func main() {
@@ -77,7 +77,7 @@ func run(ctx context.Context, update bool) error {
 	return nil
 }
 
-// unit is the last word of a figure's name.
+// unit returns the last word of a figure's name.
 func unit(name string) string {
 	for word := range tolerance {
 		if len(name) > len(word) && name[len(name)-len(word):] == word {
@@ -87,7 +87,7 @@ func unit(name string) string {
 	return ""
 }
 
-// measure takes all figures.
+// measure measures all figures.
 func measure(ctx context.Context) (map[string]float64, error) {
 	dir, err := os.MkdirTemp("", "guard")
 	if err != nil {
@@ -124,15 +124,15 @@ func measure(ctx context.Context) (map[string]float64, error) {
 	return figures, nil
 }
 
-// traced is a line that GODEBUG=inittrace=1 prints of a package.
+// traced matches the line that GODEBUG=inittrace=1 prints for a package.
 var traced = regexp.MustCompile(`(?m)^init (\S+) @.* clock, (\d+) bytes, (\d+) allocs$`)
 
-// initialisation adds up what the packages allocate before main. Their time, which is what
-// matters, follows from it; on a busy machine it cannot be compared.
+// initialisation adds up what the packages allocate before main. Their time is what matters, but it
+// cannot be compared on a busy machine, and it follows from the allocations.
 func initialisation(ctx context.Context, binary string, figures map[string]float64) error {
 	cmd := exec.CommandContext(ctx, binary)
 	cmd.Env = []string{"GODEBUG=inittrace=1"}
-	output, err := cmd.CombinedOutput() // without its variables it ends at once
+	output, err := cmd.CombinedOutput() // without its variables the program ends at once
 	if err == nil {
 		return errors.New("guard: the handler started without its variables")
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// store is an idempotency table, as Powertools keeps one: a conditional put before the work,
-// an update after it.
+// store is an idempotency table like that of Powertools: a conditional put before the work, and an
+// update after it.
 type store struct {
 	client *dynamodb.Client
 	table  string
@@ -21,7 +21,7 @@ type store struct {
 
 var errBusy = errors.New("another delivery is being worked")
 
-// begin claims a backup, or returns what became of it.
+// begin claims a backup, or returns its earlier outcome.
 func (s *store) begin(ctx context.Context, id string) (*outcome, error) {
 	now := time.Now()
 	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
@@ -48,7 +48,7 @@ func (s *store) begin(ctx context.Context, id string) (*outcome, error) {
 	return &o, json.Unmarshal([]byte(text.Value), &o)
 }
 
-// finish notes what became of a backup.
+// finish stores the outcome of a backup.
 func (s *store) finish(ctx context.Context, o *outcome) error {
 	text, err := json.Marshal(o)
 	if err != nil {

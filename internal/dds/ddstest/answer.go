@@ -2,32 +2,34 @@ package ddstest
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const jsonType = "application/json"
 
-// answer is what a request gets. Without a status it gets nothing: the connection is dropped.
+// answer is the answer to a request. Without a status there is none: the connection is dropped.
 type answer struct {
 	status        int
 	header        http.Header
 	contentType   string // JSON by default
-	body          []byte // or else made of value, or of code and message
+	body          []byte // if nil, made from value, or from code and message
 	value         any
 	code, message string
 
-	jobID string // of the job that was started, whether the answer tells it or not
+	jobID string // of the job that was started, whether the answer names it or not
 	fault string // what was injected
 }
 
-// succeed answers 200 with v as JSON.
+// succeed returns a 200 with v as JSON.
 func succeed(v any) *answer { return &answer{status: http.StatusOK, value: v} }
 
-// refuse answers with an error.
+// refuse returns an error.
 func refuse(status int, code, message string) *answer {
 	return &answer{status: status, code: code, message: message}
 }
@@ -41,11 +43,8 @@ func (a *answer) asIAM() *answer {
 		Code    int    `json:"code"`
 		Title   string `json:"title"`
 	}
-	return &answer{
-		status: a.status,
-		code:   strconv.Itoa(a.status),
-		value:  map[string]iamError{"error": {a.message, a.status, http.StatusText(a.status)}},
-	}
+	body := map[string]iamError{"error": {a.message, a.status, http.StatusText(a.status)}}
+	return &answer{status: a.status, code: strconv.Itoa(a.status), value: body}
 }
 
 // write sends the answer.
@@ -63,31 +62,35 @@ func (a *answer) write(w http.ResponseWriter, requestID string) {
 	w.Header().Set("X-Request-Id", requestID)
 	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
-	_, _ = w.Write(body) // the client may be gone, and nobody is left to tell
+	_, _ = w.Write(body) // the client may be gone
 }
 
-// json makes the body. Errors of the gateway tell the request id, those of DDS do not.
+// json makes the body. Errors of the gateway contain the request id, those of DDS do not.
 func (a *answer) json(requestID string) []byte {
 	value := a.value
-	if value == nil && a.code != "" {
-		body := struct {
-			ErrorCode string `json:"error_code"`
-			ErrorMsg  string `json:"error_msg"`
-			RequestID string `json:"request_id,omitempty"`
-		}{ErrorCode: a.code, ErrorMsg: a.message}
-		if strings.HasPrefix(a.code, "API") {
-			body.RequestID = requestID
-		}
-		value = body
+	if value == nil && a.code == "" {
+		return nil
 	}
 	if value == nil {
-		return nil
+		body := map[string]string{"error_code": a.code, "error_msg": a.message}
+		if strings.HasPrefix(a.code, "API") {
+			body["request_id"] = requestID
+		}
+		value = body
 	}
 	b, err := json.Marshal(value)
 	if err != nil {
 		panic("ddstest: " + err.Error()) // all values are the package's own
 	}
 	return b
+}
+
+// throttleText is the text of the real gateway, from which the limit and the window can be read.
+func throttleText(limit int, window time.Duration) string {
+	if window%time.Minute == 0 {
+		return fmt.Sprintf("policy user over ratelimit,limit:%d,time:%d minute", limit, window/time.Minute)
+	}
+	return fmt.Sprintf("policy user over ratelimit,limit:%d,time:%d second", limit, (window+time.Second-1)/time.Second)
 }
 
 // drop closes the connection of w, by a reset where it can.

@@ -19,16 +19,16 @@ const (
 	lockFor     = 5 * time.Minute
 )
 
-// keys is a key pair; the token is that of a temporary one.
+// keys is a key pair; the token belongs to a temporary one.
 type keys struct {
 	access, secret, token string
 }
 
-// guard authenticates requests and locks the access keys of those who fail too often.
+// guard authenticates requests and locks access keys that fail too often.
 type guard struct {
 	now   func() time.Time
 	token string
-	echo  bool // of the canonical request, in refusals
+	echo  bool // refusals repeat the canonical request
 
 	mu    sync.Mutex
 	keys  keys
@@ -41,16 +41,19 @@ type lock struct {
 	until    time.Time
 }
 
-func (g *guard) setKeys(k keys) {
+// SetKeys replaces the accepted key pair; token belongs to a temporary pair, else it is empty. A lock
+// on an access key stays.
+func (g *guard) SetKeys(ak, sk, token string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.keys = k
+	g.keys = keys{ak, sk, token}
 }
 
-// admit returns nil for a request that is authentic, or else the refusal.
-func (g *guard) admit(r *request) *answer {
-	if authorization := r.Header.Get("Authorization"); authorization != "" {
-		return g.admitSigned(r, authorization)
+// authenticate returns nil for a request that is authentic, and otherwise the refusal.
+func (g *guard) authenticate(r *request) *answer {
+	authorization := r.Header.Get("Authorization")
+	if authorization != "" {
+		return g.authenticateSigned(r, authorization)
 	}
 	token := r.Header.Get("X-Auth-Token")
 	switch {
@@ -63,24 +66,30 @@ func (g *guard) admit(r *request) *answer {
 	}
 }
 
-func (g *guard) admitSigned(r *request, authorization string) *answer {
-	credential, ok := parseAuthorization(authorization)
+func (g *guard) authenticateSigned(r *request, authorization string) *answer {
+	c, ok := parseAuthorization(authorization)
 	if !ok {
 		return unauthenticated("the Authorization header is malformed")
 	}
 	now := g.now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	l := g.lockOf(credential.access)
+	l := g.locks[c.access]
+	if l == nil {
+		l = new(lock)
+		g.locks[c.access] = l
+	}
 	if now.Before(l.until) {
 		return unauthenticated("AK access failed to reach the limit,forbidden.")
 	}
-	if problem := g.keys.verify(r, credential, now); problem != "" {
-		if l.failures++; l.failures > maxFailures {
+	problem := g.keys.verify(r, c, now)
+	if problem != "" {
+		l.failures++
+		if l.failures > maxFailures {
 			*l = lock{until: now.Add(lockFor)}
 		}
 		if g.echo {
-			problem += echoOf(r, credential)
+			problem += echoOf(r, c)
 		}
 		return unauthenticated(problem)
 	}
@@ -88,53 +97,37 @@ func (g *guard) admitSigned(r *request, authorization string) *answer {
 	return nil
 }
 
-func (g *guard) lockOf(access string) *lock {
-	if g.locks == nil {
-		g.locks = make(map[string]*lock)
-	}
-	if g.locks[access] == nil {
-		g.locks[access] = new(lock)
-	}
-	return g.locks[access]
-}
-
-// verify says what is wrong with a signed request; empty is nothing.
+// verify returns what is wrong with a signed request; empty if nothing is.
 func (k keys) verify(r *request, c credential, now time.Time) string {
-	if c.access != k.access {
+	date, dateErr := time.Parse(dateLayout, r.Header.Get(headerDate))
+	hash, honest := bodyHash(r)
+	missing := slices.IndexFunc(c.headers, func(name string) bool { return name != "host" && len(r.Header.Values(name)) == 0 })
+	switch {
+	case c.access != k.access:
 		return "Get secretKey failed,ak:" + c.access + ",err:ak not exist"
-	}
-	if !slices.Contains(c.headers, "x-sdk-date") {
+	case !slices.Contains(c.headers, "x-sdk-date"):
 		return "the header x-sdk-date must be signed"
-	}
-	for _, name := range c.headers {
-		if name != "host" && len(r.Header.Values(name)) == 0 {
-			return "the signed header " + name + " is missing"
-		}
-	}
-	date, err := time.Parse(dateLayout, r.Header.Get(headerDate))
-	if err != nil {
+	case missing >= 0:
+		return "the signed header " + c.headers[missing] + " is missing"
+	case dateErr != nil:
 		return "the header x-sdk-date is malformed"
-	}
-	if now.Sub(date).Abs() > maxSkew {
+	case now.Sub(date).Abs() > maxSkew:
 		return "signature expired: x-sdk-date is more than 15 minutes off"
-	}
-	hash, ok := bodyHash(r)
-	if !ok {
+	case !honest:
 		return "x-sdk-content-sha256 does not match the body"
-	}
-	if !hmac.Equal([]byte(sign(r, hash, c.headers, k.secret)), []byte(c.signature)) {
+	case !hmac.Equal([]byte(sign(r, hash, c.headers, k.secret)), []byte(c.signature)):
 		return "verify aksk signature fail"
-	}
-	// golangsdk adds the token after signing and is served, so it need not be signed. That a
+	// golangsdk adds the token after signing and works, so the token need not be signed. That a
 	// permanent key with a token is refused is inferred.
-	if subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Security-Token")), []byte(k.token)) == 0 {
+	case subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Security-Token")), []byte(k.token)) == 0:
 		return "the security token is missing or invalid"
+	default:
+		return ""
 	}
-	return ""
 }
 
-// echoOf is what some gateways add to a refusal, with "|" in place of line ends. The form was seen in
-// a public report of VPC's gateway, the security token in one of ROMA Connect.
+// echoOf is what some gateways add to a refusal, with "|" instead of line ends. The form is from a
+// public report of VPC's gateway, the security token from one of ROMA Connect.
 func echoOf(r *request, c credential) string {
 	hash, _ := bodyHash(r)
 	return ", canonicalRequest:" + strings.ReplaceAll(canonicalRequest(r, hash, c.headers), "\n", "|") + ", ak:" + c.access
@@ -157,7 +150,8 @@ func parseAuthorization(value string) (c credential, ok bool) {
 		return c, false
 	}
 	for part := range strings.SplitSeq(rest, ",") {
-		switch name, value, _ := strings.Cut(strings.TrimSpace(part), "="); name {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch name {
 		case "Access":
 			c.access = value
 		case "SignedHeaders":

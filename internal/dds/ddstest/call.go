@@ -9,10 +9,10 @@ import (
 type Call struct {
 	Method, Path string // as on the wire; without the query
 	BackupID     string // of the path or of the query, if any
-	Status       int    // 0 where the connection was dropped
-	Code         string // of the error that was answered
-	JobID        string // of the job that was started, even if the answer did not tell it
-	RequestID    string // as told in X-Request-Id
+	Status       int    // 0 if the connection was dropped
+	Code         string // of the error in the answer
+	JobID        string // of the job that was started, even if the answer did not name it
+	RequestID    string // as in X-Request-Id
 	Fault        string // the [Fault] that was injected, if any
 }
 
@@ -22,15 +22,15 @@ type calls struct {
 	all []Call
 }
 
-func (c *calls) add(call Call) {
+func (c *calls) logCall(call Call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all = append(c.all, call)
 }
 
 // Calls returns every call so far, in the order of the answers.
-func (s *Server) Calls() []Call {
-	s.calls.mu.Lock()
-	defer s.calls.mu.Unlock()
-	return slices.Clone(s.calls.all)
+func (c *calls) Calls() []Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.all)
 }

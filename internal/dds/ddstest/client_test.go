@@ -36,8 +36,8 @@ func (c *clock) pass(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// client calls a server. Its signer shares nothing with the server's, and knows just what these
-// tests send: paths and queries that are canonical as they stand.
+// client calls a server. Its signer shares nothing with the server's, and supports only what these
+// tests send: paths and queries that are already canonical.
 type client struct {
 	t              *testing.T
 	server         *Server
@@ -59,7 +59,7 @@ func newServer(t *testing.T, o Options) (*Server, *client) {
 	return s, &client{t: t, server: s, access: AccessKey, secret: SecretKey, date: date, token: o.SecurityToken}
 }
 
-// reply is an answer, read.
+// reply is an answer whose body was read.
 type reply struct {
 	status int
 	header http.Header

@@ -1,8 +1,10 @@
 package ddstest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,14 +13,14 @@ import (
 )
 
 // Fault is something that goes wrong with a request. Its parts come in the order of the fields
-// below: a delay, then a drop or an answer; without either of these, the normal answer.
+// below: a delay, then a drop or an answer; without either, the normal answer.
 //
 // After DropBefore or DropAfter, Go's own [http.Transport] repeats a GET on a connection that
 // it used before, but never a DELETE.
 type Fault struct {
 	Method   string // only requests of this method; any, if empty
 	BackupID string // only requests for this backup, in path or query; any, if empty
-	Times    int    // how many requests it meets; 0 is once, less than 0 for ever
+	Times    int    // how many requests get it; 0 is once, less than 0 for ever
 
 	// Delay is a wait before any work. If the client goes away or the server is closed
 	// meanwhile, the work is not done.
@@ -27,8 +29,8 @@ type Fault struct {
 	DropBefore bool // the connection is closed, without any work done
 	DropAfter  bool // the work is done, and then the connection is closed
 
-	// AfterWork has the work done before the answer below replaces its own; a refusal of the
-	// work is still answered as it is.
+	// AfterWork does the work before the answer below replaces its own. If the work refuses the
+	// request, that refusal is the answer.
 	AfterWork bool
 
 	Status      int // of the answer; 0 leaves the normal one
@@ -39,13 +41,13 @@ type Fault struct {
 	code, message string // of the error that is the body, if Body is empty
 }
 
-// Slow holds a request up before any work; see [Fault].
+// Slow delays a request before any work; see [Fault].
 func Slow(d time.Duration) Fault { return Fault{Delay: d} }
 
 // DropBefore closes the connection before any work.
 func DropBefore() Fault { return Fault{DropBefore: true} }
 
-// DropAfter does the work, as deleting the backup, and closes the connection unanswered.
+// DropAfter does the work, for example deletes the backup, and closes the connection without an answer.
 func DropAfter() Fault { return Fault{DropAfter: true} }
 
 // Throttle answers 429 as the gateway does, with a limit of 200 calls in five minutes.
@@ -53,25 +55,23 @@ func Throttle() Fault {
 	return Answer(http.StatusTooManyRequests, "APIGW.0308", throttleText(200, 5*time.Minute))
 }
 
-// Answer answers with an error in the form of DDS or, for the codes APIGW.* and APIG.*, in
-// that of the gateway.
+// Answer answers with an error in the form of DDS or, for the codes APIGW.* and APIG.*, in that of
+// the gateway.
 func Answer(status int, code, message string) Fault {
 	return Fault{Status: status, code: code, message: message}
 }
 
-// RawAnswer answers with just this, such as the page of a proxy.
+// RawAnswer answers with just this, for example the page of a proxy.
 func RawAnswer(status int, contentType, body string) Fault {
 	return Fault{Status: status, ContentType: contentType, Body: body}
 }
 
 // AnswerAfter does the work and then answers with just this.
 func AnswerAfter(status int, contentType, body string) Fault {
-	f := RawAnswer(status, contentType, body)
-	f.AfterWork = true
-	return f
+	return Fault{AfterWork: true, Status: status, ContentType: contentType, Body: body}
 }
 
-// NoJobID deletes the backup and answers 200, but tells no job.
+// NoJobID deletes the backup and answers 200, but names no job.
 func NoJobID() Fault {
 	return AnswerAfter(http.StatusOK, jsonType, "{}").On(http.MethodDelete)
 }
@@ -97,11 +97,10 @@ func (f Fault) Repeat(n int) Fault {
 
 // RetryAfter returns the fault with a Retry-After header, seconds or a date, in its answer.
 func (f Fault) RetryAfter(value string) Fault {
-	f.Header = f.Header.Clone()
-	if f.Header == nil {
-		f.Header = make(http.Header)
-	}
-	f.Header.Set("Retry-After", value)
+	h := make(http.Header)
+	maps.Copy(h, f.Header)
+	h.Set("Retry-After", value)
+	f.Header = h
 	return f
 }
 
@@ -124,33 +123,29 @@ func (f Fault) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Inject adds faults to the end of the queue. Each request suffers the first of those that
-// match it, and uses it up by one. A request that the gateway refuses (no such API, not
-// authentic, too many calls) uses none.
-func (s *Server) Inject(faults ...Fault) { s.faults.add(faults) }
-
-// Heal takes all faults back.
-func (s *Server) Heal() { s.faults.clear() }
-
 // faults is a queue.
 type faults struct {
+	closing chan struct{} // closed when the server is
+
 	mu    sync.Mutex
 	queue []Fault
 }
 
-func (q *faults) add(faults []Fault) {
+// Inject adds faults to the end of the queue. A request gets the first of those that match it, and
+// uses it up by one. A request that the gateway refuses (no such API, not authentic, too many
+// calls) uses none.
+func (q *faults) Inject(faults ...Fault) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, f := range faults {
-		if f.Times == 0 {
-			f.Times = 1
-		}
+		f.Times = cmp.Or(f.Times, 1)
 		f.Header = f.Header.Clone()
 		q.queue = append(q.queue, f)
 	}
 }
 
-func (q *faults) clear() {
+// Heal removes all faults.
+func (q *faults) Heal() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.queue = nil
@@ -176,10 +171,14 @@ func (q *faults) take(method, backupID string) (Fault, bool) {
 	return f, true
 }
 
-// suffer answers a request as the fault has it.
-func (s *Server) suffer(ctx context.Context, f Fault, r *request, work func(*request) *answer) *answer {
+// apply answers a request with a fault, if one matches, and otherwise does the work.
+func (q *faults) apply(r *request, work func(*request) *answer) *answer {
+	f, ok := q.take(r.Method, r.backupID)
+	if !ok {
+		return work(r)
+	}
 	dropped := &answer{fault: f.String()}
-	if !s.wait(ctx, f.Delay) || f.DropBefore {
+	if !q.wait(r.Context(), f.Delay) || f.DropBefore {
 		return dropped
 	}
 	if f.Status != 0 && !f.DropAfter && !f.AfterWork {
@@ -210,19 +209,17 @@ func (f Fault) answer(jobID string) *answer {
 	return a
 }
 
-// wait waits for d, and tells whether there is still a client and a server then.
-func (s *Server) wait(ctx context.Context, d time.Duration) bool {
+// wait waits for d, and reports whether the client and the server are still there.
+func (q *faults) wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false
-	case <-s.closing:
+	case <-q.closing:
 		return false
 	}
 }

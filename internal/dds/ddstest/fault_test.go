@@ -15,18 +15,18 @@ func TestFaults(t *testing.T) {
 		text      string
 		mediaType string
 		done      bool
-		told      string
+		reported  string
 	}{
-		"slow":            {fault: Slow(time.Millisecond), status: 200, mediaType: jsonType, done: true, told: "slow 1ms"},
-		"drop before":     {fault: DropBefore(), told: "drop before"},
-		"drop after":      {fault: DropAfter(), done: true, told: "drop after"},
-		"answer":          {fault: Answer(400, "DBS.200998", "busy"), status: 400, code: "DBS.200998", text: `{"error_code":"DBS.200998","error_msg":"busy"}`, mediaType: jsonType, told: "answer 400"},
-		"throttle":        {fault: Throttle(), status: 429, code: "APIGW.0308", mediaType: jsonType, told: "answer 429"},
-		"raw answer":      {fault: RawAnswer(502, "text/html", "<html>"), status: 502, text: "<html>", mediaType: "text/html", told: "answer 502"},
-		"empty answer":    {fault: RawAnswer(404, "", ""), status: 404, told: "answer 404"},
-		"no job id":       {fault: NoJobID(), status: 200, text: "{}", mediaType: jsonType, done: true, told: "answer 200 after work"},
-		"answer after":    {fault: AnswerAfter(504, "text/html", "<html>"), status: 504, text: "<html>", mediaType: "text/html", done: true, told: "answer 504 after work"},
-		"slow, then drop": {fault: Fault{Delay: time.Millisecond, DropBefore: true}, told: "slow 1ms, drop before"},
+		"slow":            {fault: Slow(time.Millisecond), status: 200, mediaType: jsonType, done: true, reported: "slow 1ms"},
+		"drop before":     {fault: DropBefore(), reported: "drop before"},
+		"drop after":      {fault: DropAfter(), done: true, reported: "drop after"},
+		"answer":          {fault: Answer(400, "DBS.200998", "busy"), status: 400, code: "DBS.200998", text: `{"error_code":"DBS.200998","error_msg":"busy"}`, mediaType: jsonType, reported: "answer 400"},
+		"throttle":        {fault: Throttle(), status: 429, code: "APIGW.0308", mediaType: jsonType, reported: "answer 429"},
+		"raw answer":      {fault: RawAnswer(502, "text/html", "<html>"), status: 502, text: "<html>", mediaType: "text/html", reported: "answer 502"},
+		"empty answer":    {fault: RawAnswer(404, "", ""), status: 404, reported: "answer 404"},
+		"no job id":       {fault: NoJobID(), status: 200, text: "{}", mediaType: jsonType, done: true, reported: "answer 200 after work"},
+		"answer after":    {fault: AnswerAfter(504, "text/html", "<html>"), status: 504, text: "<html>", mediaType: "text/html", done: true, reported: "answer 504 after work"},
+		"slow, then drop": {fault: Fault{Delay: time.Millisecond, DropBefore: true}, reported: "slow 1ms, drop before"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, c := newServer(t, Options{})
@@ -43,7 +43,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("there: %v", there)
 			}
 			call := s.Calls()[0]
-			if call.Fault != tc.told || call.Status != tc.status || call.Code != tc.code || (call.JobID != "") != tc.done {
+			if call.Fault != tc.reported || call.Status != tc.status || call.Code != tc.code || (call.JobID != "") != tc.done {
 				t.Errorf("call %+v", call)
 			}
 			if tc.done != (len(s.Jobs()) == 1) {
@@ -85,7 +85,7 @@ func TestFaultsMatch(t *testing.T) {
 	c.delete("b").want(t, 200, "")
 }
 
-// Whom the gateway does not let in uses no fault, and a refusal of the work stays as it is.
+// A request that the gateway refuses uses no fault, and a refusal of the work is still the answer.
 func TestFaultsComeAfterTheGateway(t *testing.T) {
 	s, c := newServer(t, Options{})
 	s.Inject(NoJobID())
@@ -99,7 +99,7 @@ func TestFaultsComeAfterTheGateway(t *testing.T) {
 	}
 }
 
-// Whoever leaves, or closes the server, during the delay keeps the backup.
+// If the client leaves or the server closes during the delay, the backup stays.
 func TestSlowEndsEarly(t *testing.T) {
 	for name, end := range map[string]func(cancel func(), s *Server){
 		"client leaves":     func(cancel func(), _ *Server) { cancel() },
@@ -139,9 +139,9 @@ func TestSlowEndsEarly(t *testing.T) {
 	}
 }
 
-// used tells whether all faults are used up.
+// used reports whether all faults are used up.
 func used(s *Server) bool {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
-	return len(s.faults.queue) == 0
+	return len(s.queue) == 0
 }

@@ -10,17 +10,12 @@ import (
 // jobName is a guess: none of the published names is that of deleting a backup.
 const jobName = "DeleteBackup"
 
-// jobTimeLayout has no colon in the offset, unlike RFC 3339.
-const jobTimeLayout = "2006-01-02T15:04:05-0700"
-
-// Job is the deletion of a backup.
-type Job struct {
-	ID                       string // a UUID
-	BackupID                 string
-	InstanceID, InstanceName string
-	Created, Ended           time.Time // Ended may still be to come
-	FailReason               string    // why the job fails at its end; empty where it does not
-}
+// The forms of times have no colon in the offset, unlike RFC 3339. A parameter may have a Z instead, as
+// the page writes it.
+const (
+	jobTimeLayout      = "2006-01-02T15:04:05-0700"
+	jobParameterLayout = "2006-01-02T15:04:05Z0700"
+)
 
 func (j Job) status(now time.Time) string {
 	switch {
@@ -49,23 +44,6 @@ func (j Job) progress(now time.Time) string {
 	return fmt.Sprintf("%d%%", 100*now.Sub(j.Created)/j.Ended.Sub(j.Created))
 }
 
-// Jobs returns every job, in the order in which they were started.
-func (s *Server) Jobs() []Job { return s.store.allJobs() }
-
-// FailJobs has the deletions that are started from now on fail at their end: the job says why, and the
-// backup stays. An empty reason ends that.
-func (s *Server) FailJobs(reason string) {
-	s.store.mu.Lock()
-	defer s.store.mu.Unlock()
-	s.store.failReason = reason
-}
-
-func (s *store) allJobs() []Job {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.jobs)
-}
-
 // shownJob is a job by itself. Its fields have other names than those of the list.
 type shownJob struct {
 	ID         string   `json:"id"`
@@ -83,18 +61,19 @@ type instance struct {
 	Name string `json:"name"`
 }
 
-// showJob shows one job. The real one knows a job only some seconds after its id was told.
+// showJob shows one job. The real DDS knows a job only some seconds after it returned its id.
 //
 // https://support.huaweicloud.com/api-dds/dds_api_0118.html
-func (s *Server) showJob(r *request) *answer {
-	if refusal := only(r.query, "id"); refusal != nil {
-		return refusal
-	}
+func (s *store) showJob(r *request) *answer {
 	id := r.query.Get("id")
-	if id == "" {
+	refusal := r.only("id")
+	switch {
+	case refusal != nil:
+		return refusal
+	case id == "":
 		return invalid("id is required")
 	}
-	now := s.store.now()
+	now := s.now()
 	for _, j := range s.Jobs() {
 		if j.ID == id {
 			return succeed(map[string]shownJob{"job": {
@@ -124,27 +103,23 @@ type listedJob struct {
 // listJobs lists the jobs that were created in a span of time, newest first (inferred).
 //
 // https://support.huaweicloud.com/api-dds/dds_api_0301.html
-func (s *Server) listJobs(r *request) *answer {
-	if refusal := only(r.query, "start_time", "end_time", "status", "id", "name", "offset", "limit"); refusal != nil {
+func (s *store) listJobs(r *request) *answer {
+	refusal := r.only("start_time", "end_time", "status", "id", "name", "offset", "limit")
+	if refusal != nil {
 		return refusal
 	}
-	start, err := parseJobTime(r.query.Get("start_time"))
-	if err != nil {
-		return refuse(http.StatusBadRequest, "DBS.280067", "Invalid start time.")
+	start, end, refusal := r.span("start_time", "end_time", jobParameterLayout)
+	if refusal != nil {
+		return refusal
 	}
-	end, err := parseJobTime(r.query.Get("end_time"))
-	if err != nil {
-		return refuse(http.StatusBadRequest, "DBS.280068", "Invalid end time.")
-	}
-	if span := end.Sub(start); span < 0 || span > 30*24*time.Hour {
+	if end.Sub(start) > 30*24*time.Hour {
 		return refuse(http.StatusBadRequest, "DBS.280068", "Invalid end time: it must be 0 to 30 days after the start time.")
 	}
-	now := s.store.now()
+	now := s.now()
 	var found []listedJob
 	for _, j := range slices.Backward(s.Jobs()) {
-		created := j.Created.Truncate(time.Second) // the parameters know no less
-		if !created.Before(start) && !created.After(end) &&
-			matches(r.query, "id", j.ID) && matches(r.query, "name", jobName) && matches(r.query, "status", j.status(now)) {
+		created := j.Created.Truncate(time.Second) // the parameters have no smaller unit
+		if !created.Before(start) && !created.After(end) && r.matches("id", j.ID) && r.matches("name", jobName) && r.matches("status", j.status(now)) {
 			found = append(found, listedJob{
 				ID: j.ID, Name: jobName, InstanceID: j.InstanceID, InstanceName: j.InstanceName,
 				Status: j.status(now), Progress: j.progress(now),
@@ -152,17 +127,7 @@ func (s *Server) listJobs(r *request) *answer {
 			})
 		}
 	}
-	page, refusal := pageOf(r.query, found)
-	if refusal != nil {
-		return refusal
-	}
-	return succeed(struct {
-		Jobs       []listedJob `json:"jobs"`
-		TotalCount int         `json:"total_count"`
-	}{page, len(found)})
+	return page(r, "jobs", found)
 }
 
 func jobTime(t time.Time) string { return t.UTC().Format(jobTimeLayout) }
-
-// parseJobTime takes an offset and, as the page writes it, a Z.
-func parseJobTime(s string) (time.Time, error) { return time.Parse("2006-01-02T15:04:05Z0700", s) }

@@ -14,12 +14,12 @@ type projects struct {
 	names map[string]string // by id
 }
 
-// SetProjects replaces the projects that IAM lists, names by id: by default one, of the name
-// of the region. It does not touch the project whose backups DDS keeps.
-func (s *Server) SetProjects(names map[string]string) {
-	s.projects.mu.Lock()
-	defer s.projects.mu.Unlock()
-	s.projects.names = maps.Clone(names)
+// SetProjects replaces the projects that IAM lists, names by id: by default one, with the name of
+// the region. It does not touch the project whose backups DDS keeps.
+func (p *projects) SetProjects(names map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.names = maps.Clone(names)
 }
 
 // listedProject is a project in the list.
@@ -38,24 +38,20 @@ type links struct {
 	Self string `json:"self"`
 }
 
-// listProjects lists projects, all of them or those of one name. It knows no pages.
+// listProjects lists all projects, or those with one name, without pages.
 //
 // https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html
-func (s *Server) listProjects(r *request) *answer {
-	s.projects.mu.Lock()
-	defer s.projects.mu.Unlock()
-	self := s.URL() + "/v3/projects"
+func (p *projects) listProjects(r *request) *answer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	self := "http://" + r.Host + "/v3/projects"
 	list := []listedProject{}
-	for _, id := range slices.Sorted(maps.Keys(s.projects.names)) {
-		if name := s.projects.names[id]; matches(r.query, "name", name) {
+	for _, id := range slices.Sorted(maps.Keys(p.names)) {
+		if r.matches("name", p.names[id]) {
 			list = append(list, listedProject{
-				ID: id, Name: name, DomainID: domainID, ParentID: domainID,
-				Enabled: true, Links: links{self + "/" + id},
+				ID: id, Name: p.names[id], DomainID: domainID, ParentID: domainID, Enabled: true, Links: links{self + "/" + id},
 			})
 		}
 	}
-	return succeed(struct {
-		Projects []listedProject `json:"projects"`
-		Links    links           `json:"links"`
-	}{list, links{self}})
+	return succeed(map[string]any{"projects": list, "links": links{self}})
 }

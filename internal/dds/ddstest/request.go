@@ -2,23 +2,24 @@ package ddstest
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // maxBody bounds, in bytes, the body of a request. The real gateway takes 12 MB.
 const maxBody = 1 << 20
 
-// request is a request, read.
+// request is a request whose parts were read.
 type request struct {
 	*http.Request
 
-	id       string // told in X-Request-Id
+	id       string // sent in X-Request-Id
 	segments []string
 	query    url.Values
 	body     []byte
@@ -53,52 +54,67 @@ func (r *request) read() *answer {
 	return nil
 }
 
-// route returns what does the work of a request, or nil where there is no such API. A wrong
-// method is no API either: the gateway tells them apart no more than this.
-func (s *Server) route(r *request) func(*request) *answer {
-	is := func(method string, pattern ...string) bool {
-		return r.Method == method && slices.EqualFunc(r.segments, pattern, func(segment, want string) bool {
-			return segment == want || want == "*" && segment != ""
-		})
-	}
-	switch {
-	case is(http.MethodGet, "v3", "projects"):
-		r.iam = true
-		return s.listProjects
-	case is(http.MethodDelete, "v3", "*", "backups", "*"):
-		r.backupID = r.segments[3]
-		return s.ofProject(s.deleteBackup)
-	case is(http.MethodGet, "v3", "*", "backups"):
-		return s.ofProject(s.listBackups)
-	case is(http.MethodGet, "v3", "*", "jobs"):
-		return s.ofProject(s.showJob)
-	case is(http.MethodGet, "v3.1", "*", "jobs"):
-		return s.ofProject(s.listJobs)
-	default:
-		return nil
-	}
+// matches reports whether a filter of the query accepts a value. An absent filter does.
+func (r *request) matches(filter, value string) bool {
+	return r.query.Get(filter) == "" || r.query.Get(filter) == value
 }
 
-// ofProject lets only requests for the server's own project pass. No page says what another's
-// gets; DBS.200010, "the tenant does not match", is the nearest in the table.
-func (s *Server) ofProject(work func(*request) *answer) func(*request) *answer {
-	return func(r *request) *answer {
-		if r.segments[1] != s.project {
-			return refuse(http.StatusBadRequest, "DBS.200010", "The tenant does not match the project or instance.")
+// only refuses parameters that are not simulated, which is better than to ignore them.
+func (r *request) only(names ...string) *answer {
+	for name := range r.query {
+		if !slices.Contains(names, name) {
+			return invalid(name + " is not simulated")
 		}
-		return work(r)
 	}
+	return nil
+}
+
+// span reads two times of the query. Which code goes with which of them is inferred.
+func (r *request) span(begin, end, layout string) (from, to time.Time, refusal *answer) {
+	from, err := time.Parse(layout, r.query.Get(begin))
+	if err != nil {
+		return from, to, refuse(http.StatusBadRequest, "DBS.280067", "Invalid start time.")
+	}
+	to, err = time.Parse(layout, r.query.Get(end))
+	if err != nil || to.Before(from) {
+		return from, to, refuse(http.StatusBadRequest, "DBS.280068", "Invalid end time.")
+	}
+	return from, to, nil
+}
+
+// number reads a parameter that is a number; absent is its default.
+func (r *request) number(name string, absent int) (n int, ok bool) {
+	if !r.query.Has(name) {
+		return absent, true
+	}
+	n, err := strconv.Atoi(r.query.Get(name))
+	return n, err == nil
+}
+
+// page answers with a list, cut by offset (0) and limit (1 to 100, 100), and its whole length.
+func page[T any](r *request, name string, list []T) *answer {
+	limit, ok := r.number("limit", 100)
+	if !ok || limit < 1 || limit > 100 {
+		return refuse(http.StatusBadRequest, "DBS.280439", "Invalid query limit.")
+	}
+	offset, ok := r.number("offset", 0)
+	if !ok || offset < 0 {
+		return refuse(http.StatusBadRequest, "DBS.280440", "Invalid offset.")
+	}
+	from := min(offset, len(list))
+	cut := append([]T{}, list[from:min(from+limit, len(list))]...) // not nil, which would be null in JSON
+	return succeed(map[string]any{name: cut, "total_count": len(list)})
+}
+
+func invalid(problem string) *answer {
+	return refuse(http.StatusBadRequest, "DBS.280001", "Parameter error: "+problem+".")
 }
 
 // newRequestID makes 32 hex digits.
-func newRequestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
-}
+func newRequestID() string { return strings.ReplaceAll(newUUID(), "-", "") }
 
-// newJobID makes a UUID of version 4.
-func newJobID() string {
+// newUUID makes a UUID of version 4.
+func newUUID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	b[6] = b[6]&0x0f | 0x40

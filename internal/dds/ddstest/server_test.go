@@ -253,7 +253,7 @@ func TestListJobs(t *testing.T) {
 	}
 }
 
-// A deletion that fails leaves the backup, and the job says why.
+// A deletion that fails leaves the backup, and the job gives the reason.
 func TestFailJobs(t *testing.T) {
 	clock := newClock()
 	s, c := newServer(t, Options{Now: clock.Now, DeleteTakes: time.Minute})
@@ -281,7 +281,7 @@ func TestFailJobs(t *testing.T) {
 	}
 }
 
-// The answers tell the server's clock, and its gateway judges signatures by it.
+// The answers have the time of the server's clock, and its gateway checks signatures by it.
 func TestSkew(t *testing.T) {
 	s, c := newServer(t, Options{})
 	for skew, code := range map[time.Duration]string{0: "", 14 * time.Minute: "", -16 * time.Minute: "APIGW.0301", 16 * time.Minute: "APIGW.0301"} {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// parser evaluates an expression while it reads it: the grammar of conditions, and that of updates
-// with SET and REMOVE.
+// parser evaluates an expression while it reads it. It knows the part of the grammar that the callers
+// use: conditions with comparisons, AND, OR and attribute_exists, and updates with SET and REMOVE.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 type parser struct {
 	in     *input
@@ -21,12 +21,12 @@ type parser struct {
 	err    error
 }
 
-// tokens splits an expression into names, operators and signs.
+// tokens splits an expression into names, operators and punctuation.
 func tokens(expression string) []string {
-	for _, sign := range []string{"(", ")", ",", "=", "<", ">", "+", "-"} {
+	for _, sign := range []string{"(", ")", ",", "=", "<", ">"} {
 		expression = strings.ReplaceAll(expression, sign, " "+sign+" ")
 	}
-	return strings.Fields(strings.NewReplacer("<  =", "<=", ">  =", ">=", "<  >", "<>").Replace(expression))
+	return strings.Fields(strings.NewReplacer("<  =", "<=", ">  =", ">=").Replace(expression))
 }
 
 func (p *parser) peek() string {
@@ -94,9 +94,6 @@ func (p *parser) term() bool {
 		ok := p.or()
 		p.expect(")")
 		return ok
-	case "NOT":
-		p.next()
-		return !p.term()
 	case "attribute_exists", "attribute_not_exists":
 		p.next()
 		p.expect("(")
@@ -110,15 +107,10 @@ func (p *parser) term() bool {
 // comparison reads two operands with a sign between them.
 func (p *parser) comparison() bool {
 	left, operator, right := p.operand(), p.next(), p.operand()
-	if left == nil || right == nil {
-		return operator == "<>"
-	}
 	order, alike := compare(left, right)
 	switch operator {
 	case "=":
 		return alike && order == 0
-	case "<>":
-		return !alike || order != 0
 	case "<":
 		return alike && order < 0
 	case "<=":
@@ -143,14 +135,6 @@ func (p *parser) operand() value {
 			p.fail(fmt.Errorf("the value %s is missing", token))
 		}
 		return v
-	case token == "size":
-		p.expect("(")
-		v := p.operand()
-		p.expect(")")
-		if v == nil {
-			return nil
-		}
-		return numberValue(float64(size(v)))
 	case token == "if_not_exists":
 		p.expect("(")
 		v := p.operand()
@@ -190,30 +174,6 @@ func lookup(in item, path []string) value {
 	return lookup(members(v), path[1:])
 }
 
-// sum reads what SET assigns: an operand, or two numbers with a plus or minus between them.
-func (p *parser) sum() value {
-	left := p.operand()
-	sign := p.peek()
-	if sign != "+" && sign != "-" {
-		return left
-	}
-	p.next()
-	right := p.operand()
-	if left["N"] == nil || right["N"] == nil {
-		p.fail(fmt.Errorf("an operand of %q is not a number", sign))
-		return nil
-	}
-	n := number(right["N"])
-	if sign == "-" {
-		n = -n
-	}
-	return numberValue(number(left["N"]) + n)
-}
-
-func numberValue(n float64) value {
-	return value{"N": json.RawMessage(strconv.Quote(strconv.FormatFloat(n, 'f', -1, 64)))}
-}
-
 // members returns the attributes of a map, and nil for a value of another type.
 func members(v value) item {
 	var m item
@@ -221,18 +181,6 @@ func members(v value) item {
 		return nil // no map
 	}
 	return m
-}
-
-// size is the function of that name: the number of a map's members, or the length of a string in bytes.
-func size(v value) int {
-	if m, ok := v["M"]; ok {
-		var all map[string]json.RawMessage
-		_ = json.Unmarshal(m, &all) // it was JSON before
-		return len(all)
-	}
-	var s string
-	_ = json.Unmarshal(v["S"], &s) // a value of another type has the length 0
-	return len(s)
 }
 
 // compare orders two values of one type; alike is false if their types differ.
@@ -270,7 +218,7 @@ func (in *input) update(old item) (item, error) {
 			switch section {
 			case "SET":
 				p.expect("=")
-				p.fail(assign(changed, path, p.sum()))
+				p.fail(assign(changed, path, p.operand()))
 			case "REMOVE":
 				p.fail(assign(changed, path, nil))
 			default:
@@ -285,7 +233,7 @@ func (in *input) update(old item) (item, error) {
 	return changed, p.err
 }
 
-// assign puts v at a path, or removes what is there where v is nil.
+// assign puts v at a path, or removes what is there if v is nil.
 func assign(in item, path []string, v value) error {
 	if len(path) > 1 {
 		inner := members(in[path[0]])
@@ -309,7 +257,7 @@ func assign(in item, path []string, v value) error {
 	return nil
 }
 
-// sizeOfItem is about what DynamoDB counts: the bytes of all names and values.
+// sizeOfItem approximates the size that DynamoDB counts: the bytes of all names and values.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 func sizeOfItem(of item) int {
 	total := 0

@@ -24,20 +24,20 @@ const TargetPrefix = "DynamoDB_20120810."
 const maxItem = 400 << 10
 
 // Tables holds the items of all tables. A table exists from its first use; its key is "id" or
-// "backup" unless CreateTable named another. The zero value is ready for use, by many goroutines.
+// "backup" unless CreateTable named another. The zero value is ready for concurrent use.
 type Tables struct {
 	mu    sync.Mutex
 	keys  map[string]string // name of the key attribute by table, of those that were created
 	items map[string]item   // by table and key
 }
 
-// value is an attribute value as it travels: {"S": "…"}, {"N": "…"}, {"M": {…}}.
+// value is an attribute value in its wire format: {"S": "…"}, {"N": "…"}, {"M": {…}}.
 type value map[string]json.RawMessage
 
 // item is the attributes of an item.
 type item map[string]value
 
-// input is the parameters of all operations.
+// input has the parameters of all operations.
 type input struct {
 	TableName                           string
 	KeySchema                           []struct{ AttributeName string }
@@ -175,7 +175,8 @@ func (in *input) apply(operation string, old item) (item, error) {
 	return changed, err
 }
 
-// refuse returns an error answer. DynamoDB adds the item to a failed condition where the call asks for it.
+// refuse returns an error answer. DynamoDB adds the item to a failed condition if the call
+// asks for it.
 func refuse(kind string, err error, old item) (status int, answer []byte) {
 	return http.StatusBadRequest, encode(struct {
 		Type    string `json:"__type"`

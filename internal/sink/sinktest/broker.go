@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
-	"sync"
 )
 
-// Message is a message that a topic or queue was sent.
+// Message is a message that was sent to a topic or queue.
 type Message struct {
 	// ID is that of the entry in its batch, and To the topic's ARN or the queue's URL.
 	ID, To string
@@ -16,11 +14,11 @@ type Message struct {
 	Body string
 	// Attributes are the message attributes of type String.
 	Attributes map[string]string
-	// GroupID, DeduplicationID and TraceHeader are empty where the entry has none.
+	// GroupID, DeduplicationID and TraceHeader are empty if the entry has none.
 	GroupID, DeduplicationID, TraceHeader string
 }
 
-// size is the size of a message as SNS and SQS reckon it.
+// size returns the size of a message by the formula of SNS and SQS.
 func (m *Message) size() int {
 	size := len(m.Body)
 	for name, value := range m.Attributes {
@@ -37,32 +35,16 @@ type Refusal struct {
 	SenderFault bool
 }
 
-// Broker is a topic or a queue in a test server. It keeps what it takes.
+// Broker is a topic or a queue in a test server.
 type Broker struct {
 	*httptest.Server
+	received[Message]
 
-	mu     sync.Mutex
 	refuse func(Message) *Refusal
-	taken  []Message
-	calls  []int
 	sent   int
 }
 
-// Taken returns all messages taken so far.
-func (b *Broker) Taken() []Message {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.taken)
-}
-
-// Calls returns how many entries each call so far had, taken or not.
-func (b *Broker) Calls() []int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.calls)
-}
-
-// result is what became of one entry: taken under an id, or refused.
+// result is the result of one entry: taken under an id, or refused.
 type result struct {
 	entry, id string
 	refused   *Refusal
@@ -110,7 +92,7 @@ func (b *Broker) take(batch []Message) (results []result, code string) {
 	return results, ""
 }
 
-// limit bounds what is read of a call.
+// limit bounds the body of a call.
 func limit(w http.ResponseWriter, r *http.Request) *http.Request {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<20)
 	return r

@@ -1,4 +1,3 @@
-// Package sinktest has what outcomes are published to, for tests.
 package sinktest
 
 import (
@@ -6,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
-	"sync"
 )
 
 // Entry is an entry of a PutEvents call.
@@ -17,44 +16,34 @@ type Entry struct {
 	Resources                                             []string
 }
 
-// EventBridge is the PutEvents call of Amazon EventBridge in a test server. It keeps what it takes.
+// EventBridge is the PutEvents call of Amazon EventBridge in a test server.
 type EventBridge struct {
 	*httptest.Server
+	received[Entry]
 
-	mu      sync.Mutex
-	refuse  func(Entry) (code string)
-	entries []Entry
-	calls   []int
-	keys    []string
+	refuse func(Entry) (code string)
+	keys   []string
 }
 
-// NewEventBridge starts the server. It fails each entry for which refuse, if not nil,
-// returns an error code, inside an answer that is a success all the same.
+// NewEventBridge starts the server. It fails each entry for which refuse returns an error code, in an
+// answer that otherwise succeeds; nil refuses none.
 func NewEventBridge(refuse func(Entry) (code string)) *EventBridge {
+	if refuse == nil {
+		refuse = func(Entry) string { return "" }
+	}
 	s := &EventBridge{refuse: refuse}
 	s.Server = httptest.NewServer(s)
 	return s
 }
 
 // Entries returns all entries taken so far.
-func (s *EventBridge) Entries() []Entry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Entry(nil), s.entries...)
-}
-
-// Calls returns how many entries each call so far had, taken or not.
-func (s *EventBridge) Calls() []int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]int(nil), s.calls...)
-}
+func (s *EventBridge) Entries() []Entry { return s.Taken() }
 
 // Keys returns the id of the access key that each call so far was signed with.
 func (s *EventBridge) Keys() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]string(nil), s.keys...)
+	return slices.Clone(s.keys)
 }
 
 // ServeHTTP implements [http.Handler].
@@ -75,28 +64,19 @@ func (s *EventBridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Entries          []result
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.calls = append(s.calls, len(in.Entries))
 	_, key, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 	key, _, _ = strings.Cut(key, "/")
 	s.keys = append(s.keys, key)
 	for _, entry := range in.Entries {
-		code := ""
-		if s.refuse != nil {
-			code = s.refuse(entry)
-		}
-		if code != "" {
+		if code := s.refuse(entry); code != "" {
 			out.FailedEntryCount++
 			out.Entries = append(out.Entries, result{ErrorCode: code, ErrorMessage: "refused by the test"})
 			continue
 		}
-		s.entries = append(s.entries, entry)
-		out.Entries = append(out.Entries, result{EventID: fmt.Sprintf("event-%d", len(s.entries))})
+		s.taken = append(s.taken, entry)
+		out.Entries = append(out.Entries, result{EventID: fmt.Sprintf("event-%d", len(s.taken))})
 	}
-	s.mu.Unlock()
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	text, err := json.Marshal(out)
-	if err != nil {
-		panic(err)
-	}
-	_, _ = w.Write(text) // the client may be gone
+	answerJSON(w, "application/x-amz-json-1.1", out)
 }

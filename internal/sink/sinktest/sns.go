@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// NewSNS starts the PublishBatch call of Amazon SNS. It fails each entry for which refuse, if not
-// nil, returns a refusal, inside an answer that is a success all the same.
+// NewSNS starts the PublishBatch call of Amazon SNS. It fails each entry for which refuse returns a
+// refusal, in an answer that otherwise succeeds; nil refuses none.
 // https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
 func NewSNS(refuse func(Message) *Refusal) *Broker {
 	b := &Broker{refuse: refuse}
@@ -46,7 +46,7 @@ func (b *Broker) sns(w http.ResponseWriter, r *http.Request) {
 		`<Successful>%s</Successful><Failed>%s</Failed></PublishBatchResult></PublishBatchResponse>`, &successful, &failed)
 }
 
-// batchOf reads the entries out of a form, in which lists and maps are numbered from 1.
+// batchOf reads the entries from a form, in which lists and maps are numbered from 1.
 func batchOf(form url.Values) []Message {
 	var batch []Message
 	for n := 1; ; n++ {

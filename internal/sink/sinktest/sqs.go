@@ -9,8 +9,8 @@ import (
 	"net/http/httptest"
 )
 
-// NewSQS starts the SendMessageBatch call of Amazon SQS. It fails each entry for which refuse, if
-// not nil, returns a refusal, inside an answer that is a success all the same.
+// NewSQS starts the SendMessageBatch call of Amazon SQS. It fails each entry for which refuse returns
+// a refusal, in an answer that otherwise succeeds; nil refuses none.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 func NewSQS(refuse func(Message) *Refusal) *Broker {
 	b := &Broker{refuse: refuse}
@@ -29,7 +29,6 @@ func (b *Broker) sqs(w http.ResponseWriter, r *http.Request) {
 			MessageAttributes, MessageSystemAttributes          map[string]attribute
 		}
 	}
-	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	err := json.NewDecoder(limit(w, r).Body).Decode(&in)
 	if target := r.Header.Get("X-Amz-Target"); err != nil || target != "AmazonSQS.SendMessageBatch" {
 		http.Error(w, fmt.Sprintf(`{"__type":"InvalidAction","message":"%s, %v"}`, target, err), http.StatusBadRequest)
@@ -76,9 +75,5 @@ func (b *Broker) sqs(w http.ResponseWriter, r *http.Request) {
 		sum := md5.Sum([]byte(bodies[result.entry])) //nolint:gosec // as above
 		out.Successful = append(out.Successful, successful{result.entry, result.id, hex.EncodeToString(sum[:])})
 	}
-	text, err := json.Marshal(out)
-	if err != nil {
-		panic(err)
-	}
-	_, _ = w.Write(text) // the client may be gone
+	answerJSON(w, "application/x-amz-json-1.0", out)
 }

@@ -1,4 +1,4 @@
-// Command handler is a function that does what its event says.
+// Command handler is a function whose event says what to do.
 package main
 
 import (
@@ -29,7 +29,7 @@ var (
 	both  = make(chan struct{})
 )
 
-// meet returns when two invocations are inside it.
+// meet returns once two invocations have called it.
 func meet() {
 	mu.Lock()
 	if count++; count == 2 {
@@ -76,7 +76,6 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 		return map[string]any{
 			"id":       lc.AwsRequestID,
 			"arn":      lc.InvokedFunctionArn,
-			"client":   lc.ClientContext.Custom["k"],
 			"trace":    os.Getenv("_X_AMZN_TRACE_ID"),
 			"deadline": deadline.UnixMilli(),
 		}, nil

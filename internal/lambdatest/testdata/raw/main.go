@@ -1,5 +1,5 @@
-// Command raw is a badly behaved runtime. It answers each event with the status
-// codes that its misbehaviour got.
+// Command raw is a runtime that breaks the protocol. Its reply to an event has
+// the status codes that it got for that.
 package main
 
 import (
@@ -68,7 +68,7 @@ func main() {
 			last = post(own+"/response", strings.Repeat("x", 6<<20))
 			continue
 		case "text":
-			last = post(own+"/error", "no JSON", "Lambda-Runtime-Function-Error-Type", "Raw.Text", "Content-Type", "text/plain")
+			last = post(own+"/error", "no JSON", "Lambda-Runtime-Function-Error-Type", "Raw.Text")
 			continue
 		case "double":
 			post(own+"/response", "once")

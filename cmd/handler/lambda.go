@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	stdlog "log"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"dds-backup-delete/internal/app"
+	"dds-backup-delete/internal/event"
+)
+
+// serveLambda serves the Lambda Runtime API until the process ends. On SIGTERM, which Lambda sends
+// before the end if an extension runs beside the function, it closes the app. It registers no extension
+// itself, as WithEnableSIGTERM does: that takes a fifth of the start, and an end loses nothing.
+//
+// The Lambda library prints function errors, and what it cannot do, with the standard logger.
+// That becomes lines of log.
+func serveLambda(ctx context.Context, a *app.App, log *slog.Logger) {
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(libraryLog{log})
+	signaled := make(chan os.Signal, 1)
+	signal.Notify(signaled, syscall.SIGTERM)
+	go func() {
+		<-signaled
+		log.Info("SIGTERM: closing")
+		a.Close()
+	}()
+	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), cpus(lambdacontext.MemoryLimitInMB)))
+	lambda.StartWithOptions(lambdaHandler{a}, lambda.WithContext(ctx))
+}
+
+// libraryLog turns what is printed into lines of a log.
+type libraryLog struct{ log *slog.Logger }
+
+// Write implements io.Writer. The standard logger writes one message at a time.
+func (l libraryLog) Write(text []byte) (int, error) {
+	l.log.WarnContext(context.Background(), "aws-lambda-go", "text", strings.TrimSpace(string(text)))
+	return len(text), nil
+}
+
+// cpus is how many CPUs a function of so many MB has once it has started: one for each 1,769 MB.
+// Lambda always shows two or more; threads beyond the share only wait, and wake each other.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+func cpus(memory int) int { return (max(memory, 1) + 1768) / 1769 }
+
+// lambdaHandler hands the payload to the app as raw bytes: no reflection, no second pass of JSON.
+type lambdaHandler struct{ app *app.App }
+
+// Invoke implements [lambda.Handler].
+func (h lambdaHandler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	var in event.Invocation
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		in.ID = lc.AwsRequestID
+	}
+	in.TraceHeader, _ = ctx.Value("x-amzn-trace-id").(string) // aws-lambda-go puts it there
+	reply, err := h.app.Handle(ctx, in, payload)
+	var failure *event.FunctionError
+	if errors.As(err, &failure) {
+		// By value: only so does the library keep the type for Step Functions to match.
+		return nil, messages.InvokeResponse_Error{Type: failure.Type, Message: failure.Message}
+	}
+	return reply, err
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/secret"
+)
+
+// verdict is what DDS did with a backup, whether or not the outcome was published.
+type verdict string
+
+const (
+	accepted    verdict = "accepted"
+	unconfirmed verdict = "unconfirmed"
+	simulated   verdict = "simulated"
+	notFound    verdict = "not found"
+	refused     verdict = "refused"
+	maybeSent   verdict = "maybe deleted"
+	notDeleted  verdict = "not deleted"
+)
+
+// verdicts are in the order of the summary.
+var verdicts = []verdict{accepted, unconfirmed, simulated, notFound, refused, maybeSent, notDeleted}
+
+// answer is what DDS did with a backup, and the details for a person.
+type answer struct {
+	verdict verdict
+	text    string
+}
+
+// recorder passes deletions on and keeps the answers of DDS, because an outcome that could not be
+// published no longer holds them.
+type recorder struct {
+	deletion.Deleter
+
+	out io.Writer
+
+	mu      sync.Mutex
+	answers map[deletion.Target]answer
+}
+
+// DeleteBackup implements [deletion.Deleter]. A job id is printed at once, in case the program ends before
+// it is published.
+func (r *recorder) DeleteBackup(ctx context.Context, t deletion.Target, sentBefore bool) (deletion.Deletion, error) {
+	d, err := r.Deleter.DeleteBackup(ctx, t, sentBefore)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answers[t] = answerOf(&d, err, sentBefore)
+	if d.JobID != "" {
+		fmt.Fprintf(r.out, "  DDS started job %s for backup %s\n", d.JobID, t.BackupID)
+	}
+	return d, err
+}
+
+// answerOf returns what an answer of DDS means.
+func answerOf(d *deletion.Deletion, err error, sentBefore bool) answer {
+	var e *deletion.Error
+	switch {
+	case d.JobID != "":
+		return answer{accepted, "job " + d.JobID}
+	case d.Unconfirmed != "":
+		return answer{unconfirmed, d.Unconfirmed}
+	case !errors.As(err, &e):
+		return answer{notDeleted, reason(err)}
+	case sentBefore || e.MaybeSent:
+		return answer{maybeSent, "DDS may have started the deletion: " + reason(e)}
+	case e.Class == deletion.ClassNotFound:
+		return answer{notFound, reason(e)}
+	case e.Class == deletion.ClassInvalid:
+		return answer{refused, reason(e)}
+	default:
+		return answer{notDeleted, reason(e)}
+	}
+}
+
+// answerTo returns what DDS did with the backup of an outcome. A retry says only that there is no verdict
+// yet, or that it could not be recorded or published, so then the answer of DDS counts.
+func (r *recorder) answerTo(o *deletion.Outcome, dryRun bool) answer {
+	replayed := ""
+	if o.Replayed {
+		replayed = " (from the ledger; DDS was not asked again)"
+	}
+	switch {
+	case o.JobID != "":
+		return answer{accepted, "job " + o.JobID + replayed}
+	case o.Status == deletion.Simulated, dryRun && o.Err.Class == deletion.ClassUndelivered:
+		return answer{simulated, "dry run: nothing was deleted"}
+	case o.Status == deletion.Unconfirmed:
+		return answer{unconfirmed, o.Err.Error() + replayed}
+	case o.Status == deletion.NotFound:
+		return answer{notFound, o.Err.Error() + replayed}
+	case o.Status == deletion.Rejected:
+		return answer{refused, o.Err.Error() + replayed}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if found, asked := r.answers[o.Request.Target()]; asked {
+		return found
+	}
+	return answer{notDeleted, "DDS was not asked to delete it: " + o.Err.Error()}
+}
+
+// reason is the text of an error of the DDS client for a person.
+func reason(err error) string {
+	var e *deletion.Error
+	if !errors.As(err, &e) {
+		return secret.Redact(err.Error())
+	}
+	return secret.Redact(cmp.Or(strings.TrimSuffix(e.Error(), ": "), string(e.Class)))
+}

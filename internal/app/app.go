@@ -1,0 +1,197 @@
+// Package app wires the rooms: configuration in, a handler of payloads and an [http.Handler] out. It
+// knows no host and no AWS client. What only some programs have, their main passes in as [Links].
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"dds-backup-delete/internal/arn"
+	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/ledger"
+	"dds-backup-delete/internal/metrics"
+	"dds-backup-delete/internal/sink"
+)
+
+// Links is what only some programs have. The linker drops what a main does not pass in, so a binary
+// carries only what its host can use. The zero value links nothing.
+type Links struct {
+	// Sinks builds sinks by their kind. Every program has stdout and HTTP.
+	Sinks map[config.SinkKind]func(*config.Sink) (deletion.Sink, error)
+	// Ledgers builds ledgers by their kind. Every program has memory.
+	Ledgers map[config.LedgerKind]func(*config.Ledger) deletion.Ledger
+	// ReadSecret returns the text of a secret. Its failure has a Cause for the log.
+	ReadSecret func(context.Context, arn.ARN) (text string, failure *deletion.Error)
+	// Postpone hides messages for a time before they are returned to their queue. It may be nil.
+	Postpone func(ctx context.Context, queueARN string, messages []event.Visibility)
+	// Connect opens the connections of the sink and the ledger that were built. It may be nil.
+	Connect func(context.Context)
+}
+
+// App is the whole program without its host. It is safe for use by many goroutines.
+type App struct {
+	// Service works requests. A program that has requests and no source to reply to calls it.
+	Service *deletion.Service
+	// DDS is the client of the service.
+	DDS *dds.Client
+
+	log      *slog.Logger
+	decoder  event.Decoder
+	sinkARN  string // empty for a sink that is not on AWS
+	postpone func(ctx context.Context, queueARN string, messages []event.Visibility)
+	metrics  *metrics.Recorder
+	warm     atomic.Bool // an invocation was here before
+
+	credentials *lookup[dds.Credentials] // nil if the environment has them
+	project     *lookup[string]          // nil if the environment names it
+}
+
+// New wires an app. Only what c asks for is built; the error names every part that is not linked.
+// Credentials in a secret are read and an unknown project is looked up. A look-up that fails is no
+// error: it is repeated for each invocation, whose requests are returned to their source until it
+// succeeds. Events for the stdout sink, and metrics, are written to out.
+func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer, links Links) (*App, error) {
+	outcomes, sinkErr := newSink(&c.Sink, out, links)
+	records, ledgerErr := newLedger(&c.Ledger, links)
+	a := &App{
+		log: log, sinkARN: c.Sink.ARN.String(), postpone: links.Postpone,
+		decoder: event.Decoder{RequestType: c.RequestType, BasePath: c.HTTPBasePath},
+	}
+	if c.MetricsFunction != "" {
+		a.metrics = metrics.New(out, c.MetricsFunction)
+	}
+	options, credentialsErr := a.ddsOptions(c, links)
+	if err := errors.Join(sinkErr, ledgerErr, credentialsErr); err != nil {
+		return nil, err
+	}
+	if c.InLambda && c.Ledger.Kind == config.Memory { // the first line of the log
+		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
+			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; expected dynamodb://<table>")
+	}
+	for _, warning := range c.Warnings {
+		log.WarnContext(ctx, "configuration warning", "warning", warning)
+	}
+	if a.credentials != nil {
+		options.Credentials, _ = a.credentials.get(ctx) // a failure is in the log, and the look-up is repeated
+	}
+	var err error
+	if a.DDS, err = dds.New(options); err != nil {
+		return nil, err
+	}
+	a.Service = &deletion.Service{
+		Deleter: a.DDS, Ledger: records, Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Log: log,
+		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
+	}
+	if c.ProjectID == "" {
+		a.project = newProject(a, c)
+		a.Service.FindProject = a.project.get
+		if a.credentials.lastFailure() == nil {
+			_, _ = a.project.get(ctx) // as above
+		}
+	}
+	if c.OnDemand { // otherwise the first event may be hours away
+		connect(ctx, links.Connect, func(ctx context.Context) { a.DDS.Connect(ctx, c.Region) })
+	}
+	return a, nil
+}
+
+// ddsOptions returns the options of the DDS client, and prepares the look-up of credentials in a secret.
+func (a *App) ddsOptions(c *config.Config, links Links) (dds.Options, error) {
+	o := dds.Options{
+		Endpoints:     c.Endpoints,
+		Credentials:   c.Credentials.Keys,
+		Connections:   c.Concurrency,
+		Rate:          c.Rate,
+		RequireManual: c.RequireManual,
+	}
+	if a.metrics != nil {
+		o.Observe = a.metrics.Call
+	}
+	if c.Credentials.Secret == (arn.ARN{}) {
+		return o, nil
+	}
+	if links.ReadSecret == nil {
+		return o, errors.New("HUAWEICLOUD_SECRET_ARN: Secrets Manager is not part of this program; expected HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK")
+	}
+	a.credentials = newCredentials(a, c, links.ReadSecret)
+	o.Renew = a.credentials.get
+	return o, nil
+}
+
+// newSink builds the sink that OUTCOME_SINK names.
+func newSink(s *config.Sink, out io.Writer, links Links) (deletion.Sink, error) {
+	sinks := map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
+		config.Stdout: func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(out), nil },
+		config.HTTP: func(s *config.Sink) (deletion.Sink, error) {
+			return sink.NewHTTP(sink.HTTPOptions{Address: s.Address, Binary: s.Binary, Token: s.Token, Key: s.Key}, nil), nil
+		},
+	}
+	maps.Copy(sinks, links.Sinks)
+	build, err := linked("OUTCOME_SINK", s.Kind, sinks)
+	if err != nil {
+		return nil, err
+	}
+	return build(s)
+}
+
+// newLedger builds the ledger that LEDGER names.
+func newLedger(l *config.Ledger, links Links) (deletion.Ledger, error) {
+	ledgers := map[config.LedgerKind]func(*config.Ledger) deletion.Ledger{
+		config.Memory: func(*config.Ledger) deletion.Ledger { return ledger.NewMemory(ledger.DefaultSize, nil) },
+	}
+	maps.Copy(ledgers, links.Ledgers)
+	build, err := linked("LEDGER", l.Kind, ledgers)
+	if err != nil {
+		return nil, err
+	}
+	return build(l), nil
+}
+
+// linked returns what is linked for a kind that a variable names.
+func linked[K ~string, V any](variable string, kind K, all map[K]V) (V, error) {
+	found, ok := all[kind]
+	if !ok {
+		var kinds []string
+		for _, kind := range slices.Sorted(maps.Keys(all)) {
+			kinds = append(kinds, string(kind))
+		}
+		return found, fmt.Errorf("%s: %s is not part of this program; expected %s", variable, kind, strings.Join(kinds, " or "))
+	}
+	return found, nil
+}
+
+// connectTime is how long a start waits for its connections. With another continent a
+// connection, its handshake and one answer take almost a second.
+const connectTime = 2 * time.Second
+
+// connect opens, all at once, the connections that the first invocation needs. A function has a whole
+// CPU while it starts on demand and, with 128 MB, a fourteenth of one for its invocations, where
+// handshakes and reading the system's certificates would take most of the time. What fails here fails
+// again, and is reported, when it is needed.
+// https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting
+func connect(ctx context.Context, opens ...func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, open := range opens {
+		if open != nil {
+			all.Go(func() { open(ctx) })
+		}
+	}
+	all.Wait()
+}
+
+// Close closes the connections that are kept between invocations.
+func (a *App) Close() { a.DDS.CloseIdleConnections() }

@@ -1,0 +1,137 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/httpapi"
+)
+
+// maxLoggedIDs bounds the ids of a kind in one log line. A batch may bring thousands.
+const maxLoggedIDs = 3
+
+// Handle works one payload and returns the reply to its source. The error, a
+// [*event.FunctionError], is the reply to a source whose protocol knows errors. Handle never
+// panics, since a panic would end the process.
+func (a *App) Handle(ctx context.Context, in event.Invocation, payload []byte) (reply []byte, err error) {
+	err = a.invoke(ctx, func(w *work) (err error) {
+		if w.batch, err = a.decoder.Decode(payload, in); err != nil {
+			a.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
+			return err
+		}
+		if err = a.work(ctx, w); err == nil {
+			reply, err = w.batch.Reply(w.outcomes)
+		}
+		return err
+	})
+	return reply, err
+}
+
+// HTTP returns the HTTP API, for a server. It works calls just as Handle works payloads.
+func (a *App) HTTP() http.Handler {
+	api := a.decoder.API()
+	api.Work = func(ctx context.Context, read func() *httpapi.Call) (response *httpapi.Response, err error) {
+		err = a.invoke(ctx, func(w *work) error {
+			call := read()
+			w.batch = &event.Batch{Source: httpapi.Source, Limit: httpapi.MaxTime, Requests: call.Requests}
+			if err := a.work(ctx, w); err != nil {
+				return err
+			}
+			response = call.Answer(w.outcomes)
+			return nil
+		})
+		return response, err
+	}
+	return api
+}
+
+// work is what is known about an invocation.
+type work struct {
+	began    time.Time
+	batch    *event.Batch // nil if the payload was refused
+	outcomes []deletion.Outcome
+}
+
+// invoke does what all invocations have in common: one line in the log, metrics, and no panic.
+func (a *App) invoke(ctx context.Context, do func(*work) error) (err error) {
+	w := work{began: time.Now()}
+	defer func() {
+		if p := recover(); p != nil {
+			a.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = event.Panicked()
+		}
+		a.report(ctx, &w)
+	}()
+	a.credentials.retry()
+	a.project.retry()
+	return do(&w)
+}
+
+// work works the requests of a batch.
+func (a *App) work(ctx context.Context, w *work) error {
+	batch := w.batch
+	if len(batch.OwnEvents) > 0 {
+		a.log.WarnContext(ctx, "own outcome events came in and were left alone",
+			"count", len(batch.OwnEvents), "ids", batch.OwnEvents[:min(len(batch.OwnEvents), maxLoggedIDs)])
+	}
+	if batch.SourceARN != "" && batch.SourceARN == a.sinkARN {
+		// This function would take its own outcomes, and no consumer would get any.
+		a.log.ErrorContext(ctx, "OUTCOME_SINK is where these requests come from; want another one", "requests", len(batch.Requests))
+		return event.Misconfigured()
+	}
+	if batch.Limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, batch.Limit)
+		defer cancel()
+	}
+	w.outcomes = a.Service.Do(ctx, batch.Requests)
+	if a.postpone != nil {
+		a.postpone(ctx, batch.SourceARN, batch.Visibilities(w.outcomes))
+	}
+	return nil
+}
+
+// report writes the line of an invocation, and the metrics.
+func (a *App) report(ctx context.Context, w *work) {
+	counts := make(map[deletion.Status]int)
+	replayed := 0
+	for i := range w.outcomes {
+		counts[w.outcomes[i].Status]++
+		if w.outcomes[i].Replayed {
+			replayed++
+		}
+	}
+	var attrs []any
+	requests, ownEvents := 0, 0
+	if w.batch != nil {
+		attrs = append(attrs, "source", string(w.batch.Source))
+		if w.batch.SourceARN != "" {
+			attrs = append(attrs, "source_arn", w.batch.SourceARN)
+		}
+		requests, ownEvents = len(w.batch.Requests), len(w.batch.OwnEvents)
+		a.metrics.Outcomes(w.batch.Source, w.outcomes)
+	}
+	attrs = append(attrs, "requests", requests)
+	for _, status := range []deletion.Status{
+		deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated, deletion.Retry,
+	} {
+		attrs = append(attrs, string(status), counts[status])
+	}
+	cold := !a.warm.Swap(true)
+	if cold {
+		a.metrics.ColdStart()
+	}
+	attrs = append(attrs, "replayed", replayed, "echoes", ownEvents, "duration_ms", time.Since(w.began).Milliseconds(), "cold_start", cold)
+	if w.batch != nil && w.batch.Tombstones > 0 {
+		attrs = append(attrs, "tombstones", w.batch.Tombstones)
+	}
+	a.log.InfoContext(ctx, "invocation", attrs...)
+	if err := a.metrics.Flush(); err != nil {
+		a.log.WarnContext(ctx, "metrics: not written", "error", err.Error())
+	}
+}

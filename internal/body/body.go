@@ -1,0 +1,53 @@
+// Package body reads what a text that was addressed to this program asks for: a plain request, a list
+// of requests, a CloudEvent, or one of these in what another service wrapped around it. It refuses
+// whatever is not certainly a request. How the text got here is none of its business: it knows no
+// source and no HTTP.
+package body
+
+import (
+	"cmp"
+
+	"dds-backup-delete/internal/deletion"
+)
+
+// RequestType is the default type of the events that ask for a deletion.
+const RequestType = deletion.TypePrefix + "requested.v1"
+
+// Expected ends the message about a payload that is not recognised.
+const Expected = `expected an event of a source in docs/sources.md, or {"backup_id": "…"}`
+
+// MaxList bounds how many backups one message, or one call, may name.
+const MaxList = 1000
+
+// Reader reads bodies. The zero value is ready for use.
+type Reader struct {
+	// RequestType is the type by which an event that others can see, too, says that it asks for a
+	// deletion; empty for the package's [RequestType].
+	RequestType string
+}
+
+func (r *Reader) requestType() string { return cmp.Or(r.RequestType, RequestType) }
+
+// Content is what a body asks for.
+type Content struct {
+	// Requests are in the order of the body. A part that is not a valid request is one that carries an
+	// error. There is one at least, unless all of the body is own outcome events.
+	Requests []deletion.Request
+	// List says that the body is a list, so that its sender expects a list in return.
+	List bool
+	// OwnEvent says why an own outcome event in the body is not a request; empty if there is none.
+	OwnEvent string
+	// NamesDryRun says that a request has the member dry_run, whatever its value.
+	NamesDryRun bool
+}
+
+// Invalid returns content with one request that carries an Invalid error. It keeps the id and the
+// trace of base so that the rejection can be reported.
+func Invalid(base deletion.Request, why string) Content {
+	base.ProjectID, base.Region, base.BackupID, base.DryRun, base.Metadata = "", "", "", false, nil
+	if base.Field != "" {
+		why = base.Field + ": " + why
+	}
+	base.Err = &deletion.Error{Class: deletion.ClassInvalid, Message: why}
+	return Content{Requests: []deletion.Request{base}}
+}

@@ -1,0 +1,106 @@
+package body
+
+import (
+	"encoding/base64"
+	"fmt"
+	"unicode/utf8"
+
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/strictjson"
+)
+
+// cloudEvent is what matters here of a CloudEvent, in whatever mode it came.
+// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+type cloudEvent struct {
+	specVersion, id, source, eventType, traceParent string
+	data                                            strictjson.Value
+	fault                                           string // why there is no data to read; empty if there is
+}
+
+// structured reads an event in the JSON format.
+// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+func structured(members strictjson.Object) cloudEvent {
+	e := attributesOf(func(name string) string {
+		text, _ := members.Text(name)
+		return text
+	})
+	data, hasData := members.Get("data")
+	encoded, hasBase64 := members.Get("data_base64")
+	switch {
+	case hasData && hasBase64:
+		e.fault = "data and data_base64: both given; expected one of them"
+	case hasData:
+		e.data = data
+	case !hasBase64:
+		e.fault = "data: missing; expected a JSON object"
+	default:
+		text, isText := encoded.Text()
+		decoded, err := base64.StdEncoding.DecodeString(text)
+		switch {
+		case !isText:
+			e.fault = "data_base64: a JSON " + encoded.Kind() + "; expected a string"
+		case err != nil:
+			e.fault = fmt.Sprintf("data_base64: %d characters that are not base64", len(text))
+		default:
+			e.parseData(decoded)
+		}
+	}
+	return e
+}
+
+// ReadBinary reads the requests of a CloudEvent in binary mode: its attributes, readable or not, came
+// beside the text, for example as headers.
+func (r *Reader) ReadBinary(text []byte, base deletion.Request, attributes map[string]string) Content {
+	e := attributesOf(func(name string) string { return attributes[name] })
+	e.parseData(text)
+	var members strictjson.Object
+	if e.fault == "" {
+		members, _ = e.data.Object() // another value has no members
+	}
+	c := dropOwnEvents(r.ofCloudEvent(e, base), text, members)
+	if c.OwnEvent == "" && isOutcomeType(e.eventType) {
+		c = Content{OwnEvent: c.Requests[0].Err.Message}
+	}
+	return c
+}
+
+func attributesOf(get func(name string) string) cloudEvent {
+	return cloudEvent{
+		specVersion: get("specversion"), id: get("id"), source: get("source"), eventType: get("type"), traceParent: get("traceparent"),
+	}
+}
+
+func (e *cloudEvent) parseData(text []byte) {
+	value, err := strictjson.Parse(text)
+	if e.data = value; err != nil {
+		e.fault = "data: " + err.Error()
+	}
+}
+
+// ofCloudEvent reads the requests of a CloudEvent, if that asks for a deletion. Only its type says so:
+// it may be an event that others can see, too.
+func (r *Reader) ofCloudEvent(e cloudEvent, base deletion.Request) Content {
+	if IsID(e.id) && IsID(e.source) {
+		base.ID, base.Origin = e.id, e.source
+	}
+	if trace := TraceParent(e.traceParent); trace != "" {
+		base.TraceParent = trace
+	}
+	switch {
+	case e.eventType != r.requestType():
+		return Invalid(base, fmt.Sprintf("it is a CloudEvent of type %q; expected %q", strictjson.Shorten(e.eventType), r.requestType()))
+	case e.specVersion != "1.0":
+		return Invalid(base, fmt.Sprintf("specversion: %q; expected \"1.0\"", strictjson.Shorten(e.specVersion)))
+	case !IsID(e.id):
+		return Invalid(base, fmt.Sprintf("id: %d characters; expected 1 to %d, and no control characters", utf8.RuneCountInString(e.id), MaxID))
+	case !IsID(e.source):
+		return Invalid(base, fmt.Sprintf("source: %d characters; expected 1 to %d, and no control characters", utf8.RuneCountInString(e.source), MaxID))
+	case e.fault != "":
+		return Invalid(base, e.fault)
+	}
+	members, err := e.data.Object()
+	if err != nil {
+		return Invalid(base, "data: "+err.Error())
+	}
+	return ofPlain(members, base)
+}

@@ -1,0 +1,69 @@
+package body
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"dds-backup-delete/internal/spelling"
+	"dds-backup-delete/internal/strictjson"
+)
+
+// spellings are the members that name what to delete: ours, that of the DDS page, and a list.
+var spellings = []string{"backup_id", "backups_id", "backup_ids"}
+
+// requestMembers are all the members that a request may have. A member that is not among them may be
+// a condition that its sender counts on, so the request is refused.
+var requestMembers = []string{"backup_id", "backups_id", "backup_ids", "project_id", "region", "traceparent", "dry_run", "metadata"}
+
+func namesBackup(members strictjson.Object) bool { return slices.ContainsFunc(spellings, members.Has) }
+
+// checkMembers returns what is wrong with the first member that no request has, or "".
+func checkMembers(members strictjson.Object) string {
+	for _, m := range members {
+		if !slices.Contains(requestMembers, string(m.Name)) {
+			return unknownMember(string(m.Name))
+		}
+	}
+	return ""
+}
+
+// misspelled returns the first member that was probably meant to name a backup.
+func misspelled(members strictjson.Object) (name string, ok bool) {
+	for _, m := range members {
+		if near := nearMember(string(m.Name)); slices.Contains(spellings, near) {
+			return string(m.Name), true
+		}
+	}
+	return "", false
+}
+
+// unknownMember is the message about a member that no request has.
+func unknownMember(name string) string {
+	if near := nearMember(name); near != "" {
+		return fmt.Sprintf("%q: unknown member; did you mean %q?", strictjson.Shorten(name), near)
+	}
+	return fmt.Sprintf("%q: unknown member; expected only %s", strictjson.Shorten(name), strings.Join(requestMembers, ", "))
+}
+
+// nearMember returns the member of a request that a name was probably meant to be, or "".
+// Another case and other separators are the same name; so is a slip in one of four letters.
+func nearMember(name string) string {
+	const longest = 40
+	if len(name) > longest {
+		return ""
+	}
+	plain := plainName(name)
+	near, least := "", longest
+	for _, known := range requestMembers {
+		letters := plainName(known)
+		if slips := spelling.Distance(plain, letters); slips <= max(1, len(letters)/4) && slips < least {
+			near, least = known, slips
+		}
+	}
+	return near
+}
+
+var separators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
+
+func plainName(name string) string { return separators.Replace(strings.ToLower(name)) }

@@ -1,0 +1,141 @@
+package body
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/strictjson"
+)
+
+// published are the statuses whose outcomes are published.
+var published = []deletion.Status{
+	deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated,
+}
+
+// isOwnEvent reports whether a text that is no request is an own outcome event, or the data of one, in
+// whatever wrapping. Rejecting it would publish another event, which would come back the same way: a
+// loop without end.
+//
+// The wrapping may be unknown, so it is not opened: the members that make an outcome are searched for
+// in the text, however often its quotes were escaped, and in what the text holds in base64 or
+// percent-encoded.
+func isOwnEvent(text []byte) bool { return holdsOutcome(text, maxEncodings) }
+
+// maxEncodings is how many encodings are undone, one inside the other.
+const maxEncodings = 2
+
+func holdsOutcome(text []byte, encodings int) bool {
+	text = plainEscapes(text)
+	if hasMarks(text) {
+		return true
+	}
+	if encodings == 0 {
+		return false
+	}
+	if bytes.Contains(text, []byte("%22")) {
+		if plain, err := url.PathUnescape(string(text)); err == nil && holdsOutcome([]byte(plain), encodings-1) {
+			return true
+		}
+	}
+	for _, run := range base64Runs().FindAll(text, -1) {
+		plain, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(string(run)))
+		if err == nil && holdsOutcome(plain, encodings-1) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasMarks reports whether the members that make an outcome are in a text.
+func hasMarks(text []byte) bool {
+	marks := outcomeMarks()
+	if marks.eventType.Match(text) {
+		return true
+	}
+	for _, member := range marks.data {
+		if !member.Match(text) {
+			return false
+		}
+	}
+	return true
+}
+
+// marks are what an outcome is recognised by: the type of the event, or all of these members of its data.
+type marks struct {
+	eventType *regexp.Regexp
+	data      []*regexp.Regexp
+}
+
+// base64Runs finds what may be base64 and is long enough for an outcome.
+var base64Runs = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[A-Za-z0-9+/_-]{64,}`) })
+
+// escapes finds the escapes of characters in JSON, however often they were escaped themselves.
+var escapes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\+u00[2-7][0-9A-Fa-f]`) })
+
+// plainEscapes replaces the escapes of ASCII characters: some writers escape every quote so.
+func plainEscapes(text []byte) []byte {
+	if !bytes.Contains(text, []byte(`\u00`)) {
+		return text
+	}
+	return escapes().ReplaceAllFunc(text, func(escape []byte) []byte {
+		code, err := strconv.ParseUint(string(escape[len(escape)-2:]), 16, 8)
+		if err != nil {
+			return escape
+		}
+		return []byte{byte(code)}
+	})
+}
+
+// outcomeMarks compiles the marks when they are first needed, which is rare.
+var outcomeMarks = sync.OnceValue(func() marks {
+	statuses := make([]string, len(published))
+	for i, s := range published {
+		statuses[i] = string(s)
+	}
+	const colon = `\\*"(?:\s|\\+[nrt])*:(?:\s|\\+[nrt])*`
+	oneOf := "(?:" + strings.Join(statuses, "|") + ")"
+	return marks{
+		eventType: regexp.MustCompile(`type` + colon + `\\*"` + regexp.QuoteMeta(deletion.TypePrefix) + oneOf + `\.v1\\*"`),
+		data: []*regexp.Regexp{
+			regexp.MustCompile(`"status` + colon + `\\*"` + oneOf + `\\*"`), regexp.MustCompile(`"request_id` + colon), regexp.MustCompile(`"project_id` + colon),
+		},
+	}
+})
+
+// isOutcomeType reports whether a type is that of an outcome event.
+func isOutcomeType(eventType string) bool {
+	return slices.ContainsFunc(published, func(s deletion.Status) bool { return eventType == deletion.EventType(s) })
+}
+
+// dropOwnEvents drops what is no request because it is an own outcome event. The members are those of
+// the text if it is an object; none otherwise.
+func dropOwnEvents(c Content, text []byte, members strictjson.Object) Content {
+	for i := range c.Requests {
+		if c.Requests[i].Err == nil {
+			return c
+		}
+	}
+	if len(c.Requests) == 0 || !isOwnEvent(withoutMetadata(text, members)) {
+		return c
+	}
+	return Content{List: c.List, OwnEvent: c.Requests[0].Err.Message}
+}
+
+// withoutMetadata returns a text without the metadata of the request in it, which may quote anything,
+// for example the outcome of an earlier request.
+func withoutMetadata(text []byte, members strictjson.Object) []byte {
+	detail := members.Object("detail")
+	for _, o := range []strictjson.Object{members, members.Object("data"), detail, detail.Object("data")} {
+		if metadata, ok := o.Get("metadata"); ok && namesBackup(o) {
+			return bytes.Replace(text, metadata, []byte("{}"), 1)
+		}
+	}
+	return text
+}

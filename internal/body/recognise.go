@@ -1,0 +1,62 @@
+package body
+
+import (
+	"fmt"
+	"strings"
+
+	"dds-backup-delete/internal/services"
+	"dds-backup-delete/internal/strictjson"
+)
+
+// MayBeRequest reports whether an element of an array may be a request: it names a backup, or is an
+// envelope that may hold a request.
+func MayBeRequest(element strictjson.Value) bool {
+	members, err := element.Object()
+	if err != nil || services.Other(members) != "" {
+		return false
+	}
+	return namesBackup(members) || isWrapped(members) || members.Has("specversion") || members.Has("detail-type")
+}
+
+// IsDirect reports whether an object is a plain request, or an envelope of one, that invokes the
+// function without any source around it.
+func IsDirect(members strictjson.Object) bool {
+	return isDestinationRecord(members) || isNotification(members) || (namesBackup(members) && notARequest(members) == "")
+}
+
+// Describe says what a value is that is no request.
+func Describe(value strictjson.Value) string {
+	members, err := value.Object()
+	if err != nil {
+		return err.Error()
+	}
+	if other := services.Other(members); other != "" {
+		return other + ", which asks for no deletion"
+	}
+	return DescribeUnknown(members)
+}
+
+// DescribeUnknown says what an object is that no source sends.
+func DescribeUnknown(members strictjson.Object) string {
+	if why := notARequest(members); why != "" && namesBackup(members) {
+		return "not a request: " + why
+	}
+	if len(members) == 0 {
+		return "an empty JSON object; " + Expected
+	}
+	if name, ok := misspelled(members); ok {
+		return "not a request: " + unknownMember(name)
+	}
+	if checkMembers(members) == "" {
+		return "a request without backup_id; " + Expected
+	}
+	const most = 5
+	var quoted []string
+	for _, m := range members[:min(len(members), most)] {
+		quoted = append(quoted, fmt.Sprintf("%q", strictjson.Shorten(string(m.Name))))
+	}
+	if len(members) > most {
+		quoted = append(quoted, "…")
+	}
+	return "a JSON object with " + strings.Join(quoted, ", ") + ", which is of no known source; " + Expected
+}

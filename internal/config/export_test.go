@@ -1,0 +1,17 @@
+package config
+
+import "reflect"
+
+// Variables returns every variable that the program reads, with its default; empty if it has none.
+func Variables() map[string]string {
+	all := map[string]string{regionEndpoint + "<REGION>": "", runtimeAPI: "", "NO_PROXY": "", "no_proxy": ""} // net/http reads those two
+	for _, names := range [][]string{secretNames(), projectNames, regionNames, iamNames, proxyNames} {
+		for _, name := range names {
+			all[name] = ""
+		}
+	}
+	for field := range reflect.TypeFor[environment]().Fields() {
+		all[field.Tag.Get("envconfig")] = field.Tag.Get("default")
+	}
+	return all
+}

@@ -1,0 +1,31 @@
+package httpapi
+
+import "context"
+
+// Front is what the front that received a call says of it. It travels in the context of the request,
+// since a caller could send any header.
+type Front struct {
+	// RequestID names the call.
+	RequestID string
+	// Parameters are the path parameters that the front found, by their names; nil if it finds none.
+	Parameters map[string]string
+	// MaxResponse bounds, in bytes, a response in the form of the front; 0 if there is no bound.
+	MaxResponse int
+	// Fault says why the front's envelope of the call cannot be read; empty if it can.
+	Fault string
+	// BodyFault says why the body in the envelope cannot be read; empty if it can.
+	BodyFault string
+}
+
+type frontKey struct{}
+
+// WithFront returns a context for the requests that a front received.
+func WithFront(ctx context.Context, front Front) context.Context {
+	return context.WithValue(ctx, frontKey{}, front)
+}
+
+// frontOf returns what WithFront put into a context; the zero value if nothing.
+func frontOf(ctx context.Context) Front {
+	front, _ := ctx.Value(frontKey{}).(Front)
+	return front
+}

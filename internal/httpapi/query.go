@@ -1,0 +1,121 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/strictjson"
+)
+
+// query is what the query of a call says. Its parameters mean what the members of a request mean.
+type query struct {
+	projectID, region, dryRun string // empty if they are not given
+}
+
+// Parameter is one parameter of a query.
+type Parameter struct{ Name, Value string }
+
+// SplitQuery returns the parameters of a query in their order. The error names the first that is not
+// URL-encoded; all are returned nevertheless.
+func SplitQuery(raw string) (parameters []Parameter, err error) {
+	for part := range strings.SplitSeq(raw, "&") {
+		if part == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		p, wrong := (Parameter{name, value}).Decoded()
+		if wrong != nil && err == nil {
+			err = wrong
+		}
+		parameters = append(parameters, p)
+	}
+	return parameters, err
+}
+
+// Decoded returns a parameter that is URL-encoded without its encoding. What cannot be decoded is left
+// out; that is an error except in the parameter of a signature.
+func (p Parameter) Decoded() (Parameter, error) {
+	name, err1 := url.QueryUnescape(p.Name)
+	value, err2 := url.QueryUnescape(p.Value)
+	if errors.Join(err1, err2) != nil && !p.IsSignature() {
+		return Parameter{name, value}, fmt.Errorf("%q is not URL-encoded", strictjson.Shorten(p.Name))
+	}
+	return Parameter{name, value}, nil
+}
+
+// IsSignature reports whether a parameter belongs to an address that was signed beforehand.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
+func (p Parameter) IsSignature() bool {
+	const prefix = "x-amz-"
+	return len(p.Name) > len(prefix) && strings.EqualFold(p.Name[:len(prefix)], prefix)
+}
+
+// parseQuery reads the query of a call. A deletion cannot be taken back, so nothing is ignored.
+func parseQuery(raw string) (query, error) {
+	var q query
+	if raw == "" {
+		return q, nil
+	}
+	parameters, err := SplitQuery(raw)
+	if err != nil {
+		return q, fmt.Errorf("the query: %w", err)
+	}
+	fields := map[string]*string{"project_id": &q.projectID, "region": &q.region, "dry_run": &q.dryRun}
+	for _, p := range parameters {
+		field, known := fields[p.Name]
+		switch {
+		case p.IsSignature():
+			continue
+		case !known:
+			return q, fmt.Errorf("the query: %q is unknown; expected dry_run, project_id or region", strictjson.Shorten(p.Name))
+		case *field != "":
+			return q, fmt.Errorf("the query: %s is given twice; expected it once", p.Name)
+		case p.Value == "":
+			return q, fmt.Errorf("the query: %s is empty; expected a value, or leave it out", p.Name)
+		}
+		*field = p.Value
+	}
+	if q.dryRun != "" && q.dryRun != "true" && q.dryRun != "false" {
+		return q, fmt.Errorf("the query: dry_run is %q; expected true or false", strictjson.Shorten(q.dryRun))
+	}
+	return q, nil
+}
+
+// addTo completes a request with what the query says. What the place, its path or its body, says
+// already must not come again.
+func (q query) addTo(r *deletion.Request, place string) error {
+	for _, p := range []struct {
+		name  string
+		twice bool
+	}{
+		{"project_id", q.projectID != "" && r.ProjectID != ""},
+		{"region", q.region != "" && r.Region != ""},
+		{"dry_run", q.dryRun != "" && r.DryRun},
+	} {
+		if p.twice {
+			return fmt.Errorf("%s: both in the query and in %s; expected it once", p.name, place)
+		}
+	}
+	r.ProjectID += q.projectID
+	r.Region += q.region
+	r.DryRun = r.DryRun || q.dryRun == "true"
+	return nil
+}
+
+// addToAll completes the requests of a body.
+func (q query) addToAll(requests []deletion.Request, namesDryRun bool) error {
+	if q.dryRun != "" && namesDryRun { // a request itself does not tell "dry_run": false from none
+		return errors.New("dry_run: both in the query and in the body; expected it once")
+	}
+	for i := range requests {
+		if requests[i].Err == nil {
+			if err := q.addTo(&requests[i], "the body"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

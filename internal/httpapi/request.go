@@ -1,0 +1,113 @@
+package httpapi
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"dds-backup-delete/internal/body"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/strictjson"
+)
+
+// request is a call as it came in.
+type request struct {
+	*http.Request
+	front      Front
+	path       string            // neither decoded nor cleaned
+	attributes map[string]string // of a CloudEvent in binary mode; none of another call
+	body       []byte            // without a byte order mark
+	size       int64             // of the body as it came; more than the body where that was cut off
+}
+
+// newRequest takes the body of a call, or returns why that is refused.
+func newRequest(r *http.Request) (*request, *Call) {
+	in := &request{Request: r, front: frontOf(r.Context()), path: r.URL.RawPath}
+	if in.path == "" {
+		in.path = r.URL.EscapedPath()
+	}
+	in.attributes = binaryAttributes(r.Header)
+	if r.Body == nil || r.Body == http.NoBody {
+		return in, nil
+	}
+	text, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	if err != nil {
+		return in, in.refuse(http.StatusBadRequest, "the body cannot be read to its end")
+	}
+	in.body, in.size = strictjson.TrimMark(text), max(r.ContentLength, int64(len(text)))
+	return in, nil
+}
+
+// binaryAttributes are those of a CloudEvent in binary mode. The other modes have a type of their own.
+func binaryAttributes(header http.Header) map[string]string {
+	if strings.HasPrefix(strings.ToLower(joined(header["Content-Type"])), "application/cloudevents") {
+		return nil
+	}
+	var found map[string]string
+	for name, values := range header {
+		const prefix = "ce-"
+		if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+			continue
+		}
+		if found == nil {
+			found = make(map[string]string)
+		}
+		// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values
+		found[strings.ToLower(name[len(prefix):])] = Unescape(joined(values))
+	}
+	return found
+}
+
+// isBinary reports whether a call is a CloudEvent in binary mode.
+func (r *request) isBinary() bool { return len(r.attributes) > 0 }
+
+// header returns the value of a header. Different values are joined, as HTTP allows.
+func (r *request) header(name string) string { return joined(r.Header.Values(name)) }
+
+func joined(values []string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	all := ""
+	for _, value := range values {
+		switch {
+		case all == "":
+			all = value
+		case value != "" && !strings.Contains(","+all+",", ","+value+","):
+			all += "," + value
+		}
+	}
+	return all
+}
+
+// base is what the requests of a call have in common.
+func (r *request) base() deletion.Request {
+	return deletion.Request{
+		ID: r.front.RequestID, TraceParent: body.TraceParent(r.header("Traceparent")), TraceHeader: body.TraceHeader(r.header("X-Amzn-Trace-Id")),
+	}
+}
+
+// Unescape decodes a text once, if it can be decoded. Some fronts pass a path on decoded and some do
+// not; with the characters that an id may have, the two cannot be told apart, nor need they be.
+func Unescape(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
+// refuse returns a call that asks for nothing and is answered by a problem.
+func (r *request) refuse(status int, detail string) *Call {
+	return answered(problemResponse(problem{Status: status, Detail: detail, RequestID: r.front.RequestID}))
+}
+
+// answered returns a call that is answered without any work.
+func answered(response *Response) *Call {
+	return &Call{answer: func([]deletion.Outcome) *Response { return response }}
+}
+
+// invalid returns a call whose only request is rejected.
+func (r *request) invalid(why string) *Call {
+	return &Call{Requests: body.Invalid(r.base(), why).Requests, answer: answerOne}
+}

@@ -1,0 +1,100 @@
+// Package awssink publishes outcome events to Amazon EventBridge, SNS and SQS.
+package awssink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"dds-backup-delete/internal/arn"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/sink"
+)
+
+// maxEntries and maxBytes bound what one call to EventBridge, SNS or SQS takes. All three get the
+// smallest limit, which is that of SNS; it was the limit of the others until 2026.
+//
+//   - https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+//   - https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
+//   - https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+const (
+	maxEntries = 10
+	maxBytes   = 262_144
+)
+
+// eventBridge is one bus of Amazon EventBridge.
+type eventBridge struct {
+	client      *eventbridge.Client
+	bus, source string
+}
+
+// NewEventBridge returns a sink for a bus. Its entries have that source. The client should not
+// retry, because the sink does.
+func NewEventBridge(client *eventbridge.Client, bus arn.ARN, source string) deletion.Sink {
+	s := &eventBridge{client: client, bus: bus.String(), source: source}
+	return &sink.Batcher[types.PutEventsRequestEntry]{MaxEntries: maxEntries, MaxBytes: maxBytes, Entry: s.newEntry, Size: entrySize, Send: s.put}
+}
+
+// newEntry returns the entry of an event.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
+func (s *eventBridge) newEntry(e *deletion.Event) types.PutEventsRequestEntry {
+	entry := types.PutEventsRequestEntry{
+		EventBusName: aws.String(s.bus),
+		Source:       aws.String(s.source),
+		DetailType:   aws.String(e.Type),
+		Detail:       aws.String(string(e.JSON)),
+		TraceHeader:  optional(e.TraceHeader),
+	}
+	if e.Subject != "" {
+		entry.Resources = []string{e.Source + ":" + e.Subject}
+	}
+	return entry
+}
+
+// entrySize returns the size of an entry that has no time.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
+func entrySize(e *types.PutEventsRequestEntry) int {
+	size := len(*e.Source) + len(*e.DetailType) + len(*e.Detail)
+	for _, resource := range e.Resources {
+		size += len(resource)
+	}
+	return size
+}
+
+// put makes one call. A call that succeeds may contain entries that failed.
+func (s *eventBridge) put(ctx context.Context, entries []types.PutEventsRequestEntry) []error {
+	out, err := s.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
+	if err != nil {
+		return callFailed(len(entries), err)
+	}
+	if len(out.Entries) != len(entries) {
+		return sink.AllFailed(len(entries), fmt.Errorf("PutEvents answered for %d of %d entries", len(out.Entries), len(entries)))
+	}
+	errs := make([]error, len(entries))
+	for i, result := range out.Entries {
+		code := aws.ToString(result.ErrorCode)
+		switch {
+		case code != "":
+			errs[i] = entryError("PutEvents", code, aws.ToString(result.ErrorMessage), notRetryable[code])
+		case aws.ToString(result.EventId) == "":
+			errs[i] = errors.New("PutEvents: an entry came back with neither an event id nor an error")
+		}
+	}
+	return errs
+}
+
+// notRetryable are the error codes of entries that EventBridge documents as not retryable.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
+var notRetryable = map[string]bool{
+	"AccessDeniedException":               true,
+	"InvalidAccountIdException":           true,
+	"InvalidArgument":                     true,
+	"MalformedDetail":                     true,
+	"NotAuthorizedForDetailTypeException": true,
+	"NotAuthorizedForSourceException":     true,
+	"RedactionFailure":                    true,
+}

@@ -1,0 +1,316 @@
+// Package strictjson reads JSON that somebody else wrote and that must not be misunderstood. The names
+// of an object match exactly and none may be given twice, because readers differ in which of the two
+// they believe. [Parse] checks a text once; what it returns is then walked through without copies.
+//
+// Its errors complete a sentence that begins with what was read, for example "the body is" or "Message is".
+package strictjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// maxMembers bounds an object that is read.
+	maxMembers = 10_000
+	// MaxElements bounds an array that is read. A batch has 10,000 records at the most.
+	MaxElements = 10_000
+	// maxDepth is how deep encoding/json lets values be nested.
+	maxDepth = 10_000
+)
+
+// Value is one valid JSON value without space around it. Only [Parse], [Object] and its own methods
+// make one.
+type Value []byte
+
+// Parse checks that a text is one JSON value in UTF-8. A byte order mark before it is ignored, as
+// RFC 8259 allows.
+func Parse(text []byte) (Value, error) {
+	text = TrimMark(text)
+	value := bytes.Trim(text, " \t\r\n")
+	switch {
+	case len(value) == 0:
+		return nil, errors.New(`empty; expected a JSON object, for example {"backup_id": "…"}`)
+	case isUTF16(text):
+		return nil, errors.New("text in UTF-16; expected UTF-8")
+	case !utf8.Valid(text):
+		return nil, fmt.Errorf("%d bytes that are not UTF-8; expected a JSON object", len(text))
+	case json.Valid(value):
+		return value, nil
+	case isTooDeep(text):
+		return nil, fmt.Errorf("nested too deep; expected %d levels at the most", maxDepth)
+	}
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
+		return nil, fmt.Errorf("malformed JSON at byte %d of %d", syntax.Offset, len(text))
+	}
+	return nil, errors.New("malformed JSON")
+}
+
+// TrimMark returns a text without the byte order mark before it, which means nothing in UTF-8.
+func TrimMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
+
+// isUTF16 reports whether a text begins like one in UTF-16: with a byte order mark, or with a
+// character of ASCII.
+func isUTF16(text []byte) bool {
+	if len(text) < 2 {
+		return false
+	}
+	a, b := text[0], text[1]
+	return a == 0xff && b == 0xfe || a == 0xfe && b == 0xff || (a == 0) != (b == 0)
+}
+
+// isTooDeep reports whether a text, which need not be valid, nests values deeper than maxDepth.
+func isTooDeep(text []byte) bool {
+	depth, quoted := 0, false
+	for at := 0; at < len(text); at++ {
+		switch c := text[at]; {
+		case quoted && c == '\\':
+			at++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// Kind names the kind of a value: object, array, string, number, boolean or null.
+func (v Value) Kind() string {
+	switch v[0] {
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case '"':
+		return "string"
+	case 't', 'f':
+		return "boolean"
+	case 'n':
+		return "null"
+	default:
+		return "number"
+	}
+}
+
+// Text returns the text of a string, and false for another value.
+func (v Value) Text() (text string, ok bool) {
+	if v[0] != '"' {
+		return "", false
+	}
+	return string(unquote(v)), true
+}
+
+// Array returns the elements of an array.
+func (v Value) Array() ([]Value, error) {
+	if v[0] != '[' {
+		return nil, fmt.Errorf("a JSON %s; expected an array", v.Kind())
+	}
+	var elements []Value
+	for at := skipSpace(v, 1); v[at] != ']'; {
+		if len(elements) == MaxElements {
+			return nil, fmt.Errorf("an array of more than %d elements", MaxElements)
+		}
+		end := skipValue(v, at)
+		elements = append(elements, v[at:end])
+		at = skipComma(v, end)
+	}
+	return elements, nil
+}
+
+// IsEmptyArray reports whether a value is an array without elements.
+func (v Value) IsEmptyArray() bool { return v[0] == '[' && v[skipSpace(v, 1)] == ']' }
+
+// Object returns the members of an object.
+func (v Value) Object() (Object, error) {
+	if v[0] != '{' {
+		return nil, fmt.Errorf("a JSON %s; expected a JSON object", v.Kind())
+	}
+	members := make(Object, 0, 10) // a record of a queue has no more, and none grows in small steps
+	var seen map[string]bool       // the names of a large object; a small one is looked through
+	for at := skipSpace(v, 1); v[at] != '}'; {
+		if len(members) == maxMembers {
+			return nil, fmt.Errorf("an object of more than %d members", maxMembers)
+		}
+		end := skipString(v, at)
+		name := unquote(v[at:end])
+		if seen = members.index(seen); seen[string(name)] || (seen == nil && members.Has(string(name))) {
+			return nil, fmt.Errorf("an object in which %q is given twice", Shorten(string(name)))
+		}
+		if seen != nil {
+			seen[string(name)] = true
+		}
+		at = skipSpace(v, skipSpace(v, end)+1) // over the colon
+		end = skipValue(v, at)
+		members = append(members, Member{name, v[at:end]})
+		at = skipComma(v, end)
+	}
+	return members, nil
+}
+
+// Member is one member of an object: its name, and its value as it stands.
+type Member struct {
+	Name  []byte
+	Value Value
+}
+
+// Object is the members of a JSON object in their order. Names match exactly, which those of
+// encoding/json do not.
+type Object []Member
+
+// index returns the names of an object that has become large; nil for a small one.
+func (o Object) index(names map[string]bool) map[string]bool {
+	const small = 32
+	if names != nil || len(o) < small {
+		return names
+	}
+	names = make(map[string]bool, 2*small)
+	for _, m := range o {
+		names[string(m.Name)] = true
+	}
+	return names
+}
+
+// Get returns the value of the member of that name; nil and false if there is none.
+func (o Object) Get(name string) (Value, bool) {
+	for _, m := range o {
+		if string(m.Name) == name {
+			return m.Value, true
+		}
+	}
+	return nil, false
+}
+
+// Has reports whether there is a member of that name.
+func (o Object) Has(name string) bool {
+	_, ok := o.Get(name)
+	return ok
+}
+
+// Text returns the text of a member: "" and false if it is missing or not a string.
+func (o Object) Text(name string) (text string, ok bool) {
+	if value, given := o.Get(name); given {
+		return value.Text()
+	}
+	return "", false
+}
+
+// Object returns the members of a member: none if it is missing or not an object.
+func (o Object) Object(name string) Object {
+	value, ok := o.Get(name)
+	if !ok {
+		return nil
+	}
+	members, err := value.Object()
+	if err != nil {
+		return nil
+	}
+	return members
+}
+
+// FirstObject returns the first element of a member that is an array, if that element is an object.
+func (o Object) FirstObject(name string) (first Object, ok bool) {
+	list, _ := o.Get(name)
+	if list == nil || list[0] != '[' || list.IsEmptyArray() {
+		return nil, false
+	}
+	at := skipSpace(list, 1)
+	first, err := list[at:skipValue(list, at)].Object()
+	return first, err == nil
+}
+
+// Integer returns the whole number that a member is: false if it is missing or another value.
+func (o Object) Integer(name string) (n int64, ok bool) {
+	value, _ := o.Get(name)
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	return n, err == nil
+}
+
+// IsTrue reports whether a member is there and true.
+func (o Object) IsTrue(name string) bool {
+	value, _ := o.Get(name)
+	return string(value) == "true"
+}
+
+// unquote returns the text of a string.
+func unquote(quoted []byte) []byte {
+	if plain := quoted[1 : len(quoted)-1]; bytes.IndexByte(plain, '\\') < 0 {
+		return plain
+	}
+	var s string
+	if err := json.Unmarshal(quoted, &s); err != nil {
+		return nil // it was parsed before
+	}
+	return []byte(s)
+}
+
+// The skip functions walk over valid JSON; each returns the place after what it skipped.
+
+func skipSpace(text []byte, at int) int {
+	for at < len(text) && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r') {
+		at++
+	}
+	return at
+}
+
+// skipComma also skips the space on both sides of a comma that may be there.
+func skipComma(text []byte, at int) int {
+	if at = skipSpace(text, at); text[at] == ',' {
+		at = skipSpace(text, at+1)
+	}
+	return at
+}
+
+func skipString(text []byte, at int) int {
+	for at++; text[at] != '"'; at++ {
+		if text[at] == '\\' {
+			at++
+		}
+	}
+	return at + 1
+}
+
+func skipValue(text []byte, at int) int {
+	for depth := 0; at < len(text); at++ {
+		switch text[at] {
+		case '"':
+			if at = skipString(text, at); depth == 0 {
+				return at
+			}
+			at--
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return at + 1
+			} else if depth < 0 {
+				return at // the end of the object around a number or a literal
+			}
+		case ',', ' ', '\t', '\n', '\r':
+			if depth == 0 {
+				return at
+			}
+		}
+	}
+	return at
+}
+
+// Shorten cuts a text of others so that it fits into a message.
+func Shorten(text string) string {
+	const most = 40 // bytes
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…" // the cut may be within a character
+	}
+	return text
+}
