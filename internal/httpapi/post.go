@@ -11,37 +11,37 @@ import (
 )
 
 // readPost finds what a POST asks for. Its body says it, and the query what the body leaves out.
-func (h *Handler) readPost(r *request, onlyEvents bool) *Call {
+func (r *request) readPost(onlyEvents bool) *Call {
 	if r.Method != http.MethodPost {
 		return r.notAllowed(http.MethodPost)
 	}
 	media, err := r.media(onlyEvents)
 	if err != nil {
-		response := problemResponse(problem{Status: http.StatusUnsupportedMediaType, Detail: err.Error(), RequestID: r.front.RequestID})
+		response := r.problem(http.StatusUnsupportedMediaType, err.Error())
 		response.Header["Accept"] = acceptedInBodies
 		return answered(response)
 	}
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
-		return r.invalid(err.Error())
+		return rejected(r, err.Error())
 	}
 	if r.size > MaxBody {
 		return r.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes; expected %d at most", r.size, MaxBody))
 	}
 	if r.front.BodyFault != "" {
-		return r.invalid(r.front.BodyFault)
+		return rejected(r, r.front.BodyFault)
 	}
-	call, namesDryRun := h.readBody(r, media)
+	call, namesDryRun := r.readBody(media)
 	if err := query.addToAll(call.Requests, namesDryRun); err != nil {
-		return r.invalid(err.Error())
+		return rejected(r, err.Error())
 	}
 	return call
 }
 
 // readBody finds what the body of a POST asks for, and reports whether that has the member dry_run.
-func (h *Handler) readBody(r *request, media string) (call *Call, namesDryRun bool) {
+func (r *request) readBody(media string) (call *Call, namesDryRun bool) {
 	if media == mediaEvent || r.isBinary() {
-		return h.readEvents(r, []strictjson.Value{nil})
+		return r.readEvents([]strictjson.Value{nil})
 	}
 	if media == mediaEventBatch {
 		value, err := strictjson.Parse(r.body)
@@ -55,9 +55,9 @@ func (h *Handler) readBody(r *request, media string) (call *Call, namesDryRun bo
 		if err != nil {
 			return r.refuse(http.StatusBadRequest, "the body is "+err.Error()), false
 		}
-		return h.readEvents(r, events)
+		return r.readEvents(events)
 	}
-	c := h.Body.Read(r.body, r.base())
+	c := r.reader.Read(r.body, r.base())
 	call = &Call{Requests: c.Requests, answer: answerOne}
 	switch {
 	case c.OwnEvent != "":
@@ -70,7 +70,7 @@ func (h *Handler) readBody(r *request, media string) (call *Call, namesDryRun bo
 
 // readEvents reads CloudEvents; one that is nil is the body itself. Own outcome events among them are
 // dropped.
-func (h *Handler) readEvents(r *request, events []strictjson.Value) (call *Call, namesDryRun bool) {
+func (r *request) readEvents(events []strictjson.Value) (call *Call, namesDryRun bool) {
 	var requests []deletion.Request
 	several := len(events) != 1
 	for i, event := range events {
@@ -81,11 +81,11 @@ func (h *Handler) readEvents(r *request, events []strictjson.Value) (call *Call,
 		var c body.Content
 		switch {
 		case r.isBinary():
-			c = h.Body.ReadBinary(r.body, base, r.attributes)
+			c = r.reader.ReadBinary(r.body, base, r.attributes)
 		case event == nil:
-			c = h.Body.ReadEventText(r.body, base)
+			c = r.reader.ReadEventText(r.body, base)
 		default:
-			c = h.Body.ReadEvent(event, base)
+			c = r.reader.ReadEvent(event, base)
 		}
 		several, namesDryRun = several || c.List, namesDryRun || c.NamesDryRun
 		if c.OwnEvent != "" && !several {
@@ -95,5 +95,10 @@ func (h *Handler) readEvents(r *request, events []strictjson.Value) (call *Call,
 			return r.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the events ask for more than %d deletions", body.MaxList)), false
 		}
 	}
-	return &Call{Requests: requests, answer: func(outcomes []deletion.Outcome) *Response { return r.answerEvents(outcomes, several) }}, namesDryRun
+	return &Call{Requests: requests, answer: func(outcomes []deletion.Outcome) *Response {
+		if several {
+			return answerEvents(outcomes, r.accepts(mediaEventBatch))
+		}
+		return answerEvent(&outcomes[0], r.accepts(mediaEvent) || r.prefersReply())
+	}}, namesDryRun
 }

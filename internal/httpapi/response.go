@@ -7,6 +7,27 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
+// Call is a call that was read.
+type Call struct {
+	// Requests are what the call asks for. There are none if it is answered without any work.
+	Requests []deletion.Request
+
+	answer func([]deletion.Outcome) *Response
+	head   bool // its response has no body
+}
+
+// Answer returns the response to a call, given the outcomes of its requests in their order.
+func (c *Call) Answer(outcomes []deletion.Outcome) *Response {
+	response := c.answer(outcomes)
+	response.head = c.head
+	return response
+}
+
+// answered returns a call that is answered without any work.
+func answered(response *Response) *Call {
+	return &Call{answer: func([]deletion.Outcome) *Response { return response }}
+}
+
 // Response is the response to a call.
 type Response struct {
 	// Status is the HTTP status.

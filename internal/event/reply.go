@@ -1,6 +1,10 @@
 package event
 
-import "dds-backup-delete/internal/deletion"
+import (
+	"encoding/json"
+
+	"dds-backup-delete/internal/deletion"
+)
 
 // FunctionError is a failed invocation, as a caller such as Step Functions sees it.
 type FunctionError struct {
@@ -70,4 +74,17 @@ func Panicked() *FunctionError {
 // nothing is worked.
 func Misconfigured() *FunctionError {
 	return &FunctionError{Type: errorName(deletion.ClassUndelivered), Message: "OUTCOME_SINK is the source of the requests, so nobody would get their outcomes"}
+}
+
+// replyResult answers a source that can only deliver the whole payload again: with an error
+// where that helps, else with the result, which a destination of the function may want. What
+// was done before is not done again.
+func replyResult(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
+	if err := failure(outcomes); err != nil {
+		return nil, err
+	}
+	if len(outcomes) == 1 {
+		return json.Marshal(outcomes[0].Data())
+	}
+	return json.Marshal(deletion.ResultsOf(outcomes))
 }
