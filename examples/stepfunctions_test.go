@@ -94,7 +94,7 @@ func TestStatesAreReachable(t *testing.T) {
 // part of its Go API.
 func errorNames(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../internal/event/errors.go", nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/event/reply.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}

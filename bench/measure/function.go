@@ -108,8 +108,11 @@ func (r *running) send(ctx context.Context, payload []byte) (took time.Duration,
 	var reply struct {
 		BatchItemFailures []json.RawMessage `json:"batchItemFailures"`
 	}
-	if result.Err != nil || json.Unmarshal(result.Payload, &reply) != nil {
-		return 0, 0, fmt.Errorf("measure: %s answered %s, %v\n%s", r.peer.Name, result.Payload, result.Err, tail(r.Stderr()+r.Stdout()))
+	if result.Err != nil {
+		return 0, 0, fmt.Errorf("measure: %s: %w\n%s", r.peer.Name, result.Err, tail(r.Stderr()+r.Stdout()))
+	}
+	if json.Unmarshal(result.Payload, &reply) != nil {
+		return 0, 0, fmt.Errorf("measure: %s answered %s\n%s", r.peer.Name, result.Payload, tail(r.Stderr()+r.Stdout()))
 	}
 	return result.Duration, len(reply.BatchItemFailures), nil
 }

@@ -20,7 +20,7 @@ func cpuOf(pid int) (time.Duration, error) {
 	}
 	var sum time.Duration
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := os.ReadFile(file) //nolint:gosec // a file below /proc
 		if err != nil {
 			continue // a thread that has ended
 		}

@@ -79,7 +79,7 @@ func (in *Input) markdown(tried []byte) []byte {
 	in.microTable(d)
 	in.throttled(d)
 	d.line("")
-	d.Write(tried)
+	_, _ = d.Write(tried) // a buffer takes it all
 	return d.Bytes()
 }
 

@@ -28,7 +28,7 @@ func (in *Input) Headline() string {
 	took := func(peer string) string {
 		s := in.cold(templateKey(peer, measure.Near)).Sum.Wall
 		if len(s) == 0 {
-			return "–"
+			return "(not measured)"
 		}
 		if ms := s.Median(); ms < 1000 {
 			return fmt.Sprintf("%.0f ms", ms)

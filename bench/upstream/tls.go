@@ -37,7 +37,7 @@ func newCertificate(ca string) (tls.Certificate, error) {
 		system = nil // then it is alone
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
-	if err := os.WriteFile(ca, append(system, text...), 0o600); err != nil {
+	if err := os.WriteFile(ca, append(system, text...), 0o600); err != nil { //nolint:gosec // the caller names the folder
 		return tls.Certificate{}, err
 	}
 	ips := make([]net.IP, len(addresses))

@@ -5,6 +5,7 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"hash/crc32"
@@ -41,26 +42,26 @@ const (
 )
 
 // New starts a server with plain HTTP.
-func New() (*Server, error) { return start(nil) }
+func New(ctx context.Context) (*Server, error) { return start(ctx, nil) }
 
 // NewTLS starts a server with HTTPS, HTTP/1.1 for everyone. The certificate of its authority
 // is written to ca.pem in dir, among those of the system: to read them all is a part of a start.
-func NewTLS(dir string) (s *Server, ca string, err error) {
+func NewTLS(ctx context.Context, dir string) (s *Server, ca string, err error) {
 	ca = filepath.Join(dir, "ca.pem")
 	certificate, err := newCertificate(ca)
 	if err != nil {
 		return nil, "", fmt.Errorf("upstream: certificate: %w", err)
 	}
-	s, err = start(&tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	s, err = start(ctx, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
 	return s, ca, err
 }
 
 // start listens on an address of its own for each service, as there is one in the world: no
 // client can use a connection, or the session of one, for two of them.
-func start(config *tls.Config) (*Server, error) {
+func start(ctx context.Context, config *tls.Config) (*Server, error) {
 	s := &Server{}
 	for i := range s.http {
-		l, err := net.Listen("tcp", addresses[i]+":0")
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addresses[i]+":0")
 		if err != nil {
 			s.Close()
 			return nil, fmt.Errorf("upstream: %w", err)
@@ -126,5 +127,5 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		h["Content-Type"] = []string{"application/json"}
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(answer) // the client may be gone
+	_, _ = w.Write(answer) //nolint:gosec // JSON for programs; the client may be gone
 }

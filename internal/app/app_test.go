@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +128,22 @@ func TestPanic(t *testing.T) {
 	var failure *event.FunctionError
 	if !errors.As(err, &failure) || failure.Type != "DDS.Internal" {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A panic while a server's call is worked is answered, logged and counted like that of a payload.
+func TestPanicOfACall(t *testing.T) {
+	var log bytes.Buffer
+	a := &App{log: slog.New(slog.NewJSONHandler(&log, nil))}
+	got := httptest.NewRecorder()
+	a.HTTP().ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "/backups/a", http.NoBody)) // finds no service
+	if got.Code != http.StatusInternalServerError || got.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("status %d, headers %v", got.Code, got.Header())
+	}
+	for _, want := range []string{`"msg":"panic"`, `"msg":"invocation","source":"http"`} {
+		if strings.Count(log.String(), want) != 1 {
+			t.Errorf("no %s in %s", want, log.String())
+		}
 	}
 }
 

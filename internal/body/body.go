@@ -1,7 +1,7 @@
 // Package body reads what a text that was addressed to this program asks for: a plain request, a list
 // of requests, a CloudEvent, or one of these in what another service wrapped around it. It refuses
-// whatever is not certainly a request. How the text got here is none of its business: it knows no
-// source and no HTTP.
+// whatever is not certainly a request. It does not know how the text got here: it knows no source and no
+// HTTP.
 package body
 
 import (

@@ -20,7 +20,7 @@ func isWrapped(members strictjson.Object) bool {
 	return isNotification(members) || isTopicEvent(members) || isDestinationRecord(members)
 }
 
-// unwrap returns what an envelope holds. The content, where it is not nil, is all there is to say.
+// unwrap returns what an envelope holds. If the content is not nil, there is nothing to open, and that is what the envelope asks for.
 func unwrap(members strictjson.Object, base deletion.Request) (wrapped, *Content) {
 	switch {
 	case isNotification(members):
@@ -33,7 +33,7 @@ func unwrap(members strictjson.Object, base deletion.Request) (wrapped, *Content
 	}
 }
 
-// finished is what unwrap returns where there is nothing to open.
+// finished is what unwrap returns if there is nothing to open.
 func finished(c Content) (wrapped, *Content) { return wrapped{}, &c }
 
 func isNotification(members strictjson.Object) bool {

@@ -53,24 +53,11 @@ func holdsOutcome(text []byte, encodings int) bool {
 	return false
 }
 
-// hasMarks reports whether the members that make an outcome are in a text.
+// hasMarks reports whether a text has what an outcome is recognised by: the type of the event, or all of
+// the members of its data.
 func hasMarks(text []byte) bool {
-	marks := outcomeMarks()
-	if marks.eventType.Match(text) {
-		return true
-	}
-	for _, member := range marks.data {
-		if !member.Match(text) {
-			return false
-		}
-	}
-	return true
-}
-
-// marks are what an outcome is recognised by: the type of the event, or all of these members of its data.
-type marks struct {
-	eventType *regexp.Regexp
-	data      []*regexp.Regexp
+	m := marks()
+	return m[0].Match(text) || (m[1].Match(text) && m[2].Match(text) && m[3].Match(text))
 }
 
 // base64Runs finds what may be base64 and is long enough for an outcome.
@@ -93,19 +80,18 @@ func plainEscapes(text []byte) []byte {
 	})
 }
 
-// outcomeMarks compiles the marks when they are first needed, which is rare.
-var outcomeMarks = sync.OnceValue(func() marks {
+// marks compiles the type, and the members, when they are first needed, which is rare.
+var marks = sync.OnceValue(func() [4]*regexp.Regexp {
 	statuses := make([]string, len(published))
 	for i, s := range published {
 		statuses[i] = string(s)
 	}
 	const colon = `\\*"(?:\s|\\+[nrt])*:(?:\s|\\+[nrt])*`
-	oneOf := "(?:" + strings.Join(statuses, "|") + ")"
-	return marks{
-		eventType: regexp.MustCompile(`type` + colon + `\\*"` + regexp.QuoteMeta(deletion.TypePrefix) + oneOf + `\.v1\\*"`),
-		data: []*regexp.Regexp{
-			regexp.MustCompile(`"status` + colon + `\\*"` + oneOf + `\\*"`), regexp.MustCompile(`"request_id` + colon), regexp.MustCompile(`"project_id` + colon),
-		},
+	status := `\\*"(?:` + strings.Join(statuses, "|") + `)\\*"`
+	eventType := `\\*"` + regexp.QuoteMeta(deletion.TypePrefix) + "(?:" + strings.Join(statuses, "|") + `)\.v1\\*"`
+	return [4]*regexp.Regexp{
+		regexp.MustCompile(`type` + colon + eventType), regexp.MustCompile(`"status` + colon + status),
+		regexp.MustCompile(`"request_id` + colon), regexp.MustCompile(`"project_id` + colon),
 	}
 })
 

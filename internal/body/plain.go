@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/services"
@@ -46,35 +47,38 @@ func ofPlain(members strictjson.Object, base deletion.Request) Content {
 // maxMetadata bounds, in bytes, the metadata of a request as it was sent.
 const maxMetadata = 1024
 
+// options are the members of a request that do not name what to delete: the kinds of their values, and
+// what is expected.
+var options = map[string]struct{ kind, expected string }{
+	"project_id":  {"string", "a string that is not empty"},
+	"region":      {"string", "a string that is not empty"},
+	"traceparent": {"string", "a string"},
+	"dry_run":     {"boolean", "true or false"},
+	"metadata":    {"object", "a JSON object"},
+}
+
 // readOptions reads the members of a request that do not name what to delete.
 func readOptions(members strictjson.Object, r *deletion.Request) error {
 	for _, m := range members {
-		switch name, kind := string(m.Name), m.Value.Kind(); name {
-		case "project_id", "region":
-			text, _ := m.Value.Text()
-			if text == "" {
-				return fmt.Errorf("%s: %s; expected a string that is not empty", name, quote(m.Value))
-			}
-			if name == "region" {
-				r.Region = text
-			} else {
-				r.ProjectID = text
-			}
+		name := string(m.Name)
+		option, known := options[name]
+		if !known {
+			continue
+		}
+		text, _ := m.Value.Text()
+		if m.Value.Kind() != option.kind || (text == "" && (name == "project_id" || name == "region")) {
+			return fmt.Errorf("%s: %s; expected %s", name, quote(m.Value), option.expected)
+		}
+		switch name {
+		case "project_id":
+			r.ProjectID = text
+		case "region":
+			r.Region = text
 		case "traceparent": // a receiver ignores one that it cannot parse, says W3C Trace Context
-			text, ok := m.Value.Text()
-			if !ok {
-				return fmt.Errorf("traceparent: %s; expected a string", quote(m.Value))
-			}
 			r.TraceParent = cmp.Or(TraceParent(text), r.TraceParent)
 		case "dry_run":
-			if kind != "boolean" {
-				return fmt.Errorf("dry_run: %s; expected true or false", quote(m.Value))
-			}
 			r.DryRun = string(m.Value) == "true"
 		case "metadata":
-			if kind != "object" {
-				return fmt.Errorf("metadata: %s; expected a JSON object", quote(m.Value))
-			}
 			if len(m.Value) > maxMetadata {
 				return fmt.Errorf("metadata: %d bytes; expected %d at most", len(m.Value), maxMetadata)
 			}
@@ -96,7 +100,7 @@ func quote(value strictjson.Value) string {
 	return "a JSON " + value.Kind()
 }
 
-// backupMember finds the one member that names what to delete. There is one at least.
+// backupMember finds the one member that names what to delete. There is at least one.
 func backupMember(members strictjson.Object) (name string, value strictjson.Value, err error) {
 	for _, spelling := range spellings {
 		given, ok := members.Get(spelling)
@@ -136,15 +140,12 @@ func withBackup(r deletion.Request, name string, value strictjson.Value) deletio
 
 // joinField names a member of an element of a list.
 func joinField(element, name string) string {
-	if element == "" {
-		return name
-	}
-	return element + "." + name
+	return strings.TrimPrefix(element+"."+name, ".")
 }
 
-// notARequest says what an object is that is no request although it may name a backup, and returns ""
-// for an object that may be a request. An event that others can see too, own outcome events first of
-// all, must never be taken for a request.
+// notARequest says why an object is not a request although it may name a backup, and returns "" for an
+// object that may be a request. An event that others can see too, above all an own outcome event, must
+// never be taken for a request.
 func notARequest(members strictjson.Object) string {
 	if what := services.Other(members); what != "" {
 		return "it is " + what + ", which asks for no deletion"

@@ -24,7 +24,7 @@ func IsDirect(members strictjson.Object) bool {
 	return isDestinationRecord(members) || isNotification(members) || (namesBackup(members) && notARequest(members) == "")
 }
 
-// Describe says what a value is that is no request.
+// Describe says what a value is if it is not a request.
 func Describe(value strictjson.Value) string {
 	members, err := value.Object()
 	if err != nil {
@@ -36,7 +36,7 @@ func Describe(value strictjson.Value) string {
 	return DescribeUnknown(members)
 }
 
-// DescribeUnknown says what an object is that no source sends.
+// DescribeUnknown says what an object is if it is neither a request nor from a known source.
 func DescribeUnknown(members strictjson.Object) string {
 	if why := notARequest(members); why != "" && namesBackup(members) {
 		return "not a request: " + why

@@ -25,7 +25,7 @@ var alb = source{
 	decode: func(d *Decoder, p payload, in Invocation) (*Batch, error) {
 		e := newEnvelope(p.members)
 		// Parameters come as they were sent, which API Gateway decodes.
-		c := call{query: e.encodedQuery(), method: e.text("httpMethod"), headers: e.multi("headers", "multiValueHeaders", false), path: e.text("path")}
+		c := call{query: e.encodedQuery(), method: e.text("httpMethod"), headers: e.pairs("headers", "multiValueHeaders", false), path: e.text("path")}
 		return d.batch(c, e, in, maxALBReply, func(r *httpapi.Response, body string) any {
 			response := events.ALBTargetGroupResponse{
 				StatusCode: r.Status, StatusDescription: fmt.Sprintf("%d %s", r.Status, http.StatusText(r.Status)), Body: body,

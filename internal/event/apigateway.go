@@ -3,7 +3,6 @@ package event
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -13,7 +12,7 @@ import (
 	"dds-backup-delete/internal/strictjson"
 )
 
-// The sources that call the function by HTTP, but for load balancers.
+// The sources that call the function by HTTP, except load balancers.
 const (
 	// SourceRESTAPI is an Amazon API Gateway REST API, or an HTTP API with payload format 1.0.
 	SourceRESTAPI deletion.Source = "apigateway-rest"
@@ -62,7 +61,7 @@ var restAPI = source{
 func decodeFormat2(d *Decoder, p payload, in Invocation) (*Batch, error) {
 	e := newEnvelope(p.members)
 	context := e.object("requestContext")
-	c := call{method: context.object("http").text("method"), requestID: context.text("requestId"), headers: e.texts("headers", false), query: e.joinedQuery()}
+	c := call{method: context.object("http").text("method"), requestID: context.text("requestId"), headers: e.pairs("headers", "", false), query: e.joinedQuery()}
 	method, route, _ := strings.Cut(e.text("routeKey"), " ")
 	if route != "" && method != "ANY" && method != c.method {
 		e.fail("routeKey", fmt.Sprintf("%q is not for %q, which the call is", strictjson.Shorten(method), strictjson.Shorten(c.method)))
@@ -77,7 +76,7 @@ func decodeFormat1(d *Decoder, p payload, in Invocation) (*Batch, error) {
 	e := newEnvelope(p.members)
 	context := e.object("requestContext")
 	c := call{
-		headers: e.multi("headers", "multiValueHeaders", false), query: e.query(),
+		headers: e.pairs("headers", "multiValueHeaders", false), query: e.query(),
 		method: e.text("httpMethod"), requestID: context.text("requestId"),
 	}
 	c.setPath(e, e.text("resource"), e.text("path"), context.text("stage"))
@@ -90,7 +89,10 @@ func decodeFormat1(d *Decoder, p payload, in Invocation) (*Batch, error) {
 // was taken, with its parameters put in, has none; if it says nothing, for example a default route,
 // the path itself is taken.
 func (c *call) setPath(e envelope, route, path, stage string) {
-	c.parameters = e.texts("pathParameters", false)
+	c.parameters = make(map[string]string)
+	for _, p := range e.pairs("pathParameters", "", false) {
+		c.parameters[p.Name] = p.Value
+	}
 	c.path = httpapi.WithoutPrefix(path, "/"+stage)
 	if whole, ok := expand(route, c.parameters); ok {
 		if path != "" && !endsWith(path, whole) {
@@ -107,8 +109,8 @@ func endsWith(path, end string) bool {
 }
 
 // expand puts the parameters into a route, for example /backups/{backup_id} or /{proxy+}. They come
-// decoded. It returns false for what is no route, or has a parameter that is not given.
-func expand(route string, parameters []httpapi.Parameter) (path string, ok bool) {
+// decoded. It returns false for what is not a route, and for a route with a parameter that is not given.
+func expand(route string, parameters map[string]string) (path string, ok bool) {
 	if !strings.HasPrefix(route, "/") {
 		return "", false
 	}
@@ -120,12 +122,12 @@ func expand(route string, parameters []httpapi.Parameter) (path string, ok bool)
 		}
 		name = strings.TrimSuffix(name, "}")
 		name, greedy := strings.CutSuffix(name, "+")
-		at := slices.IndexFunc(parameters, func(p httpapi.Parameter) bool { return p.Name == name })
-		if at < 0 {
+		value, given := parameters[name]
+		if !given {
 			return "", false
 		}
-		if segments[i] = parameters[at].Value; !greedy {
-			segments[i] = url.PathEscape(segments[i])
+		if segments[i] = value; !greedy {
+			segments[i] = url.PathEscape(value)
 		}
 	}
 	return strings.Join(segments, "/"), true

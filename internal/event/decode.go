@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"dds-backup-delete/internal/body"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/services"
 	"dds-backup-delete/internal/strictjson"
 )
@@ -21,17 +23,20 @@ var sources = []source{
 
 // Decode recognises by its members where a payload came from and reads its requests.
 //
-// A part of a payload that is no request becomes one that carries its error; an error of
+// A part of a payload that is not a valid request becomes a request that carries an error; an error of
 // Decode itself, always a [*FunctionError], means that nothing at all could be read.
 func (d *Decoder) Decode(text []byte, in Invocation) (*Batch, error) {
 	in.ID, in.TraceHeader = body.CleanID(in.ID), body.TraceHeader(in.TraceHeader)
 	from, p, err := recognise(text)
 	if err != nil {
-		return nil, unreadable("the payload is " + err.Error())
+		return nil, newError(deletion.ClassInvalid, "the payload is "+err.Error())
 	}
 	batch, err := from.decode(d, p, in)
+	if err == nil && len(batch.messages) == 0 {
+		err = from.checkEmpty(p.members)
+	}
 	if err != nil {
-		return nil, unreadable(string(from.name) + ": " + err.Error())
+		return nil, newError(deletion.ClassInvalid, string(from.name)+": "+err.Error())
 	}
 	batch.Source = from.name
 	for i := range batch.Requests {
@@ -40,6 +45,16 @@ func (d *Decoder) Decode(text []byte, in Invocation) (*Batch, error) {
 		r.TraceHeader = cmp.Or(r.TraceHeader, in.TraceHeader)
 	}
 	return batch, nil
+}
+
+// checkEmpty returns what is wrong with the members of a batch without messages, or nil.
+func (s *source) checkEmpty(members strictjson.Object) error {
+	for _, m := range members {
+		if s.members != nil && !slices.Contains(s.members, string(m.Name)) {
+			return fmt.Errorf("the batch is empty beside the member %q; expected records, or no other member", strictjson.Shorten(string(m.Name)))
+		}
+	}
+	return nil
 }
 
 // recognise parses a payload and returns its source.

@@ -2,7 +2,9 @@ package event
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 
 	"dds-backup-delete/internal/httpapi"
 	"dds-backup-delete/internal/strictjson"
@@ -87,31 +89,16 @@ func (e envelope) boolean(name string) bool {
 	return string(value) == "true"
 }
 
-// texts returns the members of an object of texts in their order. One that is null is left out, or is
-// empty if blanks are wanted.
-func (e envelope) texts(name string, blanks bool) []httpapi.Parameter {
-	inner := e.object(name)
-	if len(inner.members) == 0 {
-		return nil
+// pairs returns the members of an object of texts, and of its form with lists if it has one. A front
+// that sends both repeats values of the lists in the texts, so a text that is in its list is left out.
+// A value that is null or an empty list is left out, or is an empty text if blanks are wanted.
+func (e envelope) pairs(single, multiple string, blanks bool) []httpapi.Parameter {
+	texts, lists := e.object(single), envelope{}
+	if multiple != "" {
+		lists = e.object(multiple)
 	}
-	pairs := make([]httpapi.Parameter, 0, len(inner.members))
-	for _, m := range inner.members {
-		name := string(m.Name)
-		if m.Value.Kind() != "null" {
-			pairs = append(pairs, httpapi.Parameter{Name: name, Value: inner.textOf(name, m.Value)})
-		} else if blanks {
-			pairs = append(pairs, httpapi.Parameter{Name: name})
-		}
-	}
-	return pairs
-}
-
-// lists returns the elements of an object of lists of texts, in their order. A list that is null or has
-// no elements is left out, or is an empty text if blanks are wanted.
-func (e envelope) lists(name string, blanks bool) []httpapi.Parameter {
-	inner := e.object(name)
-	var pairs []httpapi.Parameter
-	for _, m := range inner.members {
+	pairs := make([]httpapi.Parameter, 0, len(texts.members)+len(lists.members))
+	for _, m := range lists.members {
 		name := string(m.Name)
 		if m.Value.Kind() == "null" || m.Value.IsEmptyArray() {
 			if blanks {
@@ -121,23 +108,99 @@ func (e envelope) lists(name string, blanks bool) []httpapi.Parameter {
 		}
 		elements, err := m.Value.Array()
 		if err != nil {
-			inner.fail(name, err.Error())
+			lists.fail(name, err.Error())
 		}
 		for _, element := range elements {
-			pairs = append(pairs, httpapi.Parameter{Name: name, Value: inner.textOf(name, element)})
+			pairs = append(pairs, httpapi.Parameter{Name: name, Value: lists.textOf(name, element)})
 		}
 	}
-	return pairs
-}
-
-// multi returns the pairs of an object of texts and those of its form with lists. A front that has
-// both repeats values of the lists in the texts, so a text is left out if it is in its list.
-func (e envelope) multi(single, multiple string, blanks bool) []httpapi.Parameter {
-	pairs := e.lists(multiple, blanks)
-	for _, p := range e.texts(single, blanks) {
+	for _, m := range texts.members {
+		p := httpapi.Parameter{Name: string(m.Name)}
+		if m.Value.Kind() != "null" {
+			p.Value = texts.textOf(p.Name, m.Value)
+		} else if !blanks {
+			continue
+		}
 		if !slices.Contains(pairs, p) {
 			pairs = append(pairs, p)
 		}
 	}
 	return pairs
+}
+
+// query returns the parameters of a query that the front decoded. A parameter without a value is still
+// there, and empty: it must not be dropped, since it may be dry_run.
+func (e envelope) query() []httpapi.Parameter {
+	return e.pairs("queryStringParameters", "multiValueQueryStringParameters", true)
+}
+
+// encodedQuery returns the parameters of a query that the front left as they were sent.
+func (e envelope) encodedQuery() []httpapi.Parameter {
+	parameters := e.query()
+	for i, p := range parameters {
+		decoded, err := p.Decoded()
+		if parameters[i] = decoded; err != nil {
+			e.fail("queryStringParameters", err.Error())
+		}
+	}
+	return parameters
+}
+
+// joinedQuery returns the query of payload format 2.0, which has it twice: as it was sent, and decoded
+// with the values of a repeated name joined by commas.
+func (e envelope) joinedQuery() []httpapi.Parameter {
+	raw, joined := e.text("rawQueryString"), e.pairs("queryStringParameters", "", false)
+	if raw == "" {
+		var parameters []httpapi.Parameter
+		for _, p := range e.query() {
+			for value := range strings.SplitSeq(p.Value, ",") {
+				parameters = append(parameters, httpapi.Parameter{Name: p.Name, Value: value})
+			}
+		}
+		return parameters
+	}
+	parameters, err := httpapi.SplitQuery(raw)
+	if err != nil {
+		e.fail("rawQueryString", err.Error())
+	}
+	if len(joined) > 0 && !sameQuery(parameters, joined) {
+		e.fail("queryStringParameters", "not what rawQueryString says")
+	}
+	return parameters
+}
+
+// sameQuery reports whether joined has the parameters of a query, apart from those of a signature.
+func sameQuery(query, joined []httpapi.Parameter) bool {
+	values := make(map[string]string)
+	for _, p := range query {
+		if p.IsSignature() {
+			continue
+		}
+		if before, again := values[p.Name]; again {
+			p.Value = before + "," + p.Value
+		}
+		values[p.Name] = p.Value
+	}
+	for _, p := range joined {
+		if p.IsSignature() {
+			continue
+		}
+		if value, ok := values[p.Name]; !ok || value != p.Value {
+			return false
+		}
+		delete(values, p.Name)
+	}
+	return len(values) == 0
+}
+
+// joinQuery returns a query as it stands in a URL.
+func joinQuery(parameters []httpapi.Parameter) string {
+	var query strings.Builder
+	for i, p := range parameters {
+		if i > 0 {
+			query.WriteByte('&')
+		}
+		query.WriteString(url.QueryEscape(p.Name) + "=" + url.QueryEscape(p.Value))
+	}
+	return query.String()
 }

@@ -7,9 +7,14 @@
 package event
 
 import (
+	"errors"
+	"fmt"
+	"time"
+
 	"dds-backup-delete/internal/body"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/httpapi"
+	"dds-backup-delete/internal/services"
 	"dds-backup-delete/internal/strictjson"
 )
 
@@ -44,6 +49,9 @@ type Invocation struct {
 // source is one kind of payload.
 type source struct {
 	name deletion.Source
+	// members are those of a batch, which must not have others if it is empty: whatever they ask for
+	// would be acknowledged and not done. They are nil for a source without batches.
+	members []string
 	// fits recognises a payload of the source by its members; nil if the payload is an array.
 	fits func(strictjson.Object) bool
 	// decode reads a payload that fits.
@@ -55,4 +63,121 @@ type payload struct {
 	value    strictjson.Value
 	members  strictjson.Object  // of an object
 	elements []strictjson.Value // of an array
+}
+
+// maxRequests bounds how many requests of one payload are worked.
+const maxRequests = 10_000
+
+// Batch is what a payload holds: its requests, and the way to answer them.
+type Batch struct {
+	// Source is where the payload came from.
+	Source deletion.Source
+	// SourceARN is the queue or topic it came from; empty if the payload does not say.
+	SourceARN string
+	// Limit is how long the source waits for its reply; 0 if only the invocation's deadline counts.
+	Limit time.Duration
+	// Requests are in the order of the payload. There may be none.
+	Requests []deletion.Request
+	// OwnEvents are the ids of messages that hold own outcome events. They are acknowledged.
+	OwnEvents []string
+	// Tombstones counts the Kafka records without a value, which ask for nothing. They are acknowledged.
+	Tombstones int
+
+	wholeOnly bool // the source takes back the whole batch or nothing
+	messages  []message
+	reply     func(*Batch, []deletion.Outcome) ([]byte, error)
+}
+
+// message is a part of a payload that its source takes back as a whole.
+type message struct {
+	id       string // what the source calls it
+	order    string // messages of one order follow each other; empty for none
+	receipt  string // SQS: the receipt handle
+	receives int    // SQS: how often it was received
+	offset   int64  // Kafka: its offset in the partition that is its order
+
+	first, count int // the place of its requests in the batch; none for an own outcome event
+}
+
+// add adds a message with what it asks for.
+func (b *Batch) add(m message, c body.Content) {
+	if c.OwnEvent != "" {
+		b.OwnEvents = append(b.OwnEvents, m.id)
+	}
+	if len(c.Requests) > 0 && len(b.Requests)+len(c.Requests) > maxRequests {
+		c.Requests = []deletion.Request{b.tooMany(c.Requests[0])}
+	}
+	m.first, m.count = len(b.Requests), len(c.Requests)
+	for i := range c.Requests {
+		c.Requests[i].MessageID = m.id
+	}
+	b.Requests = append(b.Requests, c.Requests...)
+	b.messages = append(b.messages, m)
+}
+
+// tooMany stands for requests past maxRequests. They can be retried, except if the source redelivers
+// the whole batch: there a retry would hit the same limit.
+func (b *Batch) tooMany(r deletion.Request) deletion.Request {
+	r.BackupID = ""
+	r.Err = &deletion.Error{
+		Class: deletion.ClassThrottled, RetryAfter: time.Minute,
+		Message: fmt.Sprintf("with the messages before it, it asks for more than %d deletions", maxRequests),
+	}
+	if b.wholeOnly {
+		r.Err.Class, r.Err.RetryAfter = deletion.ClassInvalid, 0
+	}
+	return r
+}
+
+// Reply returns what the source gets back for the outcomes of the batch's requests, given in
+// their order. The error, where the protocol of the source knows errors, is a [*FunctionError].
+func (b *Batch) Reply(outcomes []deletion.Outcome) ([]byte, error) { return b.reply(b, outcomes) }
+
+// failures returns, for each message, why it must be given back, or nil. A message fails with
+// any of its requests, and with any message before it in its order.
+func (b *Batch) failures(outcomes []deletion.Outcome) []*deletion.Error {
+	errs := make([]*deletion.Error, len(b.messages))
+	orders := make(map[string]*deletion.Error)
+	for i, m := range b.messages {
+		if errs[i] = orders[m.order]; errs[i] != nil {
+			continue
+		}
+		if o := deletion.LongestRetry(outcomes[m.first : m.first+m.count]); o != nil {
+			errs[i] = o.Err
+		}
+		if m.order != "" {
+			orders[m.order] = errs[i]
+		}
+	}
+	return errs
+}
+
+// recordsOf returns the records of a batch of SQS or SNS.
+func recordsOf(members strictjson.Object) ([]strictjson.Value, error) {
+	list, ok := members.Get("Records")
+	if !ok {
+		return nil, errors.New("the member Records is missing; expected an array")
+	}
+	records, err := list.Array()
+	if err != nil {
+		return nil, fmt.Errorf("the member Records is %w", err)
+	}
+	return records, nil
+}
+
+// eachRecord calls add with each record of a batch, which must all be of the same service.
+func eachRecord(records []strictjson.Value, service string, add func(i int, record strictjson.Object) error) error {
+	for i, value := range records {
+		record, err := value.Object()
+		if err != nil {
+			return fmt.Errorf("record %d is %w", i, err)
+		}
+		if other, _ := services.OfRecord(record); other != service {
+			return fmt.Errorf("record %d is of %q; expected %q, as the first", i, strictjson.Shorten(other), service)
+		}
+		if err := add(i, record); err != nil {
+			return fmt.Errorf("record %d: %w", i, err)
+		}
+	}
+	return nil
 }

@@ -16,12 +16,12 @@ import (
 	"dds-backup-delete/internal/httpapi"
 )
 
-// call is an HTTP call that a front received, as its envelope says it.
+// call is an HTTP call that a front received.
 type call struct {
 	method, path   string // the path is neither decoded nor cleaned
 	headers, query []httpapi.Parameter
-	parameters     []httpapi.Parameter // those of the path that the front found
-	requestID      string              // empty if the front gives it none
+	parameters     map[string]string // those of the path that the front found
+	requestID      string            // empty if the front gives it none
 }
 
 // batch returns the batch of a call. Its reply is what encode makes of the response and its body, in
@@ -44,15 +44,9 @@ func (d *Decoder) batch(c call, e envelope, in Invocation, maxReply int, encode 
 
 // request returns a call as the HTTP API reads it.
 func (c call) request(e envelope, in Invocation, maxReply int) *http.Request {
-	front := httpapi.Front{RequestID: c.requestID, MaxResponse: maxReply}
+	front := httpapi.Front{RequestID: c.requestID, Parameters: c.parameters, MaxResponse: maxReply}
 	if !body.IsID(front.RequestID) {
 		front.RequestID = in.ID
-	}
-	if len(c.parameters) > 0 {
-		front.Parameters = make(map[string]string, len(c.parameters))
-		for _, p := range c.parameters {
-			front.Parameters[p.Name] = p.Value
-		}
 	}
 	text := e.body()
 	if e.boolean("isBase64Encoded") {
@@ -67,7 +61,7 @@ func (c call) request(e envelope, in Invocation, maxReply int) *http.Request {
 	if *e.err != nil {
 		front.Fault = (*e.err).Error()
 	}
-	r := &http.Request{Method: c.method, URL: &url.URL{Path: c.path, RawPath: c.path, RawQuery: joinQuery(c.query)}, Header: header(c.headers)}
+	r := &http.Request{Method: c.method, URL: &url.URL{Path: httpapi.Unescape(c.path), RawPath: c.path, RawQuery: joinQuery(c.query)}, Header: header(c.headers)}
 	if len(text) > 0 {
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
 	}

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,7 @@ const SourceKafka deletion.Source = "kafka"
 // https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html and
 // https://docs.aws.amazon.com/lambda/latest/dg/with-kafka.html
 var kafka = source{
-	name: SourceKafka,
+	name: SourceKafka, members: []string{"eventSource", "eventSourceArn", "bootstrapServers", "records"},
 	fits: func(members strictjson.Object) bool {
 		service, _ := members.Text("eventSource")
 		return services.IsKafka(service)
@@ -55,9 +56,6 @@ func decodeKafka(d *Decoder, p payload, _ Invocation) (*Batch, error) {
 				return nil, fmt.Errorf("record %d of %q: %w", i, strictjson.Shorten(string(partition.Name)), err)
 			}
 		}
-	}
-	if len(batch.messages) == 0 {
-		return batch, emptyBatch(p.members, "eventSource", "eventSourceArn", "bootstrapServers", "records")
 	}
 	return batch, nil
 }
@@ -145,23 +143,37 @@ func (d *Decoder) readKafka(record strictjson.Object, base deletion.Request) bod
 			return body.Invalid(base, "headers: "+err.Error())
 		}
 		for _, part := range parts {
-			members, _ := part.Object() // one that is none has no name
+			members, _ := part.Object() // another value has no members
 			headers.add(members, "ce_", "ce-")
 		}
 	}
 	base.TraceParent = body.TraceParent(headers.traceParent)
-	return d.readEncoded(record, "value", base, headers.attributes, body.TrimSchemaID)
+	return d.readEncoded(record, "value", base, headers.attributes, trimSchemaID)
+}
+
+// trimSchemaID returns a text without the prefix of Confluent's serializers: a zero byte, and four
+// bytes that are the number of a schema. JSON begins with neither.
+// https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
+func trimSchemaID(text []byte) []byte {
+	const prefix = 5
+	if len(text) <= prefix || text[0] != 0 {
+		return text
+	}
+	rest := bytes.TrimLeft(strictjson.TrimMark(text[prefix:]), " \t\r\n")
+	if len(rest) == 0 || rest[0] != '{' && rest[0] != '[' {
+		return text
+	}
+	return rest
 }
 
 // replyKafka says for each partition where to go on: at the first record that needs another try.
 // https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html
 func replyKafka(b *Batch, outcomes []deletion.Outcome) ([]byte, error) {
-	type identifier struct {
-		Partition string `json:"partition"`
-		Offset    int64  `json:"offset"`
-	}
 	type failure struct {
-		ItemIdentifier identifier `json:"itemIdentifier"`
+		ItemIdentifier struct {
+			Partition string `json:"partition"`
+			Offset    int64  `json:"offset"`
+		} `json:"itemIdentifier"`
 	}
 	response := struct {
 		BatchItemFailures []failure `json:"batchItemFailures"`
@@ -170,7 +182,9 @@ func replyKafka(b *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 	for i, err := range b.failures(outcomes) {
 		if m := b.messages[i]; err != nil && !reported[m.order] {
 			reported[m.order] = true
-			response.BatchItemFailures = append(response.BatchItemFailures, failure{identifier{m.order, m.offset}})
+			var f failure
+			f.ItemIdentifier.Partition, f.ItemIdentifier.Offset = m.order, m.offset
+			response.BatchItemFailures = append(response.BatchItemFailures, f)
 		}
 	}
 	return json.Marshal(response)

@@ -20,7 +20,7 @@ const (
 )
 
 var rabbitMQ = source{
-	name: SourceRabbitMQ,
+	name: SourceRabbitMQ, members: []string{"eventSource", "eventSourceArn", "rmqMessagesByQueue"},
 	fits: func(members strictjson.Object) bool { return members.Has("rmqMessagesByQueue") },
 	decode: func(d *Decoder, p payload, _ Invocation) (*Batch, error) {
 		batch := newBrokerBatch(p.members)
@@ -30,22 +30,16 @@ var rabbitMQ = source{
 			return nil, fmt.Errorf("rmqMessagesByQueue: %w", err)
 		}
 		for _, queue := range queues {
-			err := d.addAll(batch, queue.Value, func(m strictjson.Object) (deletion.Request, strictjson.Object) {
-				return rabbitMQProperties(m, batch.SourceARN+" "+string(queue.Name))
-			})
-			if err != nil {
+			if err := d.addAll(batch, queue.Value, batch.SourceARN+" "+string(queue.Name)); err != nil {
 				return nil, fmt.Errorf("messages of %q: %w", strictjson.Shorten(string(queue.Name)), err)
 			}
-		}
-		if len(batch.messages) == 0 {
-			return batch, emptyBatch(p.members, "eventSource", "eventSourceArn", "rmqMessagesByQueue")
 		}
 		return batch, nil
 	},
 }
 
 var activeMQ = source{
-	name: SourceActiveMQ,
+	name: SourceActiveMQ, members: []string{"eventSource", "eventSourceArn", "messages"},
 	fits: func(members strictjson.Object) bool {
 		service, _ := members.Text("eventSource")
 		return services.IsActiveMQ(service)
@@ -56,11 +50,8 @@ var activeMQ = source{
 		if !ok {
 			return nil, errors.New("messages: missing; expected an array")
 		}
-		if err := d.addAll(batch, list, activeMQProperties); err != nil {
+		if err := d.addAll(batch, list, ""); err != nil {
 			return nil, fmt.Errorf("messages: %w", err)
-		}
-		if len(batch.messages) == 0 {
-			return batch, emptyBatch(p.members, "eventSource", "eventSourceArn", "messages")
 		}
 		return batch, nil
 	},
@@ -73,9 +64,9 @@ func newBrokerBatch(members strictjson.Object) *Batch {
 	return batch
 }
 
-// addAll adds the messages of a queue to a batch; properties reads what a message says of its requests,
-// and its headers.
-func (d *Decoder) addAll(batch *Batch, list strictjson.Value, properties func(strictjson.Object) (deletion.Request, strictjson.Object)) error {
+// addAll adds the messages of a queue to a batch. RabbitMQ has the properties of a message in an object,
+// and leaves its id to the publisher; ActiveMQ gives each message an id, and has no names of queues.
+func (d *Decoder) addAll(batch *Batch, list strictjson.Value, queue string) error {
 	messages, err := list.Array()
 	if err != nil {
 		return err
@@ -85,15 +76,21 @@ func (d *Decoder) addAll(batch *Batch, list strictjson.Value, properties func(st
 		if err != nil {
 			return fmt.Errorf("message %d is %w", i, err)
 		}
-		base, fields := properties(m)
+		base := deletion.Request{Origin: body.CleanID(queue), Redelivered: m.IsTrue("redelivered")}
+		// The AMQP binding of CloudEvents, and its spelling for JMS, which allows no colon.
+		var headers headers
+		if queue == "" {
+			base.ID, _ = m.Text("messageID")
+			headers.add(m.Object("properties"), "cloudEvents:", "cloudEvents_")
+		} else {
+			properties := m.Object("basicProperties")
+			base.ID, _ = properties.Text("messageId")
+			headers.add(properties.Object("headers"), "cloudEvents:", "cloudEvents_")
+		}
 		if !body.IsID(base.ID) {
 			base.ID = digestOf(base.Origin, m)
 		}
-		// The AMQP binding of CloudEvents, and its spelling for JMS, which allows no colon.
-		var headers headers
-		headers.add(fields, "cloudEvents:", "cloudEvents_")
 		base.TraceParent = body.TraceParent(headers.traceParent)
-		base.Redelivered = m.IsTrue("redelivered")
 		batch.add(message{id: base.ID}, d.readEncoded(m, "data", base, headers.attributes, strictjson.TrimMark))
 	}
 	return nil
@@ -105,19 +102,6 @@ func digestOf(queue string, m strictjson.Object) string {
 	data, _ := m.Text("data")
 	sent, _ := m.Object("basicProperties").Text("timestamp")
 	return body.Digest(queue + "\x00" + sent + "\x00" + data)
-}
-
-// rabbitMQProperties reads the properties of a message.
-func rabbitMQProperties(m strictjson.Object, queue string) (deletion.Request, strictjson.Object) {
-	properties := m.Object("basicProperties")
-	id, _ := properties.Text("messageId")
-	return deletion.Request{ID: id, Origin: body.CleanID(queue)}, properties.Object("headers")
-}
-
-// activeMQProperties reads the properties of a message, whose id is the broker's.
-func activeMQProperties(m strictjson.Object) (deletion.Request, strictjson.Object) {
-	id, _ := m.Text("messageID")
-	return deletion.Request{ID: id}, m.Object("properties")
 }
 
 // replyBroker answers a broker with an error where another delivery of the whole batch helps.

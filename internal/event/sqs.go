@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -20,7 +21,7 @@ const SourceSQS deletion.Source = "sqs"
 
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 var sqs = source{
-	name: SourceSQS,
+	name: SourceSQS, members: []string{"Records"},
 	fits: func(members strictjson.Object) bool {
 		if list, ok := members.Get("Records"); ok && list.IsEmptyArray() {
 			return true
@@ -31,9 +32,6 @@ var sqs = source{
 	},
 	decode: func(d *Decoder, p payload, _ Invocation) (*Batch, error) {
 		records, err := recordsOf(p.members)
-		if err == nil && len(records) == 0 {
-			err = emptyBatch(p.members, "Records")
-		}
 		if err != nil {
 			return nil, err
 		}
@@ -108,4 +106,38 @@ func replySQS(b *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 		}
 	}
 	return json.Marshal(response)
+}
+
+// Visibility says for how long a message that is given back should not be received again.
+type Visibility struct {
+	// MessageID and ReceiptHandle are those of the message.
+	MessageID, ReceiptHandle string
+	// Timeout is to be its visibility timeout, in whole seconds, twelve hours at the most.
+	Timeout time.Duration
+}
+
+// Visibilities returns the visibility of each message of a queue that is given back; none for other
+// sources. Without it, a request that fails for hours, for example during a restore or for lack of a
+// permission, would use up all its receives in minutes.
+func (b *Batch) Visibilities(outcomes []deletion.Outcome) []Visibility {
+	var all []Visibility
+	for i, err := range b.failures(outcomes) {
+		if m := b.messages[i]; err != nil && m.receipt != "" {
+			all = append(all, Visibility{m.id, m.receipt, backoff(err.RetryAfter, m.receives)})
+		}
+	}
+	return all
+}
+
+// maxBackoff is what the wait for the next receive grows to.
+const maxBackoff = time.Hour
+
+// backoff is the wait for the next receive: that of the error, doubled with each receive.
+func backoff(wait time.Duration, receives int) time.Duration {
+	most := max(wait, maxBackoff)
+	for range min(receives, 20) - 1 {
+		wait = min(2*wait, most)
+	}
+	wait = min(wait, 11*time.Hour) // the queue counts twelve hours from the receive
+	return max(wait+time.Second-1, time.Second).Truncate(time.Second)
 }

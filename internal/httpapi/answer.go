@@ -1,13 +1,13 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
-	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
+	"dds-backup-delete/internal/body"
 	"dds-backup-delete/internal/deletion"
 )
 
@@ -27,7 +27,7 @@ func answerOne(outcomes []deletion.Outcome) *Response {
 // answerError answers with the error of an outcome.
 func answerError(o *deletion.Outcome, all []deletion.Data) *Response {
 	response := problemResponse(problem{
-		Status:       statusOf(o.Err.Class),
+		Status:       cmp.Or(statuses[o.Err.Class], http.StatusInternalServerError),
 		Detail:       o.Err.Message,
 		Class:        o.Err.Class,
 		Code:         o.Err.Code,
@@ -55,54 +55,36 @@ func resultsResponse(status int, outcomes []deletion.Outcome) *Response {
 	return response
 }
 
-// answerEvents answers the sender of CloudEvents. Success acknowledges them all, so one that must be
-// tried again fails the delivery. Where the sender takes events in reply, the outcomes are those; it
-// would not send a reply of another status than 200 onward.
+// answerEvent answers the sender of a CloudEvent that asks for one deletion. Where the sender takes an
+// event in reply, the outcome is that; it would not send a reply of another status than 200 onward.
 // https://github.com/knative/specs/blob/main/specs/eventing/data-plane.md#derived-reply-events
-func (r *request) answerEvents(outcomes []deletion.Outcome, several bool) *Response {
-	if o := deletion.LongestRetry(outcomes); o != nil && several {
+func answerEvent(o *deletion.Outcome, takesEvent bool) *Response {
+	if takesEvent && o.Status != deletion.Retry {
+		return jsonResponse(http.StatusOK, mediaEvent, json.RawMessage(o.Event.JSON))
+	}
+	return answerOne([]deletion.Outcome{*o})
+}
+
+// answerEvents answers the sender of several CloudEvents. Success acknowledges them all, so one that
+// must be tried again fails the delivery.
+func answerEvents(outcomes []deletion.Outcome, takesEvents bool) *Response {
+	if o := deletion.LongestRetry(outcomes); o != nil {
 		response := answerError(o, deletion.ResultsOf(outcomes).Results)
 		response.short = func() *Response { return answerError(o, shortResults(outcomes).Results) }
 		return response
 	}
-	switch o := outcomes; {
-	case !several && o[0].Status != deletion.Retry && (r.accepts(mediaEvent) || r.prefersReply()):
-		return jsonResponse(http.StatusOK, mediaEvent, json.RawMessage(o[0].Event.JSON))
-	case !several:
-		return answerOne(o)
-	case r.accepts(mediaEventBatch):
-		all := make([]json.RawMessage, len(o))
-		for i := range o {
-			all[i] = o[i].Event.JSON
+	response := resultsResponse(http.StatusOK, outcomes)
+	if takesEvents {
+		all := make([]json.RawMessage, len(outcomes))
+		for i := range outcomes {
+			all[i] = outcomes[i].Event.JSON
 		}
-		response := jsonResponse(http.StatusOK, mediaEventBatch, all)
-		response.short = func() *Response { return jsonResponse(http.StatusOK, mediaJSON, shortResults(o)) }
-		return response
-	default:
-		return resultsResponse(http.StatusOK, o)
+		response.Header["Content-Type"], response.body = mediaEventBatch, all
 	}
+	return response
 }
 
-// accepts reports whether the caller names a media type among those it takes.
-func (r *request) accepts(media string) bool {
-	for part := range strings.SplitSeq(r.header("Accept"), ",") {
-		got, parameters, err := mime.ParseMediaType(part)
-		if err != nil || got != media {
-			continue
-		}
-		if quality, err := strconv.ParseFloat(parameters["q"], 64); err != nil || quality > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// prefersReply reports whether the caller asks for events in reply.
-func (r *request) prefersReply() bool {
-	for part := range strings.SplitSeq(r.header("Prefer"), ",") {
-		if name, _, _ := strings.Cut(part, ";"); strings.EqualFold(strings.TrimSpace(name), "reply") {
-			return true
-		}
-	}
-	return false
+// rejected returns a call whose only request is rejected.
+func (r *request) rejected(why string) *Call {
+	return &Call{Requests: body.Invalid(r.base(), why).Requests, answer: answerOne}
 }

@@ -1,6 +1,3 @@
-// Package httpapi is the HTTP API: it reads what a call asks for, and answers with what became of it.
-// All HTTP fronts come through here. A server hands a [Handler] its requests; what a front of Lambda
-// sends as an event becomes an *http.Request first, and goes through [Handler.Read] and [Call.Answer].
 package httpapi
 
 import (
@@ -8,20 +5,10 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
-	"time"
 
 	"dds-backup-delete/internal/body"
 	"dds-backup-delete/internal/deletion"
 )
-
-// Source is an HTTP client of a server that serves a [Handler].
-const Source deletion.Source = "http"
-
-// MaxTime is how long a call is worked: API Gateway gives up after 29 s.
-const MaxTime = 25 * time.Second
-
-// MaxBody bounds, in bytes, the body of a call, as a load balancer does.
-const MaxBody = 1 << 20
 
 // Handler answers the calls of the API.
 type Handler struct {
@@ -51,21 +38,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(response.Body()) // the client may be gone
 }
 
-// Call is a call that was read.
-type Call struct {
-	// Requests are what the call asks for. There are none where it is answered without any work.
-	Requests []deletion.Request
-
-	answer func([]deletion.Outcome) *Response
-	head   bool // its response has no body
-}
-
 // Read reads a call. Whatever is wrong with it becomes its answer.
 func (h *Handler) Read(r *http.Request) *Call {
-	in, refused := newRequest(r)
-	call := refused
-	if refused == nil {
-		call = h.route(in)
+	in, call := newRequest(r, &h.Body, h.BasePath)
+	if call == nil {
+		call = in.route()
 	}
 	if most := longestResponse(call.Requests); in.front.MaxResponse > 0 && most > in.front.MaxResponse {
 		call = in.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf(
@@ -74,11 +51,4 @@ func (h *Handler) Read(r *http.Request) *Call {
 	}
 	call.head = r.Method == http.MethodHead
 	return call
-}
-
-// Answer returns the response to a call, given the outcomes of its requests in their order.
-func (c *Call) Answer(outcomes []deletion.Outcome) *Response {
-	response := c.answer(outcomes)
-	response.head = c.head
-	return response
 }

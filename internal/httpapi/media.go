@@ -3,18 +3,10 @@ package httpapi
 import (
 	"fmt"
 	"mime"
+	"strconv"
 	"strings"
 
 	"dds-backup-delete/internal/strictjson"
-)
-
-// Media types of what comes in and goes out.
-const (
-	mediaJSON        = "application/json"
-	mediaEvent       = "application/cloudevents+json"
-	mediaEventBatch  = "application/cloudevents-batch+json"
-	mediaProblem     = "application/problem+json"
-	acceptedInBodies = mediaJSON + ", " + mediaEvent + ", " + mediaEventBatch
 )
 
 // media returns the media type of a body that can be read. An event in binary mode may leave out that
@@ -65,4 +57,28 @@ func contentType(header string) (media string, err error) {
 		}
 	}
 	return media, nil
+}
+
+// accepts reports whether the caller names a media type among those it takes.
+func (r *request) accepts(media string) bool {
+	for part := range strings.SplitSeq(r.header("Accept"), ",") {
+		got, parameters, err := mime.ParseMediaType(part)
+		if err != nil || got != media {
+			continue
+		}
+		if quality, err := strconv.ParseFloat(parameters["q"], 64); err != nil || quality > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// prefersReply reports whether the caller asks for events in reply.
+func (r *request) prefersReply() bool {
+	for part := range strings.SplitSeq(r.header("Prefer"), ",") {
+		if name, _, _ := strings.Cut(part, ";"); strings.EqualFold(strings.TrimSpace(name), "reply") {
+			return true
+		}
+	}
+	return false
 }

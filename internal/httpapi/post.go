@@ -11,89 +11,96 @@ import (
 )
 
 // readPost finds what a POST asks for. Its body says it, and the query what the body leaves out.
-func (h *Handler) readPost(r *request, onlyEvents bool) *Call {
+func (r *request) readPost(onlyEvents bool) *Call {
 	if r.Method != http.MethodPost {
 		return r.notAllowed(http.MethodPost)
 	}
 	media, err := r.media(onlyEvents)
 	if err != nil {
-		response := problemResponse(problem{Status: http.StatusUnsupportedMediaType, Detail: err.Error(), RequestID: r.front.RequestID})
+		response := r.problem(http.StatusUnsupportedMediaType, err.Error())
 		response.Header["Accept"] = acceptedInBodies
 		return answered(response)
 	}
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
-		return r.invalid(err.Error())
+		return r.rejected(err.Error())
 	}
 	if r.size > MaxBody {
 		return r.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes; expected %d at most", r.size, MaxBody))
 	}
 	if r.front.BodyFault != "" {
-		return r.invalid(r.front.BodyFault)
+		return r.rejected(r.front.BodyFault)
 	}
-	call, namesDryRun := h.readBody(r, media)
+	call, namesDryRun := r.readBody(media)
 	if err := query.addToAll(call.Requests, namesDryRun); err != nil {
-		return r.invalid(err.Error())
+		return r.rejected(err.Error())
 	}
 	return call
 }
 
 // readBody finds what the body of a POST asks for, and reports whether that has the member dry_run.
-func (h *Handler) readBody(r *request, media string) (call *Call, namesDryRun bool) {
-	if media == mediaEvent || r.isBinary() {
-		return h.readEvents(r, []strictjson.Value{nil})
-	}
-	if media == mediaEventBatch {
-		value, err := strictjson.Parse(r.body)
-		var events []strictjson.Value
-		if err == nil {
-			events, err = value.Array()
-		}
-		if err == nil && len(events) > body.MaxList {
-			err = fmt.Errorf("%d events, want %d at most", len(events), body.MaxList)
-		}
-		if err != nil {
-			return r.refuse(http.StatusBadRequest, "the body is "+err.Error()), false
-		}
-		return h.readEvents(r, events)
-	}
-	c := h.Body.Read(r.body, r.base())
-	call = &Call{Requests: c.Requests, answer: answerOne}
+func (r *request) readBody(media string) (call *Call, namesDryRun bool) {
 	switch {
-	case c.OwnEvent != "":
+	case r.isBinary():
+		return r.readEvents(false, r.reader.ReadBinary(r.body, r.base(), r.attributes))
+	case media == mediaEvent:
+		return r.readEvents(false, r.reader.ReadEventText(r.body, r.base()))
+	case media == mediaEventBatch:
+		return r.readBatch()
+	}
+	c := r.reader.Read(r.body, r.base())
+	if c.OwnEvent != "" {
 		return r.refuse(http.StatusBadRequest, c.OwnEvent), false
-	case c.List:
+	}
+	call = &Call{Requests: c.Requests, answer: answerOne}
+	if c.List {
 		call.answer = answerList
 	}
 	return call, c.NamesDryRun
 }
 
-// readEvents reads CloudEvents; one that is nil is the body itself. Own outcome events among them are
-// dropped.
-func (h *Handler) readEvents(r *request, events []strictjson.Value) (call *Call, namesDryRun bool) {
-	var requests []deletion.Request
+// readBatch reads a body that is a batch of CloudEvents.
+func (r *request) readBatch() (call *Call, namesDryRun bool) {
+	var events []strictjson.Value
+	value, err := strictjson.Parse(r.body)
+	if err == nil {
+		events, err = value.Array()
+	}
+	if err == nil && len(events) > body.MaxList {
+		err = fmt.Errorf("%d events; expected %d at most", len(events), body.MaxList)
+	}
+	if err != nil {
+		return r.refuse(http.StatusBadRequest, "the body is "+err.Error()), false
+	}
 	several := len(events) != 1
+	contents := make([]body.Content, len(events))
 	for i, event := range events {
 		base := r.base()
 		if several {
 			base.Field = "[" + strconv.Itoa(i) + "]"
 		}
-		var c body.Content
-		switch {
-		case r.isBinary():
-			c = h.Body.ReadBinary(r.body, base, r.attributes)
-		case event == nil:
-			c = h.Body.ReadEventText(r.body, base)
-		default:
-			c = h.Body.ReadEvent(event, base)
-		}
+		contents[i] = r.reader.ReadEvent(event, base)
+	}
+	return r.readEvents(several, contents...)
+}
+
+// readEvents joins what CloudEvents ask for. Own outcome events among them are dropped.
+func (r *request) readEvents(several bool, contents ...body.Content) (call *Call, namesDryRun bool) {
+	call = new(Call)
+	for _, c := range contents {
 		several, namesDryRun = several || c.List, namesDryRun || c.NamesDryRun
 		if c.OwnEvent != "" && !several {
 			return r.refuse(http.StatusBadRequest, c.OwnEvent), false
 		}
-		if requests = append(requests, c.Requests...); len(requests) > body.MaxList {
+		if call.Requests = append(call.Requests, c.Requests...); len(call.Requests) > body.MaxList {
 			return r.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the events ask for more than %d deletions", body.MaxList)), false
 		}
 	}
-	return &Call{Requests: requests, answer: func(outcomes []deletion.Outcome) *Response { return r.answerEvents(outcomes, several) }}, namesDryRun
+	call.answer = func(outcomes []deletion.Outcome) *Response {
+		if several {
+			return answerEvents(outcomes, r.accepts(mediaEventBatch))
+		}
+		return answerEvent(&outcomes[0], r.accepts(mediaEvent) || r.prefersReply())
+	}
+	return call, namesDryRun
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -14,16 +15,18 @@ import (
 // request is a call as it came in.
 type request struct {
 	*http.Request
+	reader     *body.Reader // of bodies
+	basePath   string       // that paths may begin with
 	front      Front
 	path       string            // neither decoded nor cleaned
 	attributes map[string]string // of a CloudEvent in binary mode; none of another call
 	body       []byte            // without a byte order mark
-	size       int64             // of the body as it came; more than the body where that was cut off
+	size       int64             // of the body as it came; more than the body if that was cut off
 }
 
-// newRequest takes the body of a call, or returns why that is refused.
-func newRequest(r *http.Request) (*request, *Call) {
-	in := &request{Request: r, front: frontOf(r.Context()), path: r.URL.RawPath}
+// newRequest reads the body of a call; the second result refuses a body that cannot be read.
+func newRequest(r *http.Request, reader *body.Reader, basePath string) (*request, *Call) {
+	in := &request{Request: r, reader: reader, basePath: basePath, front: frontOf(r.Context()), path: r.URL.RawPath}
 	if in.path == "" {
 		in.path = r.URL.EscapedPath()
 	}
@@ -39,7 +42,7 @@ func newRequest(r *http.Request) (*request, *Call) {
 	return in, nil
 }
 
-// binaryAttributes are those of a CloudEvent in binary mode. The other modes have a type of their own.
+// binaryAttributes returns the attributes of a CloudEvent in binary mode. The other modes have a type of their own.
 func binaryAttributes(header http.Header) map[string]string {
 	if strings.HasPrefix(strings.ToLower(joined(header["Content-Type"])), "application/cloudevents") {
 		return nil
@@ -89,7 +92,7 @@ func (r *request) base() deletion.Request {
 }
 
 // Unescape decodes a text once, if it can be decoded. Some fronts pass a path on decoded and some do
-// not; with the characters that an id may have, the two cannot be told apart, nor need they be.
+// not; with the characters that an id may have, the two look the same, which does no harm.
 func Unescape(text string) string {
 	if plain, err := url.PathUnescape(text); err == nil {
 		return plain
@@ -97,17 +100,17 @@ func Unescape(text string) string {
 	return text
 }
 
+// problem returns the response that tells what is wrong with a call.
+func (r *request) problem(status int, detail string) *Response {
+	return problemResponse(problem{Status: status, Detail: detail, RequestID: r.front.RequestID})
+}
+
 // refuse returns a call that asks for nothing and is answered by a problem.
-func (r *request) refuse(status int, detail string) *Call {
-	return answered(problemResponse(problem{Status: status, Detail: detail, RequestID: r.front.RequestID}))
-}
+func (r *request) refuse(status int, detail string) *Call { return answered(r.problem(status, detail)) }
 
-// answered returns a call that is answered without any work.
-func answered(response *Response) *Call {
-	return &Call{answer: func([]deletion.Outcome) *Response { return response }}
-}
-
-// invalid returns a call whose only request is rejected.
-func (r *request) invalid(why string) *Call {
-	return &Call{Requests: body.Invalid(r.base(), why).Requests, answer: answerOne}
+// notAllowed refuses a call by another method than these.
+func (r *request) notAllowed(allow string) *Call {
+	response := r.problem(http.StatusMethodNotAllowed, fmt.Sprintf("the method %q is not for this path; expected %s", strictjson.Shorten(r.Method), allow))
+	response.Header["Allow"] = allow
+	return answered(response)
 }

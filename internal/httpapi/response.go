@@ -3,9 +3,33 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"unicode/utf8"
 
 	"dds-backup-delete/internal/deletion"
 )
+
+// Call is a call that was read.
+type Call struct {
+	// Requests are what the call asks for. There are none if it is answered without any work.
+	Requests []deletion.Request
+
+	answer func([]deletion.Outcome) *Response
+	head   bool // it is a HEAD, whose response has no body
+}
+
+// Answer returns the response to a call, given the outcomes of its requests in their order.
+func (c *Call) Answer(outcomes []deletion.Outcome) *Response {
+	response := c.answer(outcomes)
+	if c.head {
+		response.body = nil
+	}
+	return response
+}
+
+// answered returns a call that is answered without any work.
+func answered(response *Response) *Call {
+	return &Call{answer: func([]deletion.Outcome) *Response { return response }}
+}
 
 // Response is the response to a call.
 type Response struct {
@@ -14,14 +38,13 @@ type Response struct {
 	// Header are the headers by their canonical names.
 	Header map[string]string
 
-	body  any
-	head  bool             // there is no body to send
+	body  any              // nil for none
 	short func() *Response // the same with less to read; nil if it is short
 }
 
-// Body returns the body in JSON; nil if there is none, as in the response to a HEAD.
+// Body returns the body in JSON; nil if there is none, for example in the response to a HEAD.
 func (r *Response) Body() []byte {
-	if r.head {
+	if r.body == nil {
 		return nil
 	}
 	text, err := json.Marshal(r.body)
@@ -37,9 +60,7 @@ func (r *Response) Short() *Response {
 	if r.short == nil {
 		return r
 	}
-	short := r.short()
-	short.head = r.head
-	return short
+	return r.short()
 }
 
 // problem is an error in the form of RFC 9457, with members of its own. The type is left out, which
@@ -67,24 +88,62 @@ func jsonResponse(status int, media string, body any) *Response {
 	return &Response{Status: status, Header: map[string]string{"Content-Type": media}, body: body}
 }
 
-// statusOf returns the HTTP status for a class of error. It is a contract: callers match it.
-func statusOf(class deletion.Class) int {
-	switch class {
-	case deletion.ClassInvalid:
-		return http.StatusBadRequest
-	case deletion.ClassNotFound:
-		return http.StatusNotFound
-	case deletion.ClassForbidden:
-		return http.StatusForbidden
-	case deletion.ClassUnauthenticated, deletion.ClassUnknown: // between this program and DDS, and not the caller's
-		return http.StatusBadGateway
-	case deletion.ClassConflict:
-		return http.StatusConflict
-	case deletion.ClassThrottled:
-		return http.StatusTooManyRequests
-	case deletion.ClassUnavailable, deletion.ClassUndelivered:
-		return http.StatusServiceUnavailable
-	default:
-		return http.StatusInternalServerError
+// statuses are the HTTP statuses of classes of errors. They are a contract: callers match them.
+var statuses = map[deletion.Class]int{
+	deletion.ClassInvalid:         http.StatusBadRequest,
+	deletion.ClassNotFound:        http.StatusNotFound,
+	deletion.ClassForbidden:       http.StatusForbidden,
+	deletion.ClassUnauthenticated: http.StatusBadGateway, // this program's towards DDS, and not the caller's
+	deletion.ClassConflict:        http.StatusConflict,
+	deletion.ClassUnknown:         http.StatusBadGateway,
+	deletion.ClassThrottled:       http.StatusTooManyRequests,
+	deletion.ClassUnavailable:     http.StatusServiceUnavailable,
+	deletion.ClassUndelivered:     http.StatusServiceUnavailable,
+	deletion.ClassInternal:        http.StatusInternalServerError,
+}
+
+// leftOut is the message of a result that is shortened.
+const leftOut = "left out, because the reply would be too long"
+
+// shortResults returns the results without the words of DDS, which can have 512 bytes each. What a
+// program acts on stays: ids, jobs, statuses, classes, codes and waits.
+func shortResults(outcomes []deletion.Outcome) deletion.Results {
+	all := deletion.ResultsOf(outcomes)
+	for i := range all.Results {
+		if e := all.Results[i].Error; e != nil {
+			e.Message, e.DDSRequestID = leftOut, ""
+			if len(e.Code) > 32 { // no code of DDS is so long, only another program's
+				e.Code = ""
+			}
+		}
 	}
+	return all
+}
+
+// longestResponse bounds, in bytes, the response to a call when it is shortened. Only the ids that
+// callers choose have no bound that is small enough for a thousand of them.
+func longestResponse(requests []deletion.Request) int {
+	const frame, most = 10_000, 600 // the problem around the results; a result without its request id
+	total := frame
+	for i := range requests {
+		total += most + quotedTwice(requests[i].ID)
+	}
+	return total
+}
+
+// quotedTwice bounds, in bytes, an id in JSON that is a text in JSON, as the body of a response is in
+// the event of a front.
+func quotedTwice(id string) int {
+	n := len(id)
+	for _, c := range []byte(id) {
+		switch {
+		case c == '"', c == '\\':
+			n += len(`\\\"`) - 1
+		case c == '<', c == '>', c == '&':
+			n += len(`\\u003c`) - 1
+		case c >= utf8.RuneSelf: // U+2028, for example, has three such bytes and is escaped
+			n += 2
+		}
+	}
+	return n
 }

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // others are events that ask for no deletion. An object is such an event if it has all the members of
-// one of the lists. A dot leads into a member that is an object; with nothing behind the dot, the
+// one of the lists. A dot leads into a first member that is an object; with nothing behind the dot, the
 // member only has to be an object. No known source has these members, so they are looked for before
 // anything else.
 var others = []struct {
@@ -67,9 +68,9 @@ var others = []struct {
 	{"a Huawei Cloud DIS event", []string{"StreamName ShardID"}},
 	{"an Azure Event Grid event", []string{"eventType dataVersion", "eventType eventTime"}},
 	{"an Azure Functions call", []string{"Data Metadata"}},
-	{"a Google Cloud Pub/Sub push", []string{"subscription message."}},
+	{"a Google Cloud Pub/Sub push", []string{"message. subscription"}},
 	{"a Google Cloud background event", []string{"context.eventId"}},
-	{"a MongoDB change event", []string{"operationType ns."}},
+	{"a MongoDB change event", []string{"ns. operationType"}},
 	{"a Kubernetes object", []string{"apiVersion kind"}},
 }
 
@@ -109,7 +110,7 @@ func listed(members strictjson.Object) string {
 		}
 		for _, l := range lists {
 			fits := !l.dotted || nested != nil && (l.inner == "" || nested.Has(l.inner))
-			if fits && l.place < first && hasAll(members, l.others) {
+			if fits && l.place < first && !slices.ContainsFunc(l.others, func(name string) bool { return !members.Has(name) }) {
 				first = l.place // the first line counts, whatever the order of the members
 			}
 		}
@@ -118,21 +119,4 @@ func listed(members strictjson.Object) string {
 		return ""
 	}
 	return others[first].what
-}
-
-// hasAll reports whether an object has all of these members; a dot leads into one.
-func hasAll(members strictjson.Object, names []string) bool {
-	for _, name := range names {
-		if members.Has(name) {
-			continue
-		}
-		outer, inner, _ := strings.Cut(name, ".")
-		if outer == name || !members.Has(outer) {
-			return false
-		}
-		if nested := members.Object(outer); nested == nil || (inner != "" && !nested.Has(inner)) {
-			return false
-		}
-	}
-	return true
 }

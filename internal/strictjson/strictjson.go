@@ -20,8 +20,6 @@ const (
 	maxMembers = 10_000
 	// MaxElements bounds an array that is read. A batch has 10,000 records at the most.
 	MaxElements = 10_000
-	// maxDepth is how deep encoding/json lets values be nested.
-	maxDepth = 10_000
 )
 
 // Value is one valid JSON value without space around it. Only [Parse], [Object] and its own methods
@@ -42,14 +40,15 @@ func Parse(text []byte) (Value, error) {
 		return nil, fmt.Errorf("%d bytes that are not UTF-8; expected a JSON object", len(text))
 	case json.Valid(value):
 		return value, nil
-	case isTooDeep(text):
-		return nil, fmt.Errorf("nested too deep; expected %d levels at the most", maxDepth)
 	}
 	var syntax *json.SyntaxError
-	if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
-		return nil, fmt.Errorf("malformed JSON at byte %d of %d", syntax.Offset, len(text))
+	if err := json.Unmarshal(text, new(json.RawMessage)); !errors.As(err, &syntax) {
+		return nil, errors.New("malformed JSON")
 	}
-	return nil, errors.New("malformed JSON")
+	if strings.Contains(syntax.Error(), "max depth") {
+		return nil, errors.New("nested too deep; expected 10000 levels at the most") // the limit of encoding/json
+	}
+	return nil, fmt.Errorf("malformed JSON at byte %d of %d", syntax.Offset, len(text))
 }
 
 // TrimMark returns a text without the byte order mark before it, which means nothing in UTF-8.
@@ -63,27 +62,6 @@ func isUTF16(text []byte) bool {
 	}
 	a, b := text[0], text[1]
 	return a == 0xff && b == 0xfe || a == 0xfe && b == 0xff || (a == 0) != (b == 0)
-}
-
-// isTooDeep reports whether a text, which need not be valid, nests values deeper than maxDepth.
-func isTooDeep(text []byte) bool {
-	depth, quoted := 0, false
-	for at := 0; at < len(text); at++ {
-		switch c := text[at]; {
-		case quoted && c == '\\':
-			at++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // Kind names the kind of a value: object, array, string, number, boolean or null.
@@ -138,14 +116,21 @@ func (v Value) Object() (Object, error) {
 		return nil, fmt.Errorf("a JSON %s; expected a JSON object", v.Kind())
 	}
 	members := make(Object, 0, 10) // a record of a queue has no more, and none grows in small steps
-	var seen map[string]bool       // the names of a large object; a small one is looked through
+	const small = 32
+	var seen map[string]bool // the names of an object that is not small; a small one is looked through
 	for at := skipSpace(v, 1); v[at] != '}'; {
 		if len(members) == maxMembers {
 			return nil, fmt.Errorf("an object of more than %d members", maxMembers)
 		}
 		end := skipString(v, at)
 		name := unquote(v[at:end])
-		if seen = members.index(seen); seen[string(name)] || (seen == nil && members.Has(string(name))) {
+		if len(members) == small {
+			seen = make(map[string]bool, 2*small)
+			for _, m := range members {
+				seen[string(m.Name)] = true
+			}
+		}
+		if seen[string(name)] || (seen == nil && members.Has(string(name))) {
 			return nil, fmt.Errorf("an object in which %q is given twice", Shorten(string(name)))
 		}
 		if seen != nil {
@@ -168,19 +153,6 @@ type Member struct {
 // Object is the members of a JSON object in their order. Names match exactly, which those of
 // encoding/json do not.
 type Object []Member
-
-// index returns the names of an object that has become large; nil for a small one.
-func (o Object) index(names map[string]bool) map[string]bool {
-	const small = 32
-	if names != nil || len(o) < small {
-		return names
-	}
-	names = make(map[string]bool, 2*small)
-	for _, m := range o {
-		names[string(m.Name)] = true
-	}
-	return names
-}
 
 // Get returns the value of the member of that name; nil and false if there is none.
 func (o Object) Get(name string) (Value, bool) {

@@ -61,10 +61,10 @@ func main() {
 	flag.StringVar(&f.docs, "docs", "", "the folder to write to; ../docs for a whole run, out for any other")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, f); err != nil {
+	err := run(ctx, f)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		stop()
 		os.Exit(1)
 	}
 }
@@ -170,12 +170,12 @@ func sideBySide(ctx context.Context, p measure.Plan) (result *measure.Result, er
 	if err != nil {
 		return nil, err
 	}
-	plain, err := upstream.New()
+	plain, err := upstream.New(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer plain.Close()
-	secure, ca, err := upstream.NewTLS(dir)
+	secure, ca, err := upstream.NewTLS(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
