@@ -10,8 +10,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
-
 	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/awsapp"
 	"dds-backup-delete/internal/config"
@@ -30,8 +28,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, elsewhere)
 		os.Exit(2)
 	}
-	log := slog.New(logline.Bounded(lambdacontext.NewLogger().Handler()))
-	if err := run(context.Background(), log, cpus); err != nil {
+	out := logline.NewWriter(os.Stdout)
+	log := newLogger(out)
+	if err := run(context.Background(), log, out, cpus); err != nil {
 		log.Error("cannot start", "error", err.Error())
 		os.Exit(1)
 	}
@@ -39,7 +38,7 @@ func main() {
 
 // run reads the configuration, wires the app with everything that AWS has, and serves, with at most so
 // many threads, until the process ends.
-func run(ctx context.Context, log *slog.Logger, cpus int) error {
+func run(ctx context.Context, log *slog.Logger, out *logline.Writer, cpus int) error {
 	c, err := config.Load()
 	if err != nil {
 		return err
@@ -50,10 +49,11 @@ func run(ctx context.Context, log *slog.Logger, cpus int) error {
 	}
 	starting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	a, err := app.New(starting, c, log, os.Stdout, links)
+	a, err := app.New(starting, c, log, out, links)
 	if err != nil {
 		return err
 	}
+	a.Service.Together = out.Together
 	serveLambda(ctx, a, log, cpus)
 	return nil
 }

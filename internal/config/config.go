@@ -4,6 +4,7 @@ package config
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 
 	"dds-backup-delete/internal/deletion"
@@ -93,6 +94,13 @@ const runtimeAPI = "AWS_LAMBDA_RUNTIME_API"
 
 // InLambda reports whether AWS Lambda started the process.
 func InLambda() bool { return lookup(runtimeAPI) != "" }
+
+// LambdaLog returns what Lambda's logging controls ask for: lines of text instead of JSON, and the lowest
+// level that is written. A program needs them before it can report a fault of any other variable.
+func LambdaLog() (text bool, level slog.Level) {
+	_ = level.UnmarshalText([]byte(lookup("AWS_LAMBDA_LOG_LEVEL"))) // an unknown level counts as INFO
+	return lookup("AWS_LAMBDA_LOG_FORMAT") != "JSON", level
+}
 
 // isProjectID reports whether a text can be a project id, which becomes a path segment.
 func isProjectID(s string) bool {

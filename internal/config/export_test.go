@@ -4,7 +4,8 @@ import "reflect"
 
 // Variables returns every variable that the program reads, with its default; empty if it has none.
 func Variables() map[string]string {
-	all := map[string]string{regionEndpoint + "<REGION>": "", runtimeAPI: "", "NO_PROXY": "", "no_proxy": ""} // net/http reads those two
+	all := map[string]string{regionEndpoint + "<REGION>": "", runtimeAPI: "", "NO_PROXY": "", "no_proxy": "", // net/http reads these two
+		"AWS_LAMBDA_LOG_FORMAT": "", "AWS_LAMBDA_LOG_LEVEL": ""}
 	for _, names := range [][]string{secretNames(), projectNames, regionNames, iamNames, proxyNames} {
 		for _, name := range names {
 			all[name] = ""

@@ -8,11 +8,14 @@ import (
 	"unicode"
 
 	"dds-backup-delete/internal/secret"
+	"dds-backup-delete/internal/spelling"
 )
 
 const (
 	// maxMessage bounds, in bytes, how much of a text from outside is kept.
 	maxMessage = 512
+	// maxID is how long, in bytes, the ids and codes of DDS are at most.
+	maxID = 64
 	// maxRead bounds, in bytes, how much of it is looked at.
 	maxRead = 32 << 10
 )
@@ -35,6 +38,9 @@ var userinfo = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 // no repeated request and no control characters, and is bounded. Secrets are removed first, because a
 // cut through a secret would make its rest unrecognizable.
 func printable(s string) string {
+	if len(s) <= maxID && spelling.Only(s, spelling.Letters+spelling.Digits+"-._") { // an id or a code, as nearly always
+		return secret.Redact(s)
+	}
 	s = s[:min(len(s), maxRead)]
 	if strings.Contains(s, "@") {
 		s = userinfo().ReplaceAllString(s, "//"+secret.Redacted+"@")

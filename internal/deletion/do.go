@@ -33,9 +33,11 @@ func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 	defer cancel()
 	s.publishAll(publishing, outcomes)
 
-	for i := range outcomes {
-		s.logOutcome(ctx, &outcomes[i])
-	}
+	s.together(func() {
+		for i := range outcomes {
+			s.logOutcome(ctx, &outcomes[i])
+		}
+	})
 	return outcomes
 }
 

@@ -51,6 +51,18 @@ type Service struct {
 	Now func() time.Time
 	// Log gets one line for every job id as soon as DDS returns it, and one for every outcome.
 	Log *slog.Logger
+	// Together runs a function that only logs, so that its lines can be written with one call; nil to
+	// write each at once.
+	Together func(func())
+}
+
+// together runs a function that only logs.
+func (s *Service) together(log func()) {
+	if s.Together == nil {
+		log()
+		return
+	}
+	s.Together(log)
 }
 
 // now returns the wall clock time. The monotonic clock stops while a function is frozen, but leases

@@ -41,7 +41,8 @@ func Bounded(h slog.Handler) slog.Handler { return handler{h, 0} }
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	b := budget{maxValues - h.used}
 	bounded := slog.NewRecord(r.Time, r.Level, b.text(r.Message), r.PC)
-	attrs := make([]slog.Attr, 0, r.NumAttrs())
+	var space [24]slog.Attr // enough for the lines of this program
+	attrs := space[:0]
 	r.Attrs(func(a slog.Attr) bool {
 		attrs = append(attrs, b.attr(a))
 		return true
@@ -117,6 +118,9 @@ func (b *budget) most() int { return max(min(maxValue, b.left), minValue) }
 // shorten returns the beginning of a text that takes at most so many bytes of JSON, with a note of what
 // is missing, and how many bytes it takes.
 func shorten(s string, most int) (short string, size int) {
+	if len(s) <= most && isPlain(s) {
+		return s, len(s)
+	}
 	const note = 32 // bytes that the note takes at most
 	fits := 0       // where to cut
 	for i := 0; i < len(s); {
@@ -132,6 +136,17 @@ func shorten(s string, most int) (short string, size int) {
 		}
 	}
 	return s, size
+}
+
+// isPlain reports whether each byte of s is one byte of JSON.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // jsonSize returns how many bytes of JSON a character takes.

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
@@ -83,8 +84,8 @@ func (e *redactedError) Unwrap() error { return e.err }
 type search struct {
 	short []string        // the spellings that are shorter than a piece, the longest first
 	parts map[string]part // the pieces of the others, by their text
-	// pairs has a bit for the first two bytes of each piece, so that parts is rarely looked at.
-	pairs [256][4]uint64
+	// filter has a bit for the first four bytes of each piece, by [bit], so that parts is rarely looked at.
+	filter [1 << 16 / 64]uint64
 }
 
 // part is a piece of a folded spelling, and where it starts there.
@@ -105,12 +106,19 @@ func newSearch(secrets []string) *search {
 			for start := 0; start < len(folded); start += pieceSize {
 				start := min(start, len(folded)-pieceSize) // the last piece may overlap the one before
 				s.parts[folded[start:start+pieceSize]] = part{folded, start}
-				s.pairs[folded[start]][folded[start+1]>>6] |= 1 << (folded[start+1] & 63)
+				word, mask := bit([]byte(folded[start : start+pieceSize]))
+				s.filter[word] |= mask
 			}
 		}
 	}
 	slices.SortFunc(s.short, func(a, b string) int { return len(b) - len(a) })
 	return s
+}
+
+// bit returns the word and the mask of a filter's bit for the first four bytes of b, by Fibonacci hashing.
+func bit(b []byte) (word int, mask uint64) {
+	hash := binary.LittleEndian.Uint32(b) * 2654435769 >> 16
+	return int(hash / 64), 1 << (hash % 64)
 }
 
 // spellings returns the forms in which services and proxies repeat a secret.
@@ -152,25 +160,32 @@ func isWord(c byte) bool {
 // fold appends text to b in lower case, without white space and backslashes.
 func fold(b []byte, text string) []byte {
 	for i := range len(text) {
-		c := text[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if folds(c) {
+		if c := foldTable[text[i]]; c != 0 {
 			b = append(b, c)
 		}
 	}
 	return b
 }
 
-// folds reports whether a byte is kept by fold.
-func folds(c byte) bool { return c > ' ' && c != '\\' }
+// foldTable has what fold makes of each byte; 0 if it drops it.
+var foldTable = func() (to [256]byte) {
+	for c := range to {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			to[c] = byte(c) + 'a' - 'A'
+		case c > ' ' && c != '\\':
+			to[c] = byte(c)
+		}
+	}
+	return to
+}()
 
 // find returns the first piece in a folded text at or after from, and where it begins; -1 if there is
 // none.
 func (s *search) find(folded []byte, from int) (found part, at int) {
 	for i := from; i+pieceSize <= len(folded); i++ {
-		if s.pairs[folded[i]][folded[i+1]>>6]&(1<<(folded[i+1]&63)) == 0 {
+		word, mask := bit(folded[i:])
+		if s.filter[word]&mask == 0 {
 			continue
 		}
 		found, ok := s.parts[string(folded[i:i+pieceSize])]
@@ -184,26 +199,26 @@ func (s *search) find(folded []byte, from int) (found part, at int) {
 // redactParts replaces the parts of secrets in text. It allocates nothing for a short text without any.
 func (s *search) redactParts(text string) string {
 	var space [1024]byte
-	folded := fold(space[:0], text)
-	found, i := s.find(folded, 0)
+	plain := fold(space[:0], text)
+	found, i := s.find(plain, 0)
 	if i < 0 { // as nearly always
 		return text
 	}
-	at := make([]int, 0, len(folded)) // where in text each byte of folded stands
+	at := make([]int, 0, len(plain)) // where in text each byte of plain stands
 	for k := range len(text) {
-		if folds(text[k]) {
+		if foldTable[text[k]] != 0 {
 			at = append(at, k)
 		}
 	}
 	var b strings.Builder
 	rest := 0 // where the text begins that is not yet in b
 	for i >= 0 {
-		first, last := widen(folded, i, found)
+		first, last := widen(plain, i, found)
 		if at[first] > rest || b.Len() == 0 { // else it continues the part before
 			b.WriteString(text[rest:at[first]] + Redacted)
 		}
 		rest = at[last] + 1
-		found, i = s.find(folded, last+1)
+		found, i = s.find(plain, last+1)
 	}
 	return b.String() + text[rest:]
 }

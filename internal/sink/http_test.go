@@ -130,10 +130,10 @@ func TestHTTPRequests(t *testing.T) {
 	}
 }
 
-// transport answers with a status on each try.
-type transport func(try int) (status int, header http.Header, err error)
+// answers gives an answer with a status on each try.
+type answers func(try int) (status int, header http.Header, err error)
 
-func (tr transport) client(tries *[]time.Time) http.RoundTripper {
+func (tr answers) client(tries *[]time.Time) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		*tries = append(*tries, time.Now())
 		status, header, err := tr(len(*tries))
@@ -160,7 +160,7 @@ func TestHTTPStatuses(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var tries []time.Time
 			s := sink.NewHTTP(sink.HTTPOptions{Address: "https://user:password@broker.example.com/secret?token=secret"},
-				transport(func(try int) (int, http.Header, error) {
+				answers(func(try int) (int, http.Header, error) {
 					if try > 1 {
 						return 202, nil, nil
 					}
@@ -197,7 +197,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
 				defer cancel()
 				var tries []time.Time
-				s := sink.NewHTTP(sink.HTTPOptions{Address: "https://broker.example.com"}, transport(func(try int) (int, http.Header, error) {
+				s := sink.NewHTTP(sink.HTTPOptions{Address: "https://broker.example.com"}, answers(func(try int) (int, http.Header, error) {
 					if try > 1 {
 						return 202, nil, nil
 					}
@@ -226,7 +226,7 @@ func TestNetworkErrorsKeepSecrets(t *testing.T) {
 		defer cancel()
 		var tries []time.Time
 		s := sink.NewHTTP(sink.HTTPOptions{Address: "https://broker.example.com/secret?token=secret", Token: secret.New("secret")},
-			transport(func(int) (int, http.Header, error) { return 0, nil, errors.New("connection reset") }).client(&tries))
+			answers(func(int) (int, http.Header, error) { return 0, nil, errors.New("connection reset") }).client(&tries))
 		err := s.Publish(ctx, someEvents(1))[0]
 		if err == nil || err.Error() != "broker.example.com: connection reset" || len(tries) < 2 {
 			t.Errorf("error %v after %d tries", err, len(tries))

@@ -22,6 +22,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/sink"
 	"dds-backup-delete/internal/sink/awssink"
+	"dds-backup-delete/internal/transport"
 )
 
 // moto is EventBridge, SNS and SQS as moto simulates them: with rules, filters and deduplication.
@@ -39,12 +40,12 @@ func newMoto(t *testing.T) *moto {
 	if endpoint == "" {
 		t.Skip("MOTO_ENDPOINT is not set; make test-aws starts one")
 	}
-	at := aws.String(endpoint)
+	at, client := aws.String(endpoint), transport.New(transport.Options{Connections: 10})
 	return &moto{
 		t:   t,
-		bus: eventbridge.New(eventbridge.Options{Region: "eu-central-1", BaseEndpoint: at, Credentials: keys, Retryer: aws.NopRetryer{}}),
-		sns: sns.New(sns.Options{Region: "eu-central-1", BaseEndpoint: at, Credentials: keys, Retryer: aws.NopRetryer{}}),
-		sqs: sqs.New(sqs.Options{Region: "eu-central-1", BaseEndpoint: at, Credentials: keys, Retryer: aws.NopRetryer{}}),
+		bus: eventbridge.New(eventbridge.Options{Region: "eu-central-1", BaseEndpoint: at, Credentials: keys, HTTPClient: client, Retryer: aws.NopRetryer{}}),
+		sns: sns.New(sns.Options{Region: "eu-central-1", BaseEndpoint: at, Credentials: keys, HTTPClient: client, Retryer: aws.NopRetryer{}}),
+		sqs: sqs.New(sqs.Options{Region: "eu-central-1", BaseEndpoint: at, Credentials: keys, HTTPClient: client, Retryer: aws.NopRetryer{}}),
 	}
 }
 
