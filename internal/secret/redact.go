@@ -210,17 +210,26 @@ func (s *search) redactParts(text string) string {
 			at = append(at, k)
 		}
 	}
-	var b strings.Builder
-	rest := 0 // where the text begins that is not yet in b
+	// All parts are marked before anything is written: a later piece may belong to another spelling,
+	// whose part begins before the end of the one that was found first.
+	hidden := make([]bool, len(text))
 	for i >= 0 {
 		first, last := widen(plain, i, found)
-		if at[first] > rest || b.Len() == 0 { // else it continues the part before
-			b.WriteString(text[rest:at[first]] + Redacted)
+		for k := at[first]; k <= at[last]; k++ {
+			hidden[k] = true
 		}
-		rest = at[last] + 1
-		found, i = s.find(plain, last+1)
+		found, i = s.find(plain, i+1)
 	}
-	return b.String() + text[rest:]
+	var b strings.Builder
+	for k := range len(text) {
+		switch {
+		case !hidden[k]:
+			b.WriteByte(text[k])
+		case k == 0 || !hidden[k-1]:
+			b.WriteString(Redacted)
+		}
+	}
+	return b.String()
 }
 
 // widen returns the first and the last byte of the part of a secret that text holds around a piece of

@@ -84,3 +84,24 @@ func TestRedactShort(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// However a secret was cut and encoded, nothing of it is left that is as long as a piece, and less than
+// that only at its two ends.
+func TestPartsOfSpellings(t *testing.T) {
+	const text = "u5mE6uQa4+HeZF29GlUzscpGWDbi+rmE/4XjhCif"
+	secret.New(text)
+	for name, spelling := range map[string]string{"plain": text, "in a query": url.QueryEscape(text), "in a path": url.PathEscape(text)} {
+		for from := range len(spelling) - 24 {
+			for to := from + 24; to <= len(spelling); to++ {
+				got := secret.Redact("<" + spelling[from:to] + ">")
+				left, right, found := strings.Cut(got, secret.Redacted)
+				if !found || len(left) > 12 || len(right) > 12 || strings.Contains(right, secret.Redacted) {
+					t.Fatalf("%s, %d to %d: %q of %q", name, from, to, got, spelling[from:to])
+				}
+			}
+		}
+	}
+	if got := secret.Redact("5mE6uQa4+HeZF29GlUzscpGWDbi+rmE/4XjhCif"); got != secret.Redacted {
+		t.Errorf("without its first character: %q", got)
+	}
+}
