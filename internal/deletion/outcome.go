@@ -78,8 +78,8 @@ func (o *Outcome) undelivered(err error) {
 	o.Err.Cause = err.Error()
 }
 
-// TypePrefix begins the CloudEvents type of every outcome event. An event with such a type is
-// never a request.
+// TypePrefix begins the CloudEvents types of outcome events, and of the default request event. No other
+// type that begins with it is a request.
 const TypePrefix = "dds.backup.deletion."
 
 // EventType returns the CloudEvents type of the events of a status.
