@@ -64,54 +64,85 @@ const codeAmbiguous = "DBS.201204"
 // resources in the providers of Huawei Cloud and Open Telekom Cloud, "inferred" is our interpretation.
 func classOfCode(code string) deletion.Class {
 	switch code {
-	// Gone. A wrong project or region looks the same, so it is never called deleted.
-	case "DBS.201214", // backup not there, or not of this instance; terraform: already deleted
-		"DBS.201502",               // instance not there, or not the tenant's; terraform: already deleted
-		"DBS.201501", "DBS.280110", // instance not there; table
-		"DBS.200002", "DBS.201028", "DBS.280016": // resource not there, the second with a 403; table
+	// The backup is gone. A wrong project or region looks the same, so it is never called deleted.
+	case
+		// No such backup, or not of this instance; terraform: already deleted.
+		"DBS.201214",
+		// No such instance, or not the tenant's; table; for the first, terraform: already deleted.
+		"DBS.201502", "DBS.201501", "DBS.280110",
+		// No such resource, the second with a 403; table.
+		"DBS.200002", "DBS.201028", "DBS.280016":
 		return deletion.ClassNotFound
 
-	// Wrong in itself.
-	case "DBS.280124", // "invalid backup": the id does not meet the requirements; table
-		"DBS.200001", "DBS.280001", "DBS.290000", "DBS.201006", "DBS.200095", // parameter wrong; table
-		"DBS.200004": // operation not legal, perhaps an automated backup; inferred
+	// The request is wrong in itself.
+	case
+		// "Invalid backup": the id does not meet the requirements; table.
+		"DBS.280124",
+		// A parameter is wrong; table.
+		"DBS.200001", "DBS.280001", "DBS.290000", "DBS.201006", "DBS.200095",
+		// The operation is not legal, perhaps because the backup is automated; inferred.
+		"DBS.200004":
 		return deletion.ClassInvalid
 
-	// Another time.
-	case codeAmbiguous, // the class that holds if the backup list cannot be asked
-		"DBS.201319",                             // a restore is using the backup; table: wait
-		"DBS.200019", "DBS.200076", "DBS.201000", // another operation is running, a 403; terraform: wait and repeat
-		"DBS.201014", "DBS.201015", // instance unhealthy, a 403; terraform: wait and repeat
-		"DBS.00010009",             // instance state not right; in no table; terraform: wait and repeat
-		"DBS.200011", "DBS.200018", // instance state forbids, a 403; table
-		"DBS.200047", "DBS.201202", // instance state forbids; table
-		"DBS.280042",                                                                       // "invalid request", a 403, whose remedy is to check the instance's state; table
-		"DBS.280343",                                                                       // instance state forbids; siblings: wait and repeat
-		"DBS.239037",                                                                       // another operation is running; in no table; terraform: wait and repeat
-		"DBS.200054",                                                                       // "backup in use" in the RDS sample, where the table speaks of specifications; siblings
-		"DBS.200611", "DBS.200080", "DBS.200463", "DBS.201206", "DBS.212033", "DBS.280011", // siblings: wait and repeat
-		"DBS.280816", "DBS.01010337", "DBS.01280030": // siblings: wait and repeat
+	// The state of the backup or its instance forbids it now.
+	case
+		// Only if the backup list cannot be asked; otherwise the list decides.
+		codeAmbiguous,
+		// A restore is using the backup; table: wait.
+		"DBS.201319",
+		// Another operation is running, a 403; terraform: wait and repeat.
+		"DBS.200019", "DBS.200076", "DBS.201000",
+		// Another operation is running; in no table; terraform: wait and repeat.
+		"DBS.239037",
+		// The instance is unhealthy, a 403; terraform: wait and repeat.
+		"DBS.201014", "DBS.201015",
+		// The instance's state is not right; in no table; terraform: wait and repeat.
+		"DBS.00010009",
+		// The instance's state forbids it, the first two with a 403; table.
+		"DBS.200011", "DBS.200018", "DBS.200047", "DBS.201202",
+		// "Invalid request", a 403, whose remedy is to check the instance's state; table.
+		"DBS.280042",
+		// "Backup in use" in the RDS sample, where the table speaks of specifications; siblings.
+		"DBS.200054",
+		// Siblings: wait and repeat; for the first, the instance's state forbids it.
+		"DBS.280343", "DBS.200611", "DBS.200080", "DBS.200463", "DBS.201206", "DBS.212033", "DBS.280011",
+		"DBS.280816", "DBS.01010337", "DBS.01280030":
 		return deletion.ClassConflict
 
-	case "DBS.200998", // busy, try later, a 400; table
-		"DBS.280005", // server failure; table
-		"DBS.201509", // OBS out of reach; table
-		"DBS.280064": // the check of the permissions failed, a 401 (in 2020 a 500), after the signature was accepted; table
+	// DDS cannot do it now.
+	case
+		// Busy, try later, a 400; table.
+		"DBS.200998",
+		// A failure of the server; table.
+		"DBS.280005",
+		// OBS is out of reach; table.
+		"DBS.201509",
+		// The check of the permissions failed, a 401 (in 2020 a 500), after the signature was accepted; table.
+		"DBS.280064":
 		return deletion.ClassUnavailable
 
-	case "DBS.280443": // "maximum number of connections reached", a 429: call less often; table
+	// "Maximum number of connections reached", a 429: call less often; table.
+	case "DBS.280443":
 		return deletion.ClassThrottled
 
-	// Not allowed, or set up wrongly: a person must fix it, and the queue must not drain meanwhile.
-	case "DBS.280056": // token bad, no fault of an access key; table
+	// The token is bad, which is no fault of an access key; table.
+	case "DBS.280056":
 		return deletion.ClassUnauthenticated
 
-	case "DBS.280015", // permission denied, a 400; table
-		"DBS.200010",               // tenant does not match the instance, a 400; table
-		"DBS.280032", "DBS.280063", // the user lacks the action; table
-		"DBS.200604", // instance of another tenant; table
-		"DBS.280019", // suspended for arrears; table
-		"DBS.280408": // project id bad, a 400: configuration; table
+	// Not allowed, or set up wrongly: a person must fix it, and the queue must not drain meanwhile.
+	case
+		// Permission denied, a 400; table.
+		"DBS.280015",
+		// The tenant does not match the instance, a 400; table.
+		"DBS.200010",
+		// The user lacks the permission for the action; table.
+		"DBS.280032", "DBS.280063",
+		// The instance is another tenant's; table.
+		"DBS.200604",
+		// Suspended for arrears; table.
+		"DBS.280019",
+		// The project id is bad, a 400: configuration; table.
+		"DBS.280408":
 		return deletion.ClassForbidden
 
 	default:
@@ -125,32 +156,50 @@ func classOfCode(code string) deletion.Class {
 // https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-errorcode.html
 func classOfGatewayCode(number string, status int) deletion.Class {
 	switch number {
-	case "0101", // no such API: wrong host or path, configuration
-		"0204",         // TLS version refused: configuration
-		"0302",         // access refused
-		"0306", "0310", // project not usable
-		"0401", "0402", "0404", // address refused
-		"0501", // quota spent, a 405
-		"0502", // app frozen, a 405
-		"0802": // region forbidden
+	// A person must fix it.
+	case
+		// No such API: a wrong host or path, configuration.
+		"0101",
+		// The TLS version is refused: configuration.
+		"0204",
+		// Access is refused.
+		"0302",
+		// The project is not usable.
+		"0306", "0310",
+		// The address is refused.
+		"0401", "0402", "0404",
+		// The quota is spent, or the app frozen, a 405.
+		"0501", "0502",
+		// The region is forbidden.
+		"0802":
 		return deletion.ClassForbidden
 
-	case "0301", // bad signature, unknown or locked key: never repeat blindly
-		"0307": // token to be renewed, or of another region; no fault of an access key
+	case
+		// A bad signature, or an unknown or locked key: never repeat blindly.
+		"0301",
+		// The token must be renewed, or is of another region; no fault of an access key.
+		"0307":
 		return deletion.ClassUnauthenticated
 
-	case "0308": // with limit and window in its text
+	// The text names limit and window.
+	case "0308":
 		return deletion.ClassThrottled
 
-	case "0103", "0610", // no backend, or none within reach
-		"0104", "0105", "0106", // orchestration fault
-		"0601", "0605", "0606", "0608", "0609", "0611", "0612", "0705", // internal
-		"0613": // IAM out of reach for the moment
+	case
+		// No backend, or none within reach.
+		"0103", "0610",
+		// A fault of the orchestration.
+		"0104", "0105", "0106",
+		// A fault inside.
+		"0601", "0605", "0606", "0608", "0609", "0611", "0612", "0705",
+		// IAM is out of reach for the moment.
+		"0613":
 		return deletion.ClassUnavailable
 
-	case "0201": // a malformed request or, with a 5xx, a backend that is down: the status decides
+	// A malformed request or, with a 5xx, a backend that is down: the status decides. 494: a header is too large.
+	case "0201":
 		switch status {
-		case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, 494: // header too large
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, 494:
 			return deletion.ClassInvalid
 		}
 	}

@@ -19,7 +19,8 @@ const maxTries = 4
 type RetryPolicy func(try int, err *deletion.Error) (wait time.Duration, again bool)
 
 // DefaultRetryPolicy repeats throttled and unavailable tries with backoff, added to the wait that
-// the service asked for.
+// the service asked for. It meets throttled calls of IAM, since those of DDS are repeated by the pace (see
+// [pace]).
 func DefaultRetryPolicy(try int, err *deletion.Error) (wait time.Duration, again bool) {
 	if try >= maxTries || (err.Class != deletion.ClassThrottled && err.Class != deletion.ClassUnavailable) {
 		return 0, false
