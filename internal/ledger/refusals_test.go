@@ -39,9 +39,6 @@ func forgotten(t *testing.T, l deletion.Ledger, id string) bool {
 // Whatever the number and size of the refusals, there is room for the next request. The oldest are
 // forgotten, the newest never.
 func TestRefusalsAreBounded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it writes hundreds of full items, which takes seconds")
-	}
 	for name, size := range map[string]int{"short": 2000, "long": 6500} {
 		t.Run(name, func(t *testing.T) {
 			both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
@@ -66,9 +63,6 @@ func TestRefusalsAreBounded(t *testing.T) {
 
 // The largest possible write fits beside as many refusals as a request can meet.
 func TestTheLargestRecordFits(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it reads a full item for each of its records, which takes seconds")
-	}
 	both(t, func(t *testing.T, l deletion.Ledger, c *clock) {
 		for round := range 3 {
 			for i := range 19 { // just below the limit, so nothing is forgotten
