@@ -5,9 +5,11 @@ import (
 	"errors"
 	stdlog "log"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -36,6 +38,9 @@ func serveLambda(ctx context.Context, a *app.App, log *slog.Logger, most int) {
 		log.Info("SIGTERM: closing")
 		a.Close()
 	}()
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT is not set
+		debug.SetMemoryLimit(memoryLimit(lambdacontext.MemoryLimitInMB))
+	}
 	runtime.GOMAXPROCS(min(most, cpus(lambdacontext.MemoryLimitInMB)))
 	lambda.StartWithOptions(lambdaHandler{a}, lambda.WithContext(ctx))
 }
@@ -53,6 +58,16 @@ func (l libraryLog) Write(text []byte) (int, error) {
 // Lambda always shows two or more; threads beyond the share only wait, and wake each other.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 func cpus(memory int) int { return (max(memory, 1) + 1768) / 1769 }
+
+// memoryLimit is how many bytes a function of so many MB may use before the garbage collector works
+// harder. A payload of 6 MB needs five times as much, and a heap that doubles between collections would
+// come near the 128 MB at which Lambda ends the process.
+func memoryLimit(memory int) int64 {
+	if memory <= 0 {
+		return math.MaxInt64
+	}
+	return int64(memory) << 20 / 2
+}
 
 // lambdaHandler hands the payload to the app as raw bytes: no reflection, no second pass of JSON.
 type lambdaHandler struct{ app *app.App }

@@ -153,6 +153,8 @@ func TestFaults(t *testing.T) {
 		"DDS_ENDPOINT: ":                        {"DDS_ENDPOINT": "https://dds.example.com/v3"},
 		"DDS_CONCURRENCY":                       {"DDS_CONCURRENCY": "0"},
 		"DDS_CONCURRENCY:":                      {"DDS_CONCURRENCY": "1001"},
+		"CONNECTIONS_AT_START":                  {"CONNECTIONS_AT_START": "0"},
+		"CONNECTIONS_AT_START:":                 {"CONNECTIONS_AT_START": "1001"},
 		`OUTCOME_SINK: "stdout"`:                {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},
 		"OUTCOME_SINK":                          {"OUTCOME_SINK": "arn:aws:events:eu-central-1:123456789012:rule/outcomes"},
 		"AWS_ACCESS_KEY_ID":                     {"OUTCOME_SINK": bus, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"},

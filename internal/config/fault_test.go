@@ -105,6 +105,7 @@ func TestWhatAMessageDoesNotRepeat(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	for variable, values := range map[string][]string{
 		"DDS_RATE":        {"NaN", "Inf", "-Inf", "-0.1", "10001", "1e99", "ten", "1,5", " 1"},
+		"CONNECTIONS_AT_START": {"0", "-1", "1001", "ten"},
 		"DDS_CONCURRENCY": {"0", "-1", "1001", "1.5", "1e2", "9999999999999999999999", "32 "},
 	} {
 		for _, value := range values {
