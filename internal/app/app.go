@@ -1,4 +1,4 @@
-// Package app wires the packages: configuration in, a handler of payloads and an [http.Handler] out. It
+// Package app wires the rooms: configuration in, a handler of payloads and an [http.Handler] out. It
 // knows no host and no AWS client. What only some programs have, their main passes in as [Links].
 package app
 

@@ -33,11 +33,16 @@ func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 	defer cancel()
 	s.publishAll(publishing, outcomes)
 
-	s.together(func() {
+	logAll := func() {
 		for i := range outcomes {
 			s.logOutcome(ctx, &outcomes[i])
 		}
-	})
+	}
+	if s.Together == nil {
+		logAll()
+	} else {
+		s.Together(logAll)
+	}
 	return outcomes
 }
 

@@ -178,15 +178,7 @@ func (r *Record) replay(request Request) Outcome {
 		return failed(request, newError(ClassInternal, "the ledger holds an event that cannot be read"))
 	}
 	return Outcome{
-		Request:  request,
-		Status:   r.Status,
-		JobID:    data.JobID,
-		Err:      data.Error,
-		Replayed: true,
-		Event: Event{
-			ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
-			TraceParent: e.TraceParent, TraceHeader: request.TraceHeader,
-			Status: data.Status, ProjectID: data.ProjectID, Data: e.Data, JSON: r.Event,
-		},
+		Request: request, Status: r.Status, JobID: data.JobID, Err: data.Error, Replayed: true,
+		Event: e.event(r.Event, data.Status, data.ProjectID, request.TraceHeader),
 	}
 }

@@ -56,15 +56,6 @@ type Service struct {
 	Together func(func())
 }
 
-// together runs a function that only logs.
-func (s *Service) together(log func()) {
-	if s.Together == nil {
-		log()
-		return
-	}
-	s.Together(log)
-}
-
 // now returns the wall clock time. The monotonic clock stops while a function is frozen, but leases
 // go on expiring.
 func (s *Service) now() time.Time {
