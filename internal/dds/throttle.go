@@ -98,11 +98,8 @@ func (p *pace) wait(c *call, end time.Time) error {
 		if pause <= 0 && !first {
 			return nil
 		}
-		if pause > time.Until(end) {
+		if pause > time.Until(end) || pause > 0 && !retry.Wait(c.Context(), pause) {
 			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back, since DDS throttles calls", RetryAfter: pause}
-		}
-		if pause > 0 && !retry.Wait(c.Context(), pause) {
-			return unavailable("no time was left to wait for a turn", c.Context().Err())
 		}
 		if err := p.limiter.Wait(c.Context()); err != nil {
 			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + err.Error()}
