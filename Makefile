@@ -14,13 +14,17 @@ build-%:
 release:
 	tools/release
 
-# For before a commit: format, vet, lint and the short tests, in less than a minute with warm caches. .ci/run
-# checks everything.
+# For before a commit: format, vet, lint and the short tests, in less than a minute once golangci-lint is
+# built. .ci/run checks everything.
 check:
-	! gofmt -l $$(go list -f '{{.Dir}}' ./...) bench conformance | grep .
-	go vet ./...
-	tools/golangci-lint run ./...
-	go test -short ./...
+	@echo '== gofmt'
+	@unformatted=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...) bench conformance); test -z "$$unformatted" || { echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; }
+	@echo '== go vet'
+	@go vet ./...
+	@echo '== golangci-lint'
+	@tools/golangci-lint run ./...
+	@echo '== go test -short'
+	@go test -short ./...
 
 test:
 	go test -race ./...

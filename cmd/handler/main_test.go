@@ -320,6 +320,9 @@ func TestSinkRefusesOneEntry(t *testing.T) {
 
 // A DDS that hangs costs no record: all come back before the deadline.
 func TestDeadline(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a deadline")
+	}
 	t.Parallel() // it waits
 	w := start(t, nil)
 	w.dds.Inject(ddstest.Slow(time.Hour).Repeat(-1))

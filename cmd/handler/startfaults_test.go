@@ -241,6 +241,9 @@ func TestStartFaults(t *testing.T) {
 
 // A service that never answers holds up neither the start nor an invocation.
 func TestStartFaultsThatHang(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits until the start gives up, for ten seconds")
+	}
 	t.Parallel() // it waits
 	for name, env := range map[string]func(url string) []string{
 		"Secrets Manager": func(url string) []string {

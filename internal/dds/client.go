@@ -100,7 +100,7 @@ func New(o Options) (*Client, error) {
 
 // Connect opens n connections to a region's DDS, all at once. One of them carries a signed call that
 // reads the shortest backup list of the project, because its answer proves the key: otherwise the first
-// call of a batch goes alone (see [keyLock]). A key without the permission dds:backup:list is proven, too.
+// call of a batch is a probe, and the others wait for it (see [keyLock]). A key without the permission dds:backup:list is proven, too.
 // Connect reports no error, because the calls that need the connections will.
 func (c *Client) Connect(ctx context.Context, region, projectID string, n int) {
 	endpoint, ok := c.endpoints[region]

@@ -7,116 +7,111 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"dds-backup-delete/internal/deletion"
 )
 
-// lockTime is how long Huawei Cloud locks a key for everyone after more than five refused calls in a
-// row. https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-errorcode.html
-const lockTime = 5 * time.Minute
+const (
+	// lockTime is how long Huawei Cloud locks a key for everyone after more than five refused calls in a
+	// row. https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-errorcode.html
+	lockTime = 5 * time.Minute
+	// provenTime is how long an answer proves a key. A later batch starts with a probe again, because
+	// the key may have been withdrawn.
+	provenTime = time.Minute
+	// renewEvery is the shortest time between two readings of a refused key at its source.
+	renewEvery = 30 * time.Second
+)
 
-// provenTime is how long an answer proves a key. A later batch starts with one single call again,
-// because the key may have been withdrawn.
-const provenTime = time.Minute
-
-// renewEvery is the shortest time between two look-ups of a refused key at its source.
-const renewEvery = 30 * time.Second
-
-// keyLock gives each call its credentials and keeps Huawei Cloud from locking a bad key for everyone:
-//   - until an answer proves a key, one call goes alone and the others wait for it;
-//   - a refused key (see [refusesKey]) is not used for five minutes, unless the credentials change.
+// keyLock gives each call its credentials, and keeps Huawei Cloud from locking a bad key for everyone:
+//   - While the key is not proven, one call goes out at a time: the probe. The others wait for its answer.
+//     If it does not prove the key, they fail with it: no second probe makes them wait, or be refused, again.
+//   - A refused key (see [refusesKey]) is not used for five minutes, unless the credentials change.
 //     Other authentication failures concern the token or something in front of DDS, and hold back
-//     no other call.
+//     only the calls that waited for that answer.
 type keyLock struct {
-	renew    func(context.Context) (Credentials, error) // nil if the credentials cannot change
-	now      func() time.Time
-	alone    chan struct{} // holds the one call that goes alone
-	renewing chan struct{} // holds the one call that reads the credentials again
+	renew   func(context.Context) (Credentials, error) // nil if the credentials cannot change
+	now     func() time.Time
+	probe   *semaphore.Weighted // held by the probe
+	reading *semaphore.Weighted // held by the call that reads the credentials from their source
 
-	mu          sync.Mutex // never held during a wait
-	credentials Credentials
-	provenUntil time.Time
-	refused     *deletion.Error // why the key is not used; nil if it is
-	refusedAt   time.Time
-	renewedAt   time.Time
-	renewErr    error           // of the last reading
-	probeErr    *deletion.Error // of the last call that went alone and neither proved nor locked the key
-	unanswered  int             // calls that went alone and had no answer
+	mu           sync.Mutex // never held during a wait
+	credentials  Credentials
+	provenUntil  time.Time
+	refused      *deletion.Error // why the key is not used; nil if it is
+	refusedAt    time.Time
+	inconclusive *deletion.Error // the last failure that neither proved nor refused the key; each is a new pointer
+	renewedAt    time.Time
+	renewErr     error // of the last reading
 }
 
 func newKeyLock(c Credentials, renew func(context.Context) (Credentials, error), now func() time.Time) *keyLock {
-	return &keyLock{renew: renew, now: now, alone: make(chan struct{}, 1), renewing: make(chan struct{}, 1), credentials: c}
+	return &keyLock{renew: renew, now: now, probe: semaphore.NewWeighted(1), reading: semaphore.NewWeighted(1), credentials: c}
 }
 
-// locking returns a handler that lets calls pass as l allows. It looks up refused credentials again
-// once, and repeats the call if they have changed.
+// locking returns a handler that lets calls pass as l allows. If the credentials are refused, it reads
+// them again, and repeats the call once if they have changed.
 func (l *keyLock) locking(next handler) handler {
 	return func(c *call) (*response, error) {
-		resp, unauthenticated, err := l.through(c, next)
+		resp, unauthenticated, err := l.tryOnce(c, next)
 		if unauthenticated && l.renewed(c.Context(), c.credentials) {
-			resp, _, err = l.through(c, next)
+			resp, _, err = l.tryOnce(c, next)
 		}
 		return resp, err
 	}
 }
 
-// through calls next when c may go, and reports whether its credentials were refused.
-func (l *keyLock) through(c *call, next handler) (resp *response, unauthenticated bool, err error) {
-	alone, err := l.enter(c)
+// tryOnce calls next when it is c's turn, and reports whether the credentials were refused.
+func (l *keyLock) tryOnce(c *call, next handler) (resp *response, unauthenticated bool, err error) {
+	isProbe, err := l.waitTurn(c)
 	if err != nil {
 		return nil, false, err
 	}
-	if alone {
-		defer func() { <-l.alone }()
+	if isProbe {
+		defer l.probe.Release(1)
 	}
 	resp, err = next(c)
 	return resp, l.noteAnswer(c.credentials, err), err
 }
 
-// enter gives c its credentials as soon as it may go, and reports whether it goes alone. Such a call
-// holds its place in l.alone.
-func (l *keyLock) enter(c *call) (alone bool, err error) {
-	proven, unanswered, err := l.pass(c)
+// waitTurn returns when c may go out with its credentials, and reports whether it is the probe, which
+// holds l.probe.
+func (l *keyLock) waitTurn(c *call) (isProbe bool, err error) {
+	proven, before, err := l.credentialsFor(c)
 	if proven || err != nil {
 		return false, err
 	}
-	select {
-	case l.alone <- struct{}{}:
-	case <-c.Context().Done():
-		return false, unavailable("no time was left while another call tried the key", c.Context().Err())
+	if err := l.probe.Acquire(c.Context(), 1); err != nil {
+		return false, unavailable("no time was left while another call tried the key", err)
 	}
-	proven, latest, err := l.pass(c)
-	if err == nil && !proven && latest == unanswered {
+	proven, inconclusive, err := l.credentialsFor(c)
+	switch {
+	case proven || err != nil:
+	case inconclusive == before:
 		return true, nil
+	case inconclusive.Class == deletion.ClassUnauthenticated: // a probe failed while c waited: do not probe again
+		err = &deletion.Error{
+			Class: inconclusive.Class, Code: inconclusive.Code, HTTPStatus: inconclusive.HTTPStatus,
+			Message: "held back, since another call was refused: " + inconclusive.Message,
+		}
+	default:
+		err = &deletion.Error{Class: deletion.ClassUnavailable, Message: "another call tried the key and did not prove it"}
 	}
-	<-l.alone
-	if err == nil && !proven { // one call without an answer is enough: the others must not wait as long again
-		err = l.failedProbe()
-	}
+	l.probe.Release(1)
 	return false, err
 }
 
-// failedProbe returns the error of a call that waited while another one tried the key in vain.
-func (l *keyLock) failedProbe() *deletion.Error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	e := l.probeErr
-	if e != nil && e.Class == deletion.ClassUnauthenticated {
-		return &deletion.Error{Class: e.Class, Code: e.Code, HTTPStatus: e.HTTPStatus, Message: "held back, since another call was refused: " + e.Message}
-	}
-	return &deletion.Error{Class: deletion.ClassUnavailable, Message: "another call, which tried the key, had no answer"}
-}
-
-// pass gives c its credentials and reports whether they are proven, and how many calls that tried
-// them had no answer so far. The error says why they are not used.
-func (l *keyLock) pass(c *call) (proven bool, unanswered int, err error) {
-	held, refused := l.held()
-	if held != nil && !l.renewed(c.Context(), refused) {
-		return false, 0, held
+// credentialsFor gives c its credentials. It reports whether they are proven, and the last failure that
+// left that open. The error says why they are not used.
+func (l *keyLock) credentialsFor(c *call) (proven bool, inconclusive *deletion.Error, err error) {
+	refusal, refused := l.refusal()
+	if refusal != nil && !l.renewed(c.Context(), refused) {
+		return false, nil, refusal
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c.credentials = l.credentials
-	return l.isProvenLocked(), l.unanswered, nil
+	return l.isProvenLocked(), l.inconclusive, nil
 }
 
 // isProven reports whether a recent answer proves the key.
@@ -128,35 +123,26 @@ func (l *keyLock) isProven() bool {
 
 func (l *keyLock) isProvenLocked() bool {
 	left := l.provenUntil.Sub(l.now())
-	return left > 0 && left <= provenTime // more is left only where the clock was put back
+	return left > 0 && left <= provenTime // a longer time means that the clock was set back
 }
 
-// held returns why the key is not used and the credentials that were refused, or nil. Both are read
-// at once: the credentials may be renewed in the next moment.
-func (l *keyLock) held() (why *deletion.Error, refused Credentials) {
+// refusal returns why the key is not used now, and the credentials that were refused; nil if it may be
+// used. Both are read at once, because another call may renew the credentials at any time.
+func (l *keyLock) refusal() (why *deletion.Error, refused Credentials) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.refused == nil {
-		return nil, Credentials{}
-	}
 	left := lockTime - l.now().Sub(l.refusedAt)
-	if left <= 0 || left > lockTime { // over, or the clock was put back
+	if l.refused == nil || left <= 0 || left > lockTime { // a longer time means that the clock was set back
 		l.refused = nil
 		return nil, Credentials{}
 	}
-	held := *l.refused
-	held.Message = "held back, since the key was refused: " + held.Message
+	e := *l.refused
+	e.Message = "held back, since the key was refused: " + e.Message
 	if l.renewErr != nil {
-		held.Message += ": " + printable(l.renewErr.Error())
+		e.Message += ": " + printable(l.renewErr.Error())
 	}
-	held.RetryAfter, held.MaybeSent = left, false
-	return &held, l.credentials
-}
-
-func (l *keyLock) current() Credentials {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.credentials
+	e.RetryAfter, e.MaybeSent = left, false
+	return &e, l.credentials
 }
 
 // noteAnswer notes what the answer to a call says about its key, and reports whether its credentials,
@@ -166,20 +152,22 @@ func (l *keyLock) noteAnswer(used Credentials, err error) (unauthenticated bool)
 	unauthenticated = failed && e.Class == deletion.ClassUnauthenticated
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if used != l.credentials { // replaced meanwhile
-		return unauthenticated
-	}
 	switch {
-	case unauthenticated && refusesKey(e):
-		kept := *e // the caller may change its own
-		l.refused, l.refusedAt, l.provenUntil = &kept, l.now(), time.Time{}
+	case used != l.credentials: // replaced meanwhile
 	case !failed, provesKey(e) && (!unauthenticated || !used.AccessKey.IsZero()):
 		l.provenUntil = l.now().Add(provenTime)
+	case refusesKey(e) && unauthenticated:
+		l.refused, l.refusedAt, l.provenUntil = copyOf(e), l.now(), time.Time{}
 	default: // also a refused token, and a 401 without a code: it may be a refusal whose text was lost
-		l.unanswered++
-		l.probeErr = e
+		l.inconclusive = copyOf(e)
 	}
 	return unauthenticated
+}
+
+// copyOf returns a copy of e, because the call that got e may change it.
+func copyOf(e *deletion.Error) *deletion.Error {
+	kept := *e
+	return &kept
 }
 
 // provesKey reports whether an error shows that the key was accepted: a code of DDS, or a refusal of
@@ -188,18 +176,13 @@ func provesKey(e *deletion.Error) bool {
 	return strings.HasPrefix(e.Code, "DBS.") || (e.Code != "" && e.Class == deletion.ClassForbidden)
 }
 
-// renewed reports whether the credentials have changed since they were refused. One call asks their
-// source, and the others wait for it until their deadline.
+// renewed reports whether the credentials have changed since they were refused. One call reads them
+// from their source, and the others wait for it until their deadline.
 func (l *keyLock) renewed(ctx context.Context, refused Credentials) bool {
-	if l.renew == nil {
+	if l.renew == nil || l.reading.Acquire(ctx, 1) != nil {
 		return false
 	}
-	select {
-	case l.renewing <- struct{}{}:
-		defer func() { <-l.renewing }()
-	case <-ctx.Done():
-		return false
-	}
+	defer l.reading.Release(1)
 	l.mu.Lock()
 	since := l.now().Sub(l.renewedAt)
 	changed, due := l.credentials != refused, since >= renewEvery || since < 0
@@ -232,24 +215,26 @@ func (l *keyLock) supplying(next handler) handler {
 	}
 }
 
-// supply calls renew if there are no credentials yet. One call does so at a time, and the others
-// wait for its result.
+// supply reads the credentials from their source if there are none yet. One call does so at a time, and
+// the others wait for its result.
 func (l *keyLock) supply(ctx context.Context) error {
-	if l.renew == nil || l.current() != (Credentials{}) {
+	if l.renew == nil || !l.lacksCredentials() {
 		return nil
 	}
-	select {
-	case l.renewing <- struct{}{}:
-		defer func() { <-l.renewing }()
-	case <-ctx.Done():
-		return unavailable("no time was left while another call read the credentials", ctx.Err())
+	if err := l.reading.Acquire(ctx, 1); err != nil {
+		return unavailable("no time was left while another call read the credentials", err)
 	}
-	if l.current() != (Credentials{}) {
+	defer l.reading.Release(1)
+	if !l.lacksCredentials() {
 		return nil
 	}
 	first, err := l.renew(ctx)
-	if err != nil {
-		return renewError(err)
+	e, explained := errors.AsType[*deletion.Error](err)
+	switch {
+	case explained:
+		return copyOf(e) // several calls may get the same one
+	case err != nil:
+		return unavailable("the credentials could not be read", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -257,13 +242,8 @@ func (l *keyLock) supply(ctx context.Context) error {
 	return nil
 }
 
-// renewError returns the error of a call without credentials. It is a copy, because several calls
-// get the same err and each may change its own.
-func renewError(err error) *deletion.Error {
-	e, ok := errors.AsType[*deletion.Error](err)
-	if ok {
-		kept := *e
-		return &kept
-	}
-	return unavailable("the credentials could not be read", err)
+func (l *keyLock) lacksCredentials() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.credentials == Credentials{}
 }

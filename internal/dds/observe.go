@@ -16,13 +16,11 @@ func observing(next handler, observe Observer) handler {
 	return func(c *call) (*response, error) {
 		began := time.Now()
 		resp, err := next(c)
-		e, failed := errors.AsType[*deletion.Error](err)
-		switch {
-		case err == nil:
-			observe(time.Since(began), "")
-		case failed: // else it was not sent
-			observe(time.Since(began), e.Class)
+		var class deletion.Class
+		if e, failed := errors.AsType[*deletion.Error](err); failed {
+			class = e.Class
 		}
+		observe(time.Since(began), class)
 		return resp, err
 	}
 }

@@ -19,19 +19,17 @@ const maxTries = 4
 type RetryPolicy func(try int, err *deletion.Error) (wait time.Duration, again bool)
 
 // DefaultRetryPolicy repeats throttled and unavailable tries with backoff, added to the wait that
-// the service asked for.
+// the service asked for. It meets throttled calls of IAM, since those of DDS are repeated by the pace (see
+// [pace]).
 func DefaultRetryPolicy(try int, err *deletion.Error) (wait time.Duration, again bool) {
 	if try >= maxTries || (err.Class != deletion.ClassThrottled && err.Class != deletion.ClassUnavailable) {
 		return 0, false
 	}
-	return err.RetryAfter + Backoff(try), true
+	return err.RetryAfter + backoff(try), true
 }
 
-// Backoff returns a random wait below 0.2, 0.4, 0.8 … 5 seconds: exponential with full jitter.
-func Backoff(try int) time.Duration {
-	const base, most = 200 * time.Millisecond, 5 * time.Second
-	return retry.Backoff(base, most, try)
-}
+// backoff returns a random wait below 0.2, 0.4, 0.8 … 5 seconds: exponential with full jitter.
+func backoff(try int) time.Duration { return retry.Backoff(200*time.Millisecond, 5*time.Second, try) }
 
 // retrying returns a handler that repeats failed tries as the policy says, as long as
 //   - the wait ends in the first half of the call's time, so that time is left for the others;

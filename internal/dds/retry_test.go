@@ -36,7 +36,7 @@ func TestBackoff(t *testing.T) {
 	} {
 		var low, high bool
 		for range 1000 {
-			wait := Backoff(try)
+			wait := backoff(try)
 			if wait < 0 || wait >= most {
 				t.Fatalf("try %d waits %v, want less than %v", try, wait, most)
 			}

@@ -38,7 +38,7 @@ type pace struct {
 
 	mu            sync.Mutex
 	until         time.Time  // no call is sent before
-	holdUntil     time.Time  // the reported limit holds until then; later, the limit recovers
+	holdUntil     time.Time  // the reported limit holds until then; later, the limit rises
 	strikes       int        // throttled answers in a row
 	refused       time.Time  // the last throttled answer that counted
 	reportedLimit rate.Limit // a little below the limit that a throttled answer reported last
@@ -60,6 +60,7 @@ func burst(limit rate.Limit) int { return int(max(1, min(limit, 1000))) }
 
 // pacing returns a handler that lets calls pass at the current pace. A throttled call is sent again
 // in its turn while there is time, because returning its message to the queue would use up a receive.
+// So the retry policy sees a throttled call only when there is no time left, or when IAM throttled it.
 func (p *pace) pacing(next handler) handler {
 	return func(c *call) (resp *response, err error) {
 		end := time.Now().Add(time.Minute)
@@ -75,10 +76,10 @@ func (p *pace) pacing(next handler) handler {
 			e, failed := errors.AsType[*deletion.Error](err)
 			switch {
 			case failed && e.Class == deletion.ClassThrottled:
-				p.slow(e, c.last.limit, p.now())
+				p.slowDown(e, c.last.limit, p.now())
 				continue
 			case err == nil || failed && e.HTTPStatus != 0:
-				p.recover(p.now())
+				p.speedUp(p.now())
 			}
 			return resp, err
 		}
@@ -90,18 +91,15 @@ func (p *pace) wait(c *call, end time.Time) error {
 	for first := true; ; first = false {
 		p.mu.Lock()
 		pause := p.until.Sub(p.now())
-		if p.now().Before(p.refused) { // the clock was put back
+		if p.now().Before(p.refused) { // the clock was set back
 			pause = 0
 		}
 		p.mu.Unlock()
 		if pause <= 0 && !first {
 			return nil
 		}
-		if pause > time.Until(end) {
+		if pause > time.Until(end) || pause > 0 && !retry.Wait(c.Context(), pause) {
 			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back, since DDS throttles calls", RetryAfter: pause}
-		}
-		if pause > 0 && !retry.Wait(c.Context(), pause) {
-			return unavailable("no time was left to wait for a turn", c.Context().Err())
 		}
 		if err := p.limiter.Wait(c.Context()); err != nil {
 			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + err.Error()}
@@ -109,10 +107,10 @@ func (p *pace) wait(c *call, end time.Time) error {
 	}
 }
 
-// slow reacts to a throttled answer. If it reported a limit, calls continue at the rate at which
+// slowDown reacts to a throttled answer. If it reported a limit, calls continue at the rate at which
 // they were accepted lately, which is this process's share; otherwise at a part of the current rate.
 // The answers to calls that were sent together count once.
-func (p *pace) slow(e *deletion.Error, reported rateLimit, now time.Time) {
+func (p *pace) slowDown(e *deletion.Error, reported rateLimit, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Before(p.until) {
@@ -150,9 +148,9 @@ func (p *pace) slow(e *deletion.Error, reported rateLimit, now time.Time) {
 	p.until = now.Add(pause)
 }
 
-// recover reacts to an answer that was not throttled. The longer ago the last throttled answer was,
+// speedUp reacts to an answer that was not throttled. The longer ago the last throttled answer was,
 // the faster the limit rises: slowly near a real limit, quickly after the limit is gone.
-func (p *pace) recover(now time.Time) {
+func (p *pace) speedUp(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.strikes = 0
@@ -177,15 +175,15 @@ func (p *pace) recover(now time.Time) {
 // rateWindow counts calls over a sliding window of time. It keeps two fixed parts, each as long as
 // the horizon, and counts the earlier one as far as it overlaps the window.
 type rateWindow struct {
-	horizon     time.Duration
-	since       time.Time // the first call of all
-	start       time.Time // of the current part
-	now, before float64   // calls in the current part and in the one before
+	horizon           time.Duration
+	since             time.Time // the first call of all
+	start             time.Time // of the current part
+	current, previous float64   // calls in each part
 }
 
 func (w *rateWindow) add(now time.Time) {
 	w.turn(now)
-	w.now++
+	w.current++
 }
 
 // turn begins a new part if the current one is over.
@@ -193,12 +191,12 @@ func (w *rateWindow) turn(now time.Time) {
 	past := now.Sub(w.start)
 	switch {
 	case past >= 2*w.horizon:
-		w.start, w.now, w.before = now, 0, 0
+		w.start, w.current, w.previous = now, 0, 0
 		if w.since.IsZero() {
 			w.since = now
 		}
 	case past >= w.horizon:
-		w.start, w.now, w.before = w.start.Add(w.horizon), 0, w.now
+		w.start, w.current, w.previous = w.start.Add(w.horizon), 0, w.current
 	}
 }
 
@@ -208,5 +206,5 @@ func (w *rateWindow) rate(now time.Time) rate.Limit {
 	w.turn(now)
 	left := 1 - now.Sub(w.start).Seconds()/w.horizon.Seconds()
 	over := min(max(now.Sub(w.since), time.Second), w.horizon)
-	return rate.Limit((w.now + left*w.before) / over.Seconds())
+	return rate.Limit((w.current + left*w.previous) / over.Seconds())
 }

@@ -145,3 +145,20 @@ func TestPaceGivesBackAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// The same holds for a turn that would come at the very deadline.
+func TestPaceGivesBackATurnAtTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(0, time.Now)
+		p.until = time.Now().Add(10 * time.Second)
+		h := p.pacing(func(*call) (*response, error) { panic("a call went out") })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := h(newTestCall(ctx, t))
+		var e *deletion.Error
+		if !errors.As(err, &e) || e.Class != deletion.ClassThrottled || e.RetryAfter != 10*time.Second || time.Since(start) != 0 {
+			t.Errorf("error %v after %v", err, time.Since(start))
+		}
+	})
+}

@@ -29,15 +29,20 @@ func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 		s.deleteAll(ctx, scope, stages, requests, outcomes)
 	}
 
-	publishing, cancel := withDeadline(ctx, stages.publish)
+	publishing, cancel := withDeadline(ctx, stages.publishBy)
 	defer cancel()
 	s.publishAll(publishing, outcomes)
 
-	s.together(func() {
+	logAll := func() {
 		for i := range outcomes {
 			s.logOutcome(ctx, &outcomes[i])
 		}
-	})
+	}
+	if s.Together == nil {
+		logAll()
+	} else {
+		s.Together(logAll)
+	}
 	return outcomes
 }
 
@@ -54,26 +59,26 @@ func failAll(scope *Scope, requests []Request, outcomes []Outcome, err error) {
 	}
 }
 
-// call identifies requests that can share one call to DDS. A dry run shares nothing with a deletion.
-type call struct {
+// callKey is the same for requests that share one call to DDS. A dry run shares nothing with a deletion.
+type callKey struct {
 	Target
 
 	dryRun bool
 }
 
 // deleteAll fills outcomes. Requests for one backup share one call to DDS and its result, unless
-// they have an order.
+// they have an ordering key.
 func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, requests []Request, outcomes []Outcome) {
 	// All groups share two contexts, because each deadline costs a timer.
-	deleting, cancel := withDeadline(ctx, stages.delete)
+	deleting, cancel := withDeadline(ctx, stages.deleteBy)
 	defer cancel()
-	recording, cancel := withDeadline(ctx, stages.record)
+	recording, cancel := withDeadline(ctx, stages.recordBy)
 	defer cancel()
-	process := func(group []*Outcome) { s.process(deleting, recording, stages.end, group) }
+	process := func(group []*Outcome) { s.process(deleting, recording, stages.deadline, group) }
 
-	groups := make(map[call][]*Outcome, len(requests))
-	orders := make(map[string][]*Outcome)
-	var calls []call // the keys of groups, as they came
+	byCall := make(map[callKey][]*Outcome, len(requests))
+	byOrder := make(map[string][]*Outcome)
+	var calls []callKey // the keys of byCall, as they came
 	for i, request := range requests {
 		o := &outcomes[i]
 		request.DryRun = request.DryRun || s.DryRun
@@ -83,29 +88,30 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 			*o = failed(request, err)
 			o.writeUnrecordedEvent(&requests[i])
 		}
-		c := call{request.Target(), request.DryRun}
+		key := callKey{request.Target(), request.DryRun}
 		switch {
 		case request.Order != "":
-			orders[request.Order] = append(orders[request.Order], o)
+			byOrder[request.Order] = append(byOrder[request.Order], o)
 		case err == nil:
-			if groups[c] == nil {
-				calls = append(calls, c)
+			if byCall[key] == nil {
+				calls = append(calls, key)
 			}
-			groups[c] = append(groups[c], o)
+			byCall[key] = append(byCall[key], o)
+		default: // it has its outcome
 		}
 	}
 
 	var workers errgroup.Group
 	workers.SetLimit(s.Concurrency)
-	for _, order := range orders {
+	for _, outcomes := range byOrder {
 		workers.Go(func() error {
-			inOrder(order, process)
+			inOrder(outcomes, process)
 			return nil
 		})
 	}
-	for _, c := range calls {
+	for _, key := range calls {
 		workers.Go(func() error {
-			for part := range slices.Chunk(groups[c], maxGroup) {
+			for part := range slices.Chunk(byCall[key], maxGroup) {
 				process(part)
 			}
 			return nil
@@ -114,12 +120,12 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	_ = workers.Wait() // no worker returns an error
 }
 
-// inOrder processes the requests of one order one after the other. It stops after the first message
+// inOrder processes the requests with one ordering key one after the other. It stops after the first message
 // that must be retried, because the source redelivers that message and all after it. Requests in
 // the same message do not stop each other.
-func inOrder(order []*Outcome, process func(group []*Outcome)) {
+func inOrder(outcomes []*Outcome, process func(group []*Outcome)) {
 	var stopped *Outcome
-	for _, o := range order {
+	for _, o := range outcomes {
 		if stopped != nil && o.Request.MessageID != stopped.Request.MessageID {
 			*o = failed(o.Request, &Error{
 				Class: stopped.Err.Class, RetryAfter: stopped.Err.RetryAfter,
@@ -136,10 +142,10 @@ func inOrder(order []*Outcome, process func(group []*Outcome)) {
 	}
 }
 
-// stages are the times at which each stage must end so that there is time for the next
-// stage; zero if there is no deadline.
+// stages are the times at which each stage must end so that there is time for the next one, and the
+// deadline; zero if there is no deadline.
 type stages struct {
-	delete, record, publish, end time.Time
+	deleteBy, recordBy, publishBy, deadline time.Time
 }
 
 // stagesOf divides the time until the deadline of ctx.
@@ -149,11 +155,9 @@ func stagesOf(ctx context.Context, now time.Time) stages {
 		return stages{}
 	}
 	left := max(deadline.Sub(now), 0)
-	s := stages{end: deadline}
-	s.publish = deadline.Add(-min(left/10, 500*time.Millisecond))
-	s.record = s.publish.Add(-min(left/8, 2*time.Second))
-	s.delete = s.record.Add(-min(left/8, 2*time.Second))
-	return s
+	publishBy := deadline.Add(-min(left/10, 500*time.Millisecond))
+	recordBy := publishBy.Add(-min(left/8, 2*time.Second))
+	return stages{deleteBy: recordBy.Add(-min(left/8, 2*time.Second)), recordBy: recordBy, publishBy: publishBy, deadline: deadline}
 }
 
 // withDeadline returns ctx with a deadline, unless the deadline is zero.

@@ -102,7 +102,8 @@ func explain(err error) *Error {
 	return &e
 }
 
-// retryAfter returns how long a request waits by default before its next try.
+// retryAfter returns how long a request waits by default before its next try. A busy lease makes it wait
+// for that lease instead, and a queue of SQS doubles the wait with each receive.
 func retryAfter(c Class) time.Duration {
 	switch c {
 	case ClassForbidden: // until a person has fixed the permissions

@@ -19,18 +19,18 @@ const (
 	recordTime = time.Minute
 )
 
-// heldLease is the right to delete one backup.
-type heldLease struct {
+// lease is the right to delete one backup.
+type lease struct {
 	token     string
-	end       time.Time // when the holder must stop working
+	stopAt    time.Time // when the holder must stop working
 	maybeSent bool      // an earlier holder may have sent the DELETE
 }
 
-// begin asks the ledger about each request of a group. It decides those that the ledger can decide,
-// and returns the others with one lease for them all.
-func (s *Service) begin(ctx context.Context, until time.Time, group []*Outcome) (open []*Outcome, l heldLease) {
+// begin asks the ledger about each request of a group. It sets the outcomes that the ledger knows, and
+// returns the others with one lease for them all.
+func (s *Service) begin(ctx context.Context, deadline time.Time, group []*Outcome) (undecided []*Outcome, held lease) {
 	for _, o := range group {
-		claim, end, err := s.claim(ctx, until, &o.Request)
+		claim, stopAt, err := s.askLedger(ctx, deadline, &o.Request)
 		switch {
 		case err != nil:
 			*o = failed(o.Request, newError(ClassUnavailable, err.Error()))
@@ -40,77 +40,78 @@ func (s *Service) begin(ctx context.Context, until time.Time, group []*Outcome) 
 			*o = claim.Record.replay(o.Request)
 			continue
 		case claim.Lease != "":
-			l.token, l.end = claim.Lease, end
-		case len(open) == 0: // otherwise the lease is the one that this group holds
+			held.token, held.stopAt = claim.Lease, stopAt
+		case held.token == "": // somebody else has the lease
 			*o = failed(o.Request, &Error{
 				Class: ClassConflict, Message: "another delivery of a request for this backup is being processed", RetryAfter: max(claim.BusyFor, time.Second),
 			})
 			continue
+		default: // this group has the lease
 		}
-		l.maybeSent = l.maybeSent || claim.MaybeSent
-		open = append(open, o)
+		held.maybeSent = held.maybeSent || claim.MaybeSent
+		undecided = append(undecided, o)
 	}
-	return open, l
+	return undecided, held
 }
 
-// claim asks the ledger for a lease that lasts as long as the invocation, and returns when its
-// holder must stop. It does not ask if there is no time left.
-func (s *Service) claim(ctx context.Context, until time.Time, r *Request) (claim Claim, end time.Time, err error) {
+// askLedger asks for a lease until the deadline, and returns when its holder must stop. It does not ask
+// if there is no time left.
+func (s *Service) askLedger(ctx context.Context, deadline time.Time, r *Request) (claim Claim, stopAt time.Time, err error) {
 	if ctx.Err() != nil {
 		return Claim{}, time.Time{}, errors.New("no time was left to start the deletion")
 	}
 	duration := unboundedLease
-	if !until.IsZero() {
-		duration = max(time.Until(until), 0)
+	if !deadline.IsZero() {
+		duration = max(time.Until(deadline), 0)
 	}
-	end = s.now().Add(duration)
+	stopAt = s.now().Add(duration)
 	claim, err = s.Ledger.Begin(ctx, r, duration+leaseMargin)
 	if err != nil {
-		s.Log.LogAttrs(ctx, slog.LevelWarn, "ledger: begin", requestAttrs(r, slog.String("error", err.Error()))...)
+		s.logRequest(ctx, slog.LevelWarn, "ledger: begin", r, slog.String("error", err.Error()))
 		err = errors.New("the ledger could not be reached, so nothing was deleted")
 	}
-	return claim, end, err
+	return claim, stopAt, err
 }
 
-// recordOrRelease records the outcomes of one backup before they are published. If there is no
-// verdict, it releases the lease.
-func (s *Service) recordOrRelease(ctx context.Context, token string, maybeSent bool, open []*Outcome) {
-	first := open[0]
+// recordOrRelease records the outcomes of one backup before they are published, because an outcome that
+// no ledger has could be published in two versions. If there is no verdict, it releases the lease.
+func (s *Service) recordOrRelease(ctx context.Context, token string, maybeSent bool, group []*Outcome) {
+	first := group[0]
 	if first.Status == Retry {
 		if err := s.Ledger.Release(ctx, &first.Request, token, maybeSent); err != nil {
 			// The lease expires by itself, and then counts as released with maybeSent.
-			s.Log.LogAttrs(ctx, slog.LevelWarn, "ledger: release", requestAttrs(&first.Request, slog.String("error", err.Error()))...)
+			s.logRequest(ctx, slog.LevelWarn, "ledger: release", &first.Request, slog.String("error", err.Error()))
 		}
 		return
 	}
-	records, open := recordsOf(open)
+	records, group := recordsOf(group)
 	if len(records) == 0 {
 		return
 	}
+	// A refusal leaves open what an earlier DELETE did, so the next request must know of that DELETE.
 	recorded, err := s.record(ctx, token, maybeSent && !finalForBackup(first.Status), records)
 	switch {
 	case err == nil && recorded.Earlier == nil: // stored
 	case err != nil && first.JobID != "":
 		// It is published anyway: otherwise the job id would be lost, and no other one can follow.
-		s.Log.LogAttrs(ctx, slog.LevelError, "ledger: not recorded",
-			requestAttrs(&first.Request, slog.String("job_id", first.JobID), slog.String("error", err.Error()))...)
-		for _, o := range open {
+		s.logRequest(ctx, slog.LevelError, "ledger: not recorded", &first.Request, slog.String("job_id", first.JobID), slog.String("error", err.Error()))
+		for _, o := range group {
 			o.LedgerFailed = true
 		}
 	default:
-		for _, o := range open {
+		for _, o := range group {
 			*o = unrecorded(o.Request, recorded.Earlier, err)
 		}
 	}
 }
 
 // recordsOf writes the events of the outcomes. It returns what the ledger must remember, one record
-// that is final for the backup or one for each request, and the outcomes that these records decide.
+// that is final for the backup or one for each request, and the outcomes that these records cover.
 // Requests whose records would make one write larger than [MaxRecorded] are retried.
-func recordsOf(open []*Outcome) (records []Record, decided []*Outcome) {
-	records, decided = make([]Record, 0, len(open)), make([]*Outcome, 0, len(open))
+func recordsOf(group []*Outcome) (records []Record, covered []*Outcome) {
+	records, covered = make([]Record, 0, len(group)), make([]*Outcome, 0, len(group))
 	size := 0
-	for _, o := range open {
+	for _, o := range group {
 		o.writeEvent()
 		record := Record{o.Request, o.Status, o.Event.JSON}
 		known := slices.ContainsFunc(records, func(earlier Record) bool {
@@ -124,9 +125,9 @@ func recordsOf(open []*Outcome) (records []Record, decided []*Outcome) {
 			}
 			records = append(records, record)
 		}
-		decided = append(decided, o)
+		covered = append(covered, o)
 	}
-	return records, decided
+	return records, covered
 }
 
 // record writes to the ledger and retries until ctx ends, because an outcome that is not recorded
@@ -161,7 +162,7 @@ func unrecorded(request Request, earlier *Record, err error) Outcome {
 	case errors.Is(err, ErrLeaseLost):
 		return failed(request, newError(ClassConflict, err.Error()))
 	default:
-		// A retry loses nothing. An outcome that no ledger has could be published in two versions.
+		// A retry loses nothing.
 		o := failed(request, newError(ClassUndelivered, "the outcome could not be recorded"))
 		o.Err.Cause, o.LedgerFailed = err.Error(), true
 		return o
@@ -177,15 +178,7 @@ func (r *Record) replay(request Request) Outcome {
 		return failed(request, newError(ClassInternal, "the ledger holds an event that cannot be read"))
 	}
 	return Outcome{
-		Request:  request,
-		Status:   r.Status,
-		JobID:    data.JobID,
-		Err:      data.Error,
-		Replayed: true,
-		Event: Event{
-			ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
-			TraceParent: e.TraceParent, TraceHeader: request.TraceHeader,
-			Status: data.Status, ProjectID: data.ProjectID, Data: e.Data, JSON: r.Event,
-		},
+		Request: request, Status: r.Status, JobID: data.JobID, Err: data.Error, Replayed: true,
+		Event: e.event(r.Event, data.Status, data.ProjectID, request.TraceHeader),
 	}
 }

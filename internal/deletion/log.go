@@ -21,6 +21,11 @@ func requestAttrs(r *Request, more ...slog.Attr) []slog.Attr {
 	return append(attrs, more...)
 }
 
+// logRequest writes a line about a request.
+func (s *Service) logRequest(ctx context.Context, level slog.Level, message string, r *Request, more ...slog.Attr) {
+	s.Log.LogAttrs(ctx, level, message, requestAttrs(r, more...)...)
+}
+
 // appendText appends an attribute, unless its value is empty.
 func appendText(attrs []slog.Attr, key, value string) []slog.Attr {
 	if value == "" {

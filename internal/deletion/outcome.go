@@ -78,8 +78,8 @@ func (o *Outcome) undelivered(err error) {
 	o.Err.Cause = err.Error()
 }
 
-// TypePrefix begins the CloudEvents type of every outcome event. An event with such a type is
-// never a request.
+// TypePrefix begins the CloudEvents types of outcome events, and of the default request event. No other
+// type that begins with it is a request.
 const TypePrefix = "dds.backup.deletion."
 
 // EventType returns the CloudEvents type of the events of a status.
@@ -171,19 +171,20 @@ func (o *Outcome) writeUnrecordedEvent(original *Request) {
 
 // newEvent returns the event of an outcome under an id.
 func (o *Outcome) newEvent(id string) Event {
-	e := Event{
-		ID:          id,
-		Type:        EventType(o.Status),
-		Source:      "urn:huaweicloud:dds:" + o.Request.Region + ":" + o.Request.ProjectID,
-		Subject:     o.Request.BackupID,
-		TraceParent: o.Request.TraceParent,
-		TraceHeader: o.Request.TraceHeader,
-		Status:      o.Status,
-		ProjectID:   o.Request.ProjectID,
-		Data:        marshal(o.Data()),
+	r := &o.Request
+	e := cloudEvent{
+		SpecVersion: "1.0", ID: id, Source: "urn:huaweicloud:dds:" + r.Region + ":" + r.ProjectID, Type: EventType(o.Status),
+		Subject: r.BackupID, DataContentType: "application/json", TraceParent: r.TraceParent, Data: marshal(o.Data()),
 	}
-	e.JSON = marshal(cloudEvent{"1.0", e.ID, e.Source, e.Type, e.Subject, "application/json", e.TraceParent, e.Data})
-	return e
+	return e.event(marshal(e), o.Status, r.ProjectID, r.TraceHeader)
+}
+
+// event returns e, whose JSON is known, as an [Event].
+func (e *cloudEvent) event(text []byte, status Status, projectID, traceHeader string) Event {
+	return Event{
+		ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject, TraceParent: e.TraceParent, TraceHeader: traceHeader,
+		Status: status, ProjectID: projectID, Data: e.Data, JSON: text,
+	}
 }
 
 // marshal returns the JSON of [Data] or a [cloudEvent]. That cannot fail, because both consist of

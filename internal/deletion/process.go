@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// process decides a group of requests for one backup. A panic fails these requests alone.
-func (s *Service) process(deleting, recording context.Context, end time.Time, group []*Outcome) {
+// process sets the outcomes of a group of requests for one backup. A panic fails these requests alone.
+func (s *Service) process(deleting, recording context.Context, deadline time.Time, group []*Outcome) {
 	panicked := s.protect(recording, &group[0].Request, func() {
 		if group[0].Request.DryRun {
 			s.simulate(deleting, group)
 		} else {
-			s.delete(deleting, recording, end, group)
+			s.delete(deleting, recording, deadline, group)
 		}
 	})
 	for _, o := range group {
@@ -22,10 +22,10 @@ func (s *Service) process(deleting, recording context.Context, end time.Time, gr
 	}
 }
 
-// simulate decides dry runs for one backup. It does not call the ledger: a dry run takes no lease,
+// simulate sets the outcomes of dry runs for one backup. It does not call the ledger: a dry run takes no lease,
 // replays nothing and leaves no trace.
 func (s *Service) simulate(ctx context.Context, group []*Outcome) {
-	result := Outcome{Status: Simulated}
+	result := Outcome{Status: Simulated} // setResult fills in the request
 	start := time.Now()
 	if ctx.Err() != nil {
 		result = failed(Request{}, newError(ClassUnavailable, "no time was left for the dry run"))
@@ -34,48 +34,49 @@ func (s *Service) simulate(ctx context.Context, group []*Outcome) {
 	}
 	result.Duration = time.Since(start)
 	for _, o := range group {
-		o.become(result)
+		o.setResult(result)
 		o.writeUnrecordedEvent(&o.Request)
 	}
 }
 
-// delete decides requests for one backup by the ledger or, under one lease, by one call to DDS.
-func (s *Service) delete(deleting, recording context.Context, end time.Time, group []*Outcome) {
-	open, lease := s.begin(deleting, end, group)
-	if len(open) == 0 {
+// delete sets the outcomes of requests for one backup: from the ledger or, under one lease, by one call to
+// DDS.
+func (s *Service) delete(deleting, recording context.Context, deadline time.Time, group []*Outcome) {
+	undecided, held := s.begin(deleting, deadline, group)
+	if len(undecided) == 0 {
 		return
 	}
 	start := time.Now()
-	result, maybeSent := s.callDDS(deleting, open[0].Request, lease)
+	result, maybeSent := s.callDDS(deleting, undecided[0].Request, held)
 	result.Duration = time.Since(start)
-	for _, o := range open {
-		o.become(result)
+	for _, o := range undecided {
+		o.setResult(result)
 	}
-	s.recordOrRelease(recording, lease.token, maybeSent, open)
+	s.recordOrRelease(recording, held.token, maybeSent, undecided)
 }
 
-// become copies a result that several requests share into o, which keeps its own request.
-func (o *Outcome) become(result Outcome) {
+// setResult copies a result that several requests share into o, which keeps its own request.
+func (o *Outcome) setResult(result Outcome) {
 	result.Request = o.Request
 	*o = result
 }
 
 // callDDS asks DDS to delete the backup of the request. It also reports whether the deletion may
 // have been started.
-func (s *Service) callDDS(ctx context.Context, request Request, l heldLease) (result Outcome, maybeSent bool) {
-	// After a freeze, another holder may have the lease. It must not meet our DELETE.
-	if ctx.Err() != nil || !s.now().Before(l.end) {
-		return failed(request, newError(ClassUnavailable, "no time was left to start the deletion")), l.maybeSent
+func (s *Service) callDDS(ctx context.Context, request Request, held lease) (result Outcome, maybeSent bool) {
+	// After a freeze, another holder may have the lease. Our DELETE must not run at the same time as its own.
+	if ctx.Err() != nil || !s.now().Before(held.stopAt) {
+		return failed(request, newError(ClassUnavailable, "no time was left to start the deletion")), held.maybeSent
 	}
-	deletion, err := s.Deleter.DeleteBackup(ctx, request.Target(), l.maybeSent)
+	started, err := s.Deleter.DeleteBackup(ctx, request.Target(), held.maybeSent)
 	if err != nil {
 		var e *Error
 		lost := errors.As(err, &e) && e.MaybeSent
-		return failed(request, explain(err)), l.maybeSent || lost
+		return failed(request, explain(err)), held.maybeSent || lost
 	}
-	if deletion.JobID == "" {
-		return Outcome{Status: Unconfirmed, Err: &Error{Class: ClassUnavailable, Message: deletion.Unconfirmed}}, true
+	if started.JobID == "" {
+		return Outcome{Status: Unconfirmed, Err: &Error{Class: ClassUnavailable, Message: started.Unconfirmed}}, true
 	}
-	s.logJob(ctx, &request, deletion.JobID)
-	return Outcome{Status: Accepted, JobID: deletion.JobID}, true
+	s.logJob(ctx, &request, started.JobID)
+	return Outcome{Status: Accepted, JobID: started.JobID}, true
 }

@@ -25,8 +25,8 @@ type Request struct {
 	// MessageID is the id of the message that contains the request and maybe others; empty if the
 	// source has no messages.
 	MessageID string
-	// Order is the same for requests that must be processed one after the other: a message
-	// group, a partition. Empty for requests that may be processed concurrently.
+	// Order is the ordering key: requests with the same key are processed one after the other. It names a
+	// message group or a partition. Requests without a key are processed concurrently.
 	Order string
 	// Field is the member of the message that names the backup, for example backup_ids[2]; empty
 	// for backup_id.
@@ -62,7 +62,7 @@ func (r *Request) Identity() string {
 	return identity
 }
 
-// Scope is what may be deleted, and the defaults for what a request leaves out.
+// Scope limits what a request may name, and holds the defaults for what it leaves out.
 type Scope struct {
 	// Region and ProjectID are the defaults. The region may be empty.
 	Region, ProjectID string

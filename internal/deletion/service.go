@@ -16,8 +16,8 @@ type Deleter interface {
 	CheckBackup(ctx context.Context, backup Target) error
 }
 
-// Deletion is the result of a successful call to delete a backup. Exactly one member is set, except
-// that both may be empty if DDS named no job.
+// Deletion is the result of a successful call to delete a backup. At most one member is set.
+// If both are empty, DDS accepted the deletion and named no job.
 type Deletion struct {
 	// JobID is the id of the job that deletes the backup; empty if it is not known.
 	JobID string
@@ -33,13 +33,13 @@ type Sink interface {
 // Service turns requests into outcomes. It keeps no state between requests. All fields are set
 // before the first use.
 type Service struct {
-	// Deleter is DDS.
+	// Deleter calls DDS.
 	Deleter Deleter
 	// Ledger remembers outcomes.
 	Ledger Ledger
 	// Sink takes the events.
 	Sink Sink
-	// Scope is what may be deleted.
+	// Scope limits what a request may name, and holds the defaults.
 	Scope Scope
 	// DryRun makes every request a dry run. Otherwise [Request.DryRun] decides.
 	DryRun bool
@@ -54,15 +54,6 @@ type Service struct {
 	// Together runs a function that only logs, so that its lines can be written with one call; nil to
 	// write each at once.
 	Together func(func())
-}
-
-// together runs a function that only logs.
-func (s *Service) together(log func()) {
-	if s.Together == nil {
-		log()
-		return
-	}
-	s.Together(log)
 }
 
 // now returns the wall clock time. The monotonic clock stops while a function is frozen, but leases
