@@ -31,7 +31,7 @@ type Links struct {
 	// Sinks builds sinks by their kind. Every program has stdout and HTTP.
 	Sinks map[config.SinkKind]func(*config.Sink) (deletion.Sink, error)
 	// Ledgers builds ledgers by their kind. Every program has memory.
-	Ledgers map[config.LedgerKind]func(*config.Ledger) deletion.Ledger
+	Ledgers map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error)
 	// ReadSecret returns the text of a secret. Its failure has a Cause for the log.
 	ReadSecret func(context.Context, arn.ARN) (text string, failure *deletion.Error)
 	// Postpone hides messages for a time before they are returned to their queue. It may be nil.
@@ -63,8 +63,15 @@ type App struct {
 // error: it is repeated for each invocation, whose requests are returned to their source until it
 // succeeds. Events for the stdout sink, and metrics, are written to out.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer, links Links) (*App, error) {
-	outcomes, sinkErr := newSink(&c.Sink, out, links)
-	records, ledgerErr := newLedger(&c.Ledger, links)
+	outcomes, sinkErr := build("OUTCOME_SINK", c.Sink.Kind, &c.Sink, links.Sinks, map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
+		config.Stdout: func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(out), nil },
+		config.HTTP: func(s *config.Sink) (deletion.Sink, error) {
+			return sink.NewHTTP(sink.HTTPOptions{Address: s.Address, Binary: s.Binary, Token: s.Token, Key: s.Key}, nil), nil
+		},
+	})
+	records, ledgerErr := build("LEDGER", c.Ledger.Kind, &c.Ledger, links.Ledgers, map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
+		config.Memory: func(*config.Ledger) (deletion.Ledger, error) { return ledger.NewMemory(ledger.DefaultSize, nil), nil },
+	})
 	a := &App{
 		log: log, sinkARN: c.Sink.ARN.String(), postpone: links.Postpone,
 		decoder: event.Decoder{RequestType: c.RequestType, BasePath: c.HTTPBasePath},
@@ -130,46 +137,17 @@ func (a *App) ddsOptions(c *config.Config, links Links) (dds.Options, error) {
 	return o, nil
 }
 
-// newSink builds the sink that OUTCOME_SINK names.
-func newSink(s *config.Sink, out io.Writer, links Links) (deletion.Sink, error) {
-	sinks := map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
-		config.Stdout: func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(out), nil },
-		config.HTTP: func(s *config.Sink) (deletion.Sink, error) {
-			return sink.NewHTTP(sink.HTTPOptions{Address: s.Address, Binary: s.Binary, Token: s.Token, Key: s.Key}, nil), nil
-		},
+// build builds what a variable names: with a builder that a main linked, or with one that every program has.
+func build[K ~string, C, S any](variable string, kind K, c *C, linked, own map[K]func(*C) (S, error)) (built S, err error) {
+	maps.Copy(own, linked)
+	if builder, ok := own[kind]; ok {
+		return builder(c)
 	}
-	maps.Copy(sinks, links.Sinks)
-	build, err := linked("OUTCOME_SINK", s.Kind, sinks)
-	if err != nil {
-		return nil, err
+	var kinds []string
+	for _, kind := range slices.Sorted(maps.Keys(own)) {
+		kinds = append(kinds, string(kind))
 	}
-	return build(s)
-}
-
-// newLedger builds the ledger that LEDGER names.
-func newLedger(l *config.Ledger, links Links) (deletion.Ledger, error) {
-	ledgers := map[config.LedgerKind]func(*config.Ledger) deletion.Ledger{
-		config.Memory: func(*config.Ledger) deletion.Ledger { return ledger.NewMemory(ledger.DefaultSize, nil) },
-	}
-	maps.Copy(ledgers, links.Ledgers)
-	build, err := linked("LEDGER", l.Kind, ledgers)
-	if err != nil {
-		return nil, err
-	}
-	return build(l), nil
-}
-
-// linked returns what is linked for a kind that a variable names.
-func linked[K ~string, V any](variable string, kind K, all map[K]V) (V, error) {
-	found, ok := all[kind]
-	if !ok {
-		var kinds []string
-		for _, kind := range slices.Sorted(maps.Keys(all)) {
-			kinds = append(kinds, string(kind))
-		}
-		return found, fmt.Errorf("%s: %s is not part of this program; expected %s", variable, kind, strings.Join(kinds, " or "))
-	}
-	return found, nil
+	return built, fmt.Errorf("%s: %s is not part of this program; expected %s", variable, kind, strings.Join(kinds, " or "))
 }
 
 // connectTime is how long a start waits for its connections. With another continent a

@@ -10,16 +10,13 @@ import (
 	"dds-backup-delete/internal/spelling"
 )
 
-// isRegion and isDomain check parts of a host name. A region that is in no list is allowed, because
-// new regions, and clouds of other brands, must work.
-func isRegion(s string) bool { return isHostPart(s, 63, "-") }
-
-func isDomain(s string) bool { return isHostPart(s, 202, "-.") }
-
 // isHostPart reports whether a text consists of small letters, digits and, except at its ends, others.
+// A region that is in no list is allowed, because new regions, and clouds of other brands, must work.
 func isHostPart(s string, longest int, others string) bool {
 	return s != "" && len(s) <= longest && spelling.Only(s, spelling.Lower+spelling.Digits+others) && strings.Trim(s, others) == s
 }
+
+func isRegion(s string) bool { return isHostPart(s, 63, "-") }
 
 // addresses finds the regions, the address of DDS in each, and the address of IAM.
 func (p *parser) addresses(c *Config) {
@@ -33,7 +30,7 @@ func (p *parser) addresses(c *Config) {
 	case c.Region != "" && !isRegion(c.Region):
 		p.fault("%s: %s is not a region; expected for example cn-north-4", name, quote(c.Region))
 	}
-	if p.Cloud != "" && !isDomain(p.Cloud) {
+	if p.Cloud != "" && !isHostPart(p.Cloud, 202, "-.") {
 		p.fault("HW_CLOUD: %s is not the domain of a cloud; expected a domain without https://, for example myhuaweicloud.com", quote(p.Cloud))
 	}
 	if len(p.faults) == before {

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -143,14 +144,15 @@ func (p *parser) metricsFunction() string {
 // requestType keeps outcomes from being requests: a request must not have the type of an outcome.
 func (p *parser) requestType() string {
 	notPrintable := func(r rune) bool { return r < ' ' || r > '~' }
-	switch s := p.RequestType; {
+	s := cmp.Or(p.RequestType, event.RequestType)
+	switch {
 	case len(s) > 128 || strings.TrimSpace(s) != s || strings.ContainsFunc(s, notPrintable):
 		p.fault("REQUEST_TYPE: %s is not an event type; expected 1 to 128 printable characters, for example %s", quote(s), event.RequestType)
 	case strings.HasPrefix(s, deletion.TypePrefix) && s != event.RequestType:
 		p.fault("REQUEST_TYPE: %s is not a type for requests, since types of outcomes begin with %s; expected another prefix, for example %s",
 			quote(s), deletion.TypePrefix, event.RequestType)
 	}
-	return p.RequestType
+	return s
 }
 
 // httpBasePath keeps the base path from hiding a path of the API: below /v3/p, for example,

@@ -25,7 +25,7 @@ type environment struct {
 	RequireManual bool    `envconfig:"REQUIRE_MANUAL"`
 	DryRun        bool    `envconfig:"DRY_RUN"`
 
-	RequestType    string   `envconfig:"REQUEST_TYPE" default:"dds.backup.deletion.requested.v1"`
+	RequestType    string   `envconfig:"REQUEST_TYPE"`
 	RequestSources []string `envconfig:"REQUEST_SOURCES"`
 	HTTPBasePath   string   `envconfig:"HTTP_BASE_PATH"`
 	OutcomeSink    string   `envconfig:"OUTCOME_SINK" default:"stdout"`
@@ -69,9 +69,9 @@ var families = [][3]string{
 // otherSecrets are the secrets that are not credentials of Huawei Cloud.
 var otherSecrets = []string{"OUTCOME_HTTP_TOKEN", "OUTCOME_HTTP_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
-// secretNames returns the variables that hold a secret.
-func secretNames() []string {
-	names := slices.Concat(tokenNames, otherSecrets)
+// credentialNames returns the variables that hold credentials of Huawei Cloud.
+func credentialNames() []string {
+	names := slices.Clone(tokenNames)
 	for _, family := range families {
 		names = append(names, family[:]...)
 	}
@@ -99,7 +99,7 @@ func firstSet(names []string) (name, value string) {
 
 // read fills the environment. It first checks the secrets, which are redacted from then on.
 func (p *parser) read() {
-	for _, name := range secretNames() {
+	for _, name := range append(credentialNames(), otherSecrets...) {
 		value := lookup(name)
 		secret.New(value)
 		if err := checkSecret(name, value); err != nil {

@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"net/url"
 	"os"
 	"slices"
@@ -18,13 +19,12 @@ func (p *parser) roots(name, path string) *x509.CertPool {
 		return nil
 	}
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names it
-	if err != nil {                // which names the path
-		p.fault("%s: %w; expected a file of certificates in PEM, for example /var/task/ca.pem", name, err)
-		return nil
-	}
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(text) {
-		p.fault("%s: %q holds no certificate; expected a file of certificates in PEM, for example /var/task/ca.pem", name, path)
+	if err == nil && !roots.AppendCertsFromPEM(text) {
+		err = fmt.Errorf("%q holds no certificate", path)
+	}
+	if err != nil { // which names the path
+		p.fault("%s: %w; expected a file of certificates in PEM, for example /var/task/ca.pem", name, err)
 	}
 	return roots
 }

@@ -1,8 +1,8 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -25,32 +25,15 @@ func unpublished(name string, c *Config) (warnings []string) {
 		if i > 0 {
 			name = "ALLOWED_REGIONS"
 		}
-		if slices.Contains(published, r) || !ofHuaweiCloud(c.Endpoints[r]) {
+		if slices.Contains(published, r) || !strings.Contains(c.Endpoints[r], ".myhuaweicloud.") {
 			continue
 		}
-		expected := "; expected for example cn-north-4"
-		if near := nearest(r, published); near != "" {
-			expected = fmt.Sprintf("; did you mean %s?", near)
+		expected := "expected for example cn-north-4"
+		nearest := slices.MinFunc(published, func(a, b string) int { return cmp.Compare(spelling.Distance(r, a), spelling.Distance(r, b)) })
+		if spelling.Distance(r, nearest) < 3 {
+			expected = "did you mean " + nearest + "?"
 		}
-		warnings = append(warnings, fmt.Sprintf("%s: %s is not a published region of Huawei Cloud%s", name, quote(r), expected))
+		warnings = append(warnings, fmt.Sprintf("%s: %s is not a published region of Huawei Cloud; %s", name, quote(r), expected))
 	}
 	return warnings
-}
-
-// ofHuaweiCloud reports whether an address belongs to Huawei Cloud's own domains.
-func ofHuaweiCloud(endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	return err == nil && (strings.HasSuffix(u.Hostname(), ".myhuaweicloud.com") || strings.HasSuffix(u.Hostname(), ".myhuaweicloud.eu"))
-}
-
-// nearest returns the first of those words that is fewest changes away, two at the most; empty
-// where none is.
-func nearest(word string, of []string) (near string) {
-	least := 3
-	for _, candidate := range of {
-		if n := spelling.Distance(word, candidate); n < least {
-			near, least = candidate, n
-		}
-	}
-	return near
 }

@@ -53,8 +53,7 @@ func Permanent(err error) error { return &PublishError{Err: err, Permanent: true
 
 // advice returns the [*PublishError] in err, or an empty one.
 func advice(err error) *PublishError {
-	var e *PublishError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*PublishError](err); ok {
 		return e
 	}
 	return new(PublishError)

@@ -141,7 +141,7 @@ func services() map[string]service {
 		},
 		"HTTP": {
 			perCall: 1,
-			sink:    func(url string) deletion.Sink { return sink.NewHTTP(sink.HTTPOptions{Address: url}, nil) },
+			sink:    func(url string) deletion.Sink { return sink.NewHTTP(sink.HTTPOptions{Address: address(url)}, nil) },
 			start: func(refuse func(string) string) (string, func() []string, func() []int, func()) {
 				r := &receiver{refuse: refuse}
 				server := httptest.NewServer(r)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -79,7 +80,7 @@ func (s *eventBridge) put(ctx context.Context, entries []types.PutEventsRequestE
 		code := aws.ToString(result.ErrorCode)
 		switch {
 		case code != "":
-			errs[i] = entryError("PutEvents", code, aws.ToString(result.ErrorMessage), notRetryable[code])
+			errs[i] = entryError("PutEvents", code, aws.ToString(result.ErrorMessage), slices.Contains(notRetryable, code))
 		case aws.ToString(result.EventId) == "":
 			errs[i] = errors.New("PutEvents: an entry came back with neither an event id nor an error")
 		}
@@ -89,12 +90,7 @@ func (s *eventBridge) put(ctx context.Context, entries []types.PutEventsRequestE
 
 // notRetryable are the error codes of entries that EventBridge documents as not retryable.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
-var notRetryable = map[string]bool{
-	"AccessDeniedException":               true,
-	"InvalidAccountIdException":           true,
-	"InvalidArgument":                     true,
-	"MalformedDetail":                     true,
-	"NotAuthorizedForDetailTypeException": true,
-	"NotAuthorizedForSourceException":     true,
-	"RedactionFailure":                    true,
+var notRetryable = []string{
+	"AccessDeniedException", "InvalidAccountIdException", "InvalidArgument", "MalformedDetail",
+	"NotAuthorizedForDetailTypeException", "NotAuthorizedForSourceException", "RedactionFailure",
 }

@@ -25,14 +25,21 @@ type message struct {
 	trace string
 }
 
-// newMessageSink returns a sink for a topic or a queue that calls send.
-func newMessageSink(to arn.ARN, send func(context.Context, []message) []error) deletion.Sink {
+// newMessageSink returns a sink for a topic or a queue. send makes one call and passes the results of
+// the entries, whose ids are their indexes, to an answer.
+func newMessageSink(to arn.ARN, call string, send func(context.Context, []message, *answer) error) deletion.Sink {
 	return &sink.Batcher[message]{
 		MaxEntries: maxEntries, MaxBytes: maxBytes,
 		Entry: func(e *deletion.Event) message { return newMessage(e, to.IsFIFO()) },
 		Size:  messageSize,
 		Group: func(m *message) string { return m.group },
-		Send:  send,
+		Send: func(ctx context.Context, messages []message) []error {
+			a := newAnswer(call)
+			if err := send(ctx, messages, a); err != nil {
+				return callFailed(len(messages), err)
+			}
+			return a.results(len(messages))
+		},
 	}
 }
 
