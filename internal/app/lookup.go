@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"dds-backup-delete/internal/arn"
@@ -26,8 +26,7 @@ type lookup[T any] struct {
 	find     func(context.Context) (T, error) // its errors are [*deletion.Error] values
 	turn     chan struct{}                    // holds the one call of find
 
-	mu      sync.Mutex
-	failure error // of the last call, until the next invocation
+	failure atomic.Pointer[error] // of the last call, until the next invocation
 }
 
 func newLookup[T any](variable string, find func(context.Context) (T, error)) *lookup[T] {
@@ -53,9 +52,7 @@ func (l *lookup[T]) get(ctx context.Context) (found T, err error) {
 	defer cancel()
 	found, err = l.find(looking)
 	if err != nil && ctx.Err() == nil { // else the caller had no time, which is no failure
-		l.mu.Lock()
-		l.failure = err
-		l.mu.Unlock()
+		l.failure.Store(&err)
 	}
 	return found, err
 }
@@ -65,19 +62,17 @@ func (l *lookup[T]) lastFailure() error {
 	if l == nil {
 		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.failure
+	if failure := l.failure.Load(); failure != nil {
+		return *failure
+	}
+	return nil
 }
 
 // retry lets the next get ask again after a failure. It is called when an invocation begins.
 func (l *lookup[T]) retry() {
-	if l == nil {
-		return
+	if l != nil {
+		l.failure.Store(nil)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.failure = nil
 }
 
 // lookupFailed counts a failed look-up and logs its whole cause, which callers must not learn.
@@ -133,8 +128,7 @@ func newProject(a *App, c *config.Config) *lookup[string] {
 // [deletion.ClassForbidden].
 func projectError(err error) *deletion.Error {
 	e := &deletion.Error{Class: deletion.ClassUnavailable, Message: "no answer: " + err.Error()}
-	var answer *deletion.Error
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*deletion.Error](err); ok {
 		kept := *answer
 		e = &kept
 	}

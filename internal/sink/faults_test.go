@@ -89,7 +89,7 @@ func services() map[string]service {
 				server := sinktest.NewEventBridge(func(e sinktest.Entry) string { return refuse(e.Detail) })
 				taken := func() []string {
 					var bodies []string
-					for _, e := range server.Entries() {
+					for _, e := range server.Taken() {
 						bodies = append(bodies, e.Detail)
 					}
 					return bodies
