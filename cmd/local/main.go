@@ -10,13 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
-
-	"dds-backup-delete/internal/config"
-	"dds-backup-delete/internal/dds"
-	"dds-backup-delete/internal/dds/ddstest"
-	"dds-backup-delete/internal/secret"
 )
 
 const help = `Runs the deployed pipeline on this machine: an event comes in, DDS is called, the outcome goes out.
@@ -82,15 +76,13 @@ func usage(format string, args ...any) error {
 
 // exitCode returns the exit code that help documents.
 func exitCode(err error) int {
-	var wrong usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &wrong):
-		return 2
-	default:
-		return 1
 	}
+	if _, wrongUse := errors.AsType[usageError](err); wrongUse {
+		return 2
+	}
+	return 1
 }
 
 // run is main without the process.
@@ -129,51 +121,5 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return usage("-: standard input is read to its end, so the question cannot be answered there; add -yes")
 	default:
 		return runReal(ctx, inputs, *yes, in, out)
-	}
-}
-
-// runSimulated sends inputs, by default every sample, through the pipeline to a simulated DDS.
-func runSimulated(ctx context.Context, inputs []input, out io.Writer) error {
-	samples := len(inputs) == 0
-	if samples {
-		files, err := filepath.Glob("events/*.json")
-		if err != nil || len(files) == 0 {
-			return usage("no events/*.json here; run in the project's folder, or name an input")
-		}
-		if inputs, err = readAll(files, nil); err != nil {
-			return err
-		}
-	}
-	simulated := newSimulated()
-	defer simulated.Close()
-	fmt.Fprintf(out, "Simulated DDS in %s with %d backups. Nothing real is touched.\n", ddstest.Region, len(simulated.Backups()))
-	show, err := newShow(ctx, simulated, out)
-	if err != nil {
-		return err
-	}
-	strays := show.all(ctx, inputs)
-	if strays > 0 && !samples { // some samples show what is left alone
-		return fmt.Errorf("%d of %d inputs: not a request, or not only requests", strays, len(inputs))
-	}
-	return nil
-}
-
-// newSimulated starts a DDS that has the backups of the sample events.
-func newSimulated() *ddstest.Server {
-	server := ddstest.NewServer(ddstest.Options{})
-	server.Add(ddstest.SampleBackups()...)
-	return server
-}
-
-// simulatedConfig is the configuration for a simulated DDS.
-func simulatedConfig(server *ddstest.Server) *config.Config {
-	return &config.Config{
-		Credentials: config.Credentials{Keys: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)}},
-		ProjectID:   ddstest.ProjectID,
-		Region:      ddstest.Region,
-		Endpoints:   map[string]string{ddstest.Region: server.URL()},
-		Concurrency: 32,
-		Sink:        config.Sink{Kind: config.Stdout},
-		Ledger:      config.Ledger{Kind: config.Memory},
 	}
 }

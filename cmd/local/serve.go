@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
-	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/dds/ddstest"
 )
 
@@ -20,12 +18,11 @@ func runServer(ctx context.Context, address string, out io.Writer) error {
 	if strings.HasPrefix(address, ":") {
 		address = "127.0.0.1" + address // there is no authentication, so other machines must not reach it
 	}
-	simulated := newSimulated()
-	defer simulated.Close()
-	a, err := app.New(ctx, simulatedConfig(simulated), slog.New(slog.DiscardHandler), out, app.Links{})
+	simulated, a, err := newSimulated(ctx, out)
 	if err != nil {
 		return err
 	}
+	defer simulated.Close()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("-serve: %w; expected a free address, for example :8080", err)
