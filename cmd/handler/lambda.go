@@ -5,7 +5,6 @@ import (
 	"errors"
 	stdlog "log"
 	"log/slog"
-	"os"
 	"os/signal"
 	"runtime"
 	"strings"
@@ -28,13 +27,11 @@ import (
 func serveLambda(ctx context.Context, a *app.App, log *slog.Logger) {
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(libraryLog{log})
-	signaled := make(chan os.Signal, 1)
-	signal.Notify(signaled, syscall.SIGTERM)
-	go func() {
-		<-signaled
+	signaled, _ := signal.NotifyContext(ctx, syscall.SIGTERM)
+	context.AfterFunc(signaled, func() {
 		log.Info("SIGTERM: closing")
 		a.Close()
-	}()
+	})
 	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), cpus(lambdacontext.MemoryLimitInMB)))
 	lambda.StartWithOptions(lambdaHandler{a}, lambda.WithContext(ctx))
 }
@@ -64,8 +61,7 @@ func (h lambdaHandler) Invoke(ctx context.Context, payload []byte) ([]byte, erro
 	}
 	in.TraceHeader, _ = ctx.Value("x-amzn-trace-id").(string) // aws-lambda-go puts it there
 	reply, err := h.app.Handle(ctx, in, payload)
-	var failure *event.FunctionError
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*event.FunctionError](err); ok {
 		// By value: only so does the library keep the type for Step Functions to match.
 		return nil, messages.InvokeResponse_Error{Type: failure.Type, Message: failure.Message}
 	}

@@ -15,48 +15,38 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// target returns the backup that a request names, its defaults filled in.
-func (r *realRun) target(request *deletion.Request) deletion.Target {
-	return deletion.Target{
-		Region: cmp.Or(request.Region, r.config.Region), ProjectID: cmp.Or(request.ProjectID, r.project), BackupID: request.BackupID,
-	}
-}
-
 // dryRun reports whether a request ends before the deletion.
 func (r *realRun) dryRun(request *deletion.Request) bool { return r.config.DryRun || request.DryRun }
 
 // announce says what is about to happen.
 func (r *realRun) announce(ctx context.Context, orders []order) {
-	var requests []*deletion.Request
-	var from []string
+	var all []announced
 	dry := 0
 	for _, order := range orders {
 		for i := range order.requests {
 			request := &order.requests[i]
-			requests, from = append(requests, request), append(from, order.name)
+			target := request.Target()
+			target.Region, target.ProjectID = cmp.Or(target.Region, r.config.Region), cmp.Or(target.ProjectID, r.project)
+			all = append(all, announced{Target: target, from: order.name, dryRun: r.dryRun(request)})
 			if r.dryRun(request) {
 				dry++
 			}
 		}
 	}
-	if dry == len(requests) {
+	r.lookUp(ctx, all)
+	if dry == len(all) {
 		fmt.Fprintln(r.out, "Dry run: nothing will be deleted. It would be:")
 	} else {
 		fmt.Fprintln(r.out, "About to delete FOR REAL:")
 	}
-	for i, found := range r.lookUp(ctx, requests) {
-		t := r.target(requests[i])
-		endpoint, known := r.config.Endpoints[t.Region]
-		if !known {
-			endpoint = "no address: the region is not in ALLOWED_REGIONS"
+	for _, b := range all {
+		endpoint := cmp.Or(r.config.Endpoints[b.Region], "no address: the region is not in ALLOWED_REGIONS")
+		if b.dryRun && dry < len(all) {
+			endpoint += "  (dry run: this one will not be deleted)"
 		}
-		note := ""
-		if r.dryRun(requests[i]) && dry < len(requests) {
-			note = "  (dry run: this one will not be deleted)"
-		}
-		fmt.Fprintf(r.out, "  backup %q of project %q at %s%s\n    %s\n", t.BackupID, t.ProjectID, endpoint, note, found)
-		if from[i] != t.BackupID {
-			fmt.Fprintf(r.out, "    asked for by %s\n", from[i])
+		fmt.Fprintf(r.out, "  backup %q of project %q at %s\n    %s\n", b.BackupID, b.ProjectID, endpoint, b.found)
+		if b.from != b.BackupID {
+			fmt.Fprintf(r.out, "    asked for by %s\n", b.from)
 		}
 	}
 	if r.config.RequireManual {
@@ -72,29 +62,36 @@ func (r *realRun) announce(ctx context.Context, orders []order) {
 	}
 }
 
-// lookUp says what the backup list of DDS shows of each request's backup.
-func (r *realRun) lookUp(ctx context.Context, requests []*deletion.Request) []string {
+// announced is a backup in the announcement.
+type announced struct {
+	deletion.Target
+
+	from   string // the input with the request
+	dryRun bool
+	found  string // what the backup list of DDS shows
+}
+
+// lookUp finds the backups in the backup list of DDS.
+func (r *realRun) lookUp(ctx context.Context, all []announced) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	found := make([]string, len(requests))
 	var calls errgroup.Group
 	calls.SetLimit(r.config.Concurrency)
-	for i, request := range requests {
+	for i := range all {
 		calls.Go(func() error {
-			b, ok, err := r.DDS.FindBackup(ctx, r.target(request))
+			b, listed, err := r.DDS.FindBackup(ctx, all[i].Target)
 			switch {
 			case err != nil:
-				found[i] = "not looked up: " + reason(err)
-			case !ok:
-				found[i] = "DDS does not list it"
+				all[i].found = "not looked up: " + reason(err)
+			case !listed:
+				all[i].found = "DDS does not list it"
 			default:
-				found[i] = describe(&b)
+				all[i].found = describe(&b)
 			}
 			return nil
 		})
 	}
 	_ = calls.Wait() // no call returns an error
-	return found
 }
 
 // describe is a backup in one line.
@@ -110,8 +107,8 @@ func describe(b *dds.Backup) string {
 }
 
 // confirm asks for a yes. Anything else, the end of the input and an interrupt are a no.
-func (r *realRun) confirm(ctx context.Context, in io.Reader) error {
-	fmt.Fprint(r.out, "A deleted backup cannot be restored. Type yes to go on: ")
+func confirm(ctx context.Context, in io.Reader, out io.Writer) error {
+	fmt.Fprint(out, "A deleted backup cannot be restored. Type yes to go on: ")
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(in).ReadString('\n')

@@ -10,7 +10,11 @@ import (
 	"os"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
 	"dds-backup-delete/internal/app"
+	"dds-backup-delete/internal/awsapp"
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
@@ -59,20 +63,30 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 		return fmt.Errorf("%w: %w", errNothingDone, err)
 	}
 	defer a.Close()
-	r := &realRun{App: a, config: c, out: out, counts: make(map[verdict]int)}
+	r := &realRun{App: a, config: c, out: out, project: c.ProjectID, counts: make(map[verdict]int)}
 	r.answers = &recorder{Deleter: a.DDS, out: out, answers: make(map[deletion.Target]answer)}
 	a.Service.Deleter = r.answers
-	if err := r.findProject(ctx); err != nil {
-		return err
+	if r.project == "" { // the question names it
+		looking, cancel := context.WithTimeout(ctx, timeout)
+		r.project, err = a.Service.FindProject(looking)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("HUAWEICLOUD_SDK_PROJECT_ID: not set, and the project of region %q was not found, so %w: %w", c.Region, errNothingDone, err)
+		}
 	}
 	r.announce(ctx, orders)
 	if !yes {
-		if err := r.confirm(ctx, in); err != nil {
+		if err := confirm(ctx, in, out); err != nil {
 			return err
 		}
 	}
 	for _, order := range orders {
-		r.work(ctx, order)
+		fmt.Fprintf(out, "\n%s\n", order.name)
+		working, cancel := context.WithTimeout(ctx, timeout)
+		for _, outcome := range a.Service.Do(working, order.requests) {
+			r.report(&outcome)
+		}
+		cancel()
 	}
 	return r.summary()
 }
@@ -88,12 +102,27 @@ func loadConfig() (*config.Config, error) {
 	return config.Load()
 }
 
+// awsLinks returns the links whose AWS calls are signed with the credentials that the SDK's default chain
+// finds: variables, profiles, single sign-on, roles. The deployed program does not link that chain, which
+// would be a fifth of it.
+func awsLinks(ctx context.Context, c *config.Config, log *slog.Logger) (app.Links, error) {
+	var keys aws.CredentialsProvider
+	if c.NeedsAWS() {
+		found, err := awsconfig.LoadDefaultConfig(ctx)
+		if err != nil {
+			return app.Links{}, fmt.Errorf("AWS credentials: %w", err)
+		}
+		keys = found.Credentials
+	}
+	return awsapp.Links(c, log, keys)
+}
+
 // decodeAll reads the requests of all inputs. One that is not only requests is an error, so that
 // nothing is deleted before the whole command is understood.
 func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 	decoder := event.Decoder{RequestType: c.RequestType}
-	orders := make([]order, len(inputs))
-	for i, in := range inputs {
+	var orders []order
+	for _, in := range inputs {
 		batch, err := decoder.Decode(in.payload, invocation(in.name))
 		if err != nil {
 			return nil, fmt.Errorf("%s: not a request, so %w: %w", in.name, errNothingDone, err)
@@ -109,35 +138,9 @@ func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 		case len(batch.Requests) == 0:
 			return nil, fmt.Errorf("%s: it asks for no deletion, so %w", in.name, errNothingDone)
 		}
-		orders[i] = order{in.name, batch.Requests}
+		orders = append(orders, order{in.name, batch.Requests})
 	}
 	return orders, nil
-}
-
-// findProject resolves the default project, so that the question can name it.
-func (r *realRun) findProject(ctx context.Context) error {
-	r.project = r.Service.Scope.ProjectID
-	if r.project != "" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	var err error
-	if r.project, err = r.Service.FindProject(ctx); err != nil {
-		return fmt.Errorf("HUAWEICLOUD_SDK_PROJECT_ID: not set, and the project of region %q was not found, so %w: %w",
-			r.config.Region, errNothingDone, err)
-	}
-	return nil
-}
-
-// work works the requests of one input within the time of the deployed function, and reports on them.
-func (r *realRun) work(ctx context.Context, o order) {
-	fmt.Fprintf(r.out, "\n%s\n", o.name)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	for _, outcome := range r.Service.Do(ctx, o.requests) {
-		r.report(&outcome)
-	}
 }
 
 // report says what was deleted and, apart from that, what was published.
@@ -179,7 +182,7 @@ func (r *realRun) advice(kind verdict, o *deletion.Outcome) string {
 // summary counts what the run did; the error says that not everything was done.
 func (r *realRun) summary() error {
 	total := r.published + r.unpublished
-	var parts []string
+	var parts, missing []string
 	for _, kind := range verdicts {
 		if n := r.counts[kind]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, kind))
@@ -187,16 +190,14 @@ func (r *realRun) summary() error {
 	}
 	fmt.Fprintf(r.out, "\nRequests: %d. DDS: %s. Outcomes: %d published, %d not published.\n",
 		total, strings.Join(parts, ", "), r.published, r.unpublished)
-	done := r.counts[accepted] + r.counts[unconfirmed] + r.counts[simulated]
-	var missing []string
-	if done < total {
+	if done := r.counts[accepted] + r.counts[unconfirmed] + r.counts[simulated]; done < total {
 		missing = append(missing, fmt.Sprintf("%d not deleted", total-done))
 	}
 	if r.unpublished > 0 {
 		missing = append(missing, fmt.Sprintf("%d not published", r.unpublished))
 	}
-	if len(missing) > 0 {
-		return fmt.Errorf("of %d requests: %s", total, strings.Join(missing, ", "))
+	if len(missing) == 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("of %d requests: %s", total, strings.Join(missing, ", "))
 }

@@ -61,24 +61,25 @@ func (r *recorder) DeleteBackup(ctx context.Context, t deletion.Target, sentBefo
 
 // answerOf returns what an answer of DDS means.
 func answerOf(d *deletion.Deletion, err error, sentBefore bool) answer {
-	var e *deletion.Error
+	e, ok := errors.AsType[*deletion.Error](err)
 	switch {
 	case d.JobID != "":
 		return answer{accepted, "job " + d.JobID}
 	case d.Unconfirmed != "":
 		return answer{unconfirmed, d.Unconfirmed}
-	case !errors.As(err, &e):
-		return answer{notDeleted, reason(err)}
-	case sentBefore || e.MaybeSent:
-		return answer{maybeSent, "DDS may have started the deletion: " + reason(e)}
-	case e.Class == deletion.ClassNotFound:
-		return answer{notFound, reason(e)}
-	case e.Class == deletion.ClassInvalid:
-		return answer{refused, reason(e)}
+	case ok && (sentBefore || e.MaybeSent):
+		return answer{maybeSent, "DDS may have started the deletion: " + reason(err)}
+	case ok && e.Class == deletion.ClassNotFound:
+		return answer{notFound, reason(err)}
+	case ok && e.Class == deletion.ClassInvalid:
+		return answer{refused, reason(err)}
 	default:
-		return answer{notDeleted, reason(e)}
+		return answer{notDeleted, reason(err)}
 	}
 }
+
+// verdictOf are the verdicts of the outcomes that have no job id.
+var verdictOf = map[deletion.Status]verdict{deletion.Unconfirmed: unconfirmed, deletion.NotFound: notFound, deletion.Rejected: refused}
 
 // answerTo returns what DDS did with the backup of an outcome. A retry says only that there is no verdict
 // yet, or that it could not be recorded or published, so then the answer of DDS counts.
@@ -92,12 +93,8 @@ func (r *recorder) answerTo(o *deletion.Outcome, dryRun bool) answer {
 		return answer{accepted, "job " + o.JobID + replayed}
 	case o.Status == deletion.Simulated, dryRun && o.Err.Class == deletion.ClassUndelivered:
 		return answer{simulated, "dry run: nothing was deleted"}
-	case o.Status == deletion.Unconfirmed:
-		return answer{unconfirmed, o.Err.Error() + replayed}
-	case o.Status == deletion.NotFound:
-		return answer{notFound, o.Err.Error() + replayed}
-	case o.Status == deletion.Rejected:
-		return answer{refused, o.Err.Error() + replayed}
+	case o.Status != deletion.Retry:
+		return answer{verdictOf[o.Status], o.Err.Error() + replayed}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,11 +104,10 @@ func (r *recorder) answerTo(o *deletion.Outcome, dryRun bool) answer {
 	return answer{notDeleted, "DDS was not asked to delete it: " + o.Err.Error()}
 }
 
-// reason is the text of an error of the DDS client for a person.
+// reason is the text of an error for a person.
 func reason(err error) string {
-	var e *deletion.Error
-	if !errors.As(err, &e) {
-		return secret.Redact(err.Error())
+	if e, ok := errors.AsType[*deletion.Error](err); ok {
+		return secret.Redact(cmp.Or(strings.TrimSuffix(e.Error(), ": "), string(e.Class)))
 	}
-	return secret.Redact(cmp.Or(strings.TrimSuffix(e.Error(), ": "), string(e.Class)))
+	return secret.Redact(err.Error())
 }
