@@ -132,8 +132,7 @@ func projectError(err error) *deletion.Error {
 		kept := *answer
 		e = &kept
 	}
-	switch {
-	case e.Class == deletion.ClassInvalid, e.Class == deletion.ClassNotFound, e.Class == deletion.ClassUnknown && e.HTTPStatus == http.StatusForbidden:
+	if e.Class == deletion.ClassInvalid || e.Class == deletion.ClassNotFound || (e.Class == deletion.ClassUnknown && e.HTTPStatus == http.StatusForbidden) {
 		e.Class = deletion.ClassForbidden
 	}
 	e.Message = "HUAWEICLOUD_SDK_PROJECT_ID: not set, and IAM did not name the project of the region: " + e.Message

@@ -5,6 +5,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"strings"
 
 	"dds-backup-delete/internal/deletion"
@@ -168,10 +169,7 @@ func (p *parser) httpBasePath() string {
 	}
 	if !good {
 		p.fault("HTTP_BASE_PATH: %q is not a prefix of paths; expected segments of letters, digits and -._~, each after a slash, for example /dds", p.HTTPBasePath)
-		return ""
-	}
-	switch segments[1] {
-	case "backups", "deletions", "healthz", "v3":
+	} else if slices.Contains([]string{"backups", "deletions", "healthz", "v3"}, segments[1]) {
 		p.fault("HTTP_BASE_PATH: %q begins like a path of the API itself; expected another prefix, for example /dds", p.HTTPBasePath)
 	}
 	return p.HTTPBasePath

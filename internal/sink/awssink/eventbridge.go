@@ -27,33 +27,30 @@ const (
 	maxBytes   = 262_144
 )
 
-// eventBridge is one bus of Amazon EventBridge.
-type eventBridge struct {
-	client      *eventbridge.Client
-	bus, source string
-}
-
 // NewEventBridge returns a sink for a bus. Its entries have that source. The client should not
 // retry, because the sink does.
-func NewEventBridge(client *eventbridge.Client, bus arn.ARN, source string) deletion.Sink {
-	s := &eventBridge{client: client, bus: bus.String(), source: source}
-	return &sink.Batcher[types.PutEventsRequestEntry]{MaxEntries: maxEntries, MaxBytes: maxBytes, Entry: s.newEntry, Size: entrySize, Send: s.put}
-}
-
-// newEntry returns the entry of an event.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
-func (s *eventBridge) newEntry(e *deletion.Event) types.PutEventsRequestEntry {
-	entry := types.PutEventsRequestEntry{
-		EventBusName: aws.String(s.bus),
-		Source:       aws.String(s.source),
-		DetailType:   aws.String(e.Type),
-		Detail:       aws.String(string(e.JSON)),
-		TraceHeader:  optional(e.TraceHeader),
+func NewEventBridge(client *eventbridge.Client, bus arn.ARN, source string) deletion.Sink {
+	return &sink.Batcher[types.PutEventsRequestEntry]{
+		MaxEntries: maxEntries, MaxBytes: maxBytes, Size: entrySize,
+		Entry: func(e *deletion.Event) types.PutEventsRequestEntry {
+			entry := types.PutEventsRequestEntry{
+				EventBusName: aws.String(bus.String()), Source: aws.String(source),
+				DetailType: aws.String(e.Type), Detail: aws.String(string(e.JSON)), TraceHeader: optional(e.TraceHeader),
+			}
+			if e.Subject != "" {
+				entry.Resources = []string{e.Source + ":" + e.Subject}
+			}
+			return entry
+		},
+		Send: func(ctx context.Context, entries []types.PutEventsRequestEntry) []error {
+			out, err := client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
+			if err != nil {
+				return callFailed(len(entries), err)
+			}
+			return entryErrors(len(entries), out.Entries)
+		},
 	}
-	if e.Subject != "" {
-		entry.Resources = []string{e.Source + ":" + e.Subject}
-	}
-	return entry
 }
 
 // entrySize returns the size of an entry that has no time.
@@ -66,17 +63,13 @@ func entrySize(e *types.PutEventsRequestEntry) int {
 	return size
 }
 
-// put makes one call. A call that succeeds may contain entries that failed.
-func (s *eventBridge) put(ctx context.Context, entries []types.PutEventsRequestEntry) []error {
-	out, err := s.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
-	if err != nil {
-		return callFailed(len(entries), err)
+// entryErrors returns the errors of the entries of a call that succeeded.
+func entryErrors(sent int, results []types.PutEventsResultEntry) []error {
+	if len(results) != sent {
+		return sink.AllFailed(sent, fmt.Errorf("PutEvents answered for %d of %d entries", len(results), sent))
 	}
-	if len(out.Entries) != len(entries) {
-		return sink.AllFailed(len(entries), fmt.Errorf("PutEvents answered for %d of %d entries", len(out.Entries), len(entries)))
-	}
-	errs := make([]error, len(entries))
-	for i, result := range out.Entries {
+	errs := make([]error, sent)
+	for i, result := range results {
 		code := aws.ToString(result.ErrorCode)
 		switch {
 		case code != "":
