@@ -20,12 +20,9 @@ import (
 // startTime bounds all look-ups at start; Lambda gives up after ten seconds.
 const startTime = 8 * time.Second
 
-// elsewhere is what a person reads who starts the program by hand.
-const elsewhere = "This is the AWS Lambda function of dds-backup-delete, which only Lambda can start; to try it on this machine, run: go run ./cmd/local"
-
 func main() {
 	if !config.InLambda() {
-		fmt.Fprintln(os.Stderr, elsewhere)
+		fmt.Fprintln(os.Stderr, "This is the AWS Lambda function of dds-backup-delete, which only Lambda can start; to try it on this machine, run: go run ./cmd/local")
 		os.Exit(2)
 	}
 	log := slog.New(logline.Bounded(lambdacontext.NewLogger().Handler()))

@@ -45,7 +45,10 @@ type realRun struct {
 
 // runReal deletes what the inputs ask for at the DDS of the environment, after asking.
 func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io.Writer) error {
-	c, err := loadConfig()
+	if strings.TrimSpace(os.Getenv("REQUIRE_MANUAL")) == "" {
+		_ = os.Setenv("REQUIRE_MANUAL", "true") // as in the stack; it fails only for an impossible name
+	}
+	c, err := config.Load()
 	if err != nil {
 		return err
 	}
@@ -89,17 +92,6 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 		cancel()
 	}
 	return r.summary()
-}
-
-// loadConfig reads the environment, in which an unset REQUIRE_MANUAL means true, as in the stack.
-func loadConfig() (*config.Config, error) {
-	const requireManual = "REQUIRE_MANUAL"
-	if strings.TrimSpace(os.Getenv(requireManual)) == "" {
-		if err := os.Setenv(requireManual, "true"); err != nil {
-			return nil, err
-		}
-	}
-	return config.Load()
 }
 
 // awsLinks returns the links whose AWS calls are signed with the credentials that the SDK's default chain

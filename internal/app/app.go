@@ -122,9 +122,7 @@ func (a *App) ddsOptions(c *config.Config, links Links) (dds.Options, error) {
 		Connections:   c.Concurrency,
 		Rate:          c.Rate,
 		RequireManual: c.RequireManual,
-	}
-	if a.metrics != nil {
-		o.Observe = a.metrics.Call
+		Observe:       a.metrics.Call,
 	}
 	if c.Credentials.Secret == (arn.ARN{}) {
 		return o, nil

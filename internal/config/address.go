@@ -20,7 +20,6 @@ func isRegion(s string) bool { return isHostPart(s, 63, "-") }
 
 // addresses finds the regions, the address of DDS in each, and the address of IAM.
 func (p *parser) addresses(c *Config) {
-	before := len(p.faults)
 	c.Regions = p.Regions
 	var name string
 	name, c.Region = firstSet(regionNames)
@@ -33,16 +32,10 @@ func (p *parser) addresses(c *Config) {
 	if p.Cloud != "" && !isHostPart(p.Cloud, 202, "-.") {
 		p.fault("HW_CLOUD: %s is not the domain of a cloud; expected a domain without https://, for example myhuaweicloud.com", quote(p.Cloud))
 	}
-	if len(p.faults) == before {
-		p.cloud(c)
-	}
-	if len(p.faults) == before {
-		p.endpoints(c)
-	}
-	if len(p.faults) == before {
-		c.IAMEndpoint = p.iam(c.Region)
-		c.Warnings = unpublished(cmp.Or(name, "DDS_ENDPOINT"), c)
-	}
+	p.cloud(c)
+	p.endpoints(c)
+	c.IAMEndpoint = p.iam(c.Region)
+	c.Warnings = unpublished(cmp.Or(name, "DDS_ENDPOINT"), c)
 }
 
 // cloud finds the domain of the cloud, and the default region if only DDS_ENDPOINT names it. Keys must
