@@ -23,8 +23,8 @@ Usage:
 
 An input is one of:
   a file         a JSON payload, as a source would deliver it
-  a backup id    32 hexadecimal digits, "br" and two digits; give any other id in a payload
-  -              standard input: a JSON payload, or backup ids, one to a line; with -real it needs -yes
+  a backup id    32 hexadecimal digits, "br" and two digits; put any other id in a payload
+  -              standard input: a JSON payload, or one backup id per line; with -real it needs -yes
 
 Flags, which come before the inputs:
   -real            delete for real; DDS, project and credentials come from the environment (docs/configuration.md)
@@ -33,27 +33,26 @@ Flags, which come before the inputs:
   -h               show this text
 
 With -real:
-  - An input with anything in it that is not a request is refused as a whole, before the question.
-  - Every backup is looked up first, and only a finished manual one is deleted. This needs the permission
-    dds:backup:list. REQUIRE_MANUAL=false switches it off; unset means true here.
-  - DRY_RUN=true does everything but the deletion.
+  - Nothing is deleted if any part of an input is not a request.
+  - Each backup is looked up first, and only a finished manual one is deleted. This needs the permission
+    dds:backup:list. REQUIRE_MANUAL=false switches it off; here, unset means true.
+  - DRY_RUN=true does everything except the deletion.
   - Outcomes are published to OUTCOME_SINK; the default, stdout, prints them.
-  - With LEDGER=memory, the default, a run knows nothing of earlier runs: a repeat asks DDS again. With
-    LEDGER=dynamodb://<table> it knows them: a repeat publishes the recorded outcome again.
+  - With LEDGER=memory, the default, a repeated run asks DDS again. With LEDGER=dynamodb://<table>, it
+    publishes the recorded outcome again.
 
 Examples:
   go run ./cmd/local                            every sample event
-  go run ./cmd/local events/sqs.json            one of them
   go run ./cmd/local -serve :8080               the HTTP API
   go run ./cmd/local -real my-event.json        an event of your own, against the real DDS
   go run ./cmd/local -real 8d9586c40b33449a815518d4635a2cd9br02
   go run ./cmd/local -real -yes - <ids.txt      many backups, without a question
 
-Exit codes ("go run" reports 2 as 1 as well; build the program where it matters):
-  0   everything was done as asked. With -real: DDS accepted every deletion (or it was a dry run) and every
-      outcome was published. Without: every input was a request; the samples run without input always pass.
-  1   something was not: not deleted, not published, not a request, the answer was not yes, or the
-      environment is incomplete. The output says which.
+Exit codes ("go run" reports 2 as 1 too; build the program if it matters):
+  0   everything was done. With -real: DDS accepted every deletion (or it was a dry run) and every outcome
+      was published. Without: every input was a request; without inputs it is always 0.
+  1   something was not done: not deleted, not published, not a request, the answer was not yes, or the
+      environment is incomplete. The output says what.
   2   wrong usage: a flag, or an input that is neither a file nor a backup id
 `
 
