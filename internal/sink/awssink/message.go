@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,14 +46,10 @@ func newMessageSink(to arn.ARN, call string, send func(context.Context, []messag
 
 // newMessage returns the message of an event. In a FIFO topic or queue, each backup is a group.
 func newMessage(e *deletion.Event, fifo bool) message {
-	m := message{body: string(e.JSON), attributes: make(map[string]string, 3), trace: e.TraceHeader}
-	for name, value := range map[string]string{
+	m := message{body: string(e.JSON), trace: e.TraceHeader, attributes: map[string]string{
 		"type": e.Type, "status": string(e.Status), "project_id": e.ProjectID,
-	} {
-		if value != "" { // no service takes an empty attribute
-			m.attributes[name] = value
-		}
-	}
+	}}
+	maps.DeleteFunc(m.attributes, func(_, value string) bool { return value == "" }) // no service takes an empty attribute
 	if fifo { // a rejected request that names no backup is a group of its own
 		m.group, m.id = cmp.Or(e.Subject, e.ID), e.ID
 	}
@@ -85,8 +82,7 @@ func newAnswer(call string) *answer { return &answer{call, make(map[string]error
 
 // add notes the result of the entry with that id, nil if the service took it.
 func (a *answer) add(id string, result error) {
-	_, twice := a.byID[id]
-	if twice {
+	if _, twice := a.byID[id]; twice {
 		result = fmt.Errorf("%s answered twice for one entry", a.call)
 	}
 	a.byID[id] = result
