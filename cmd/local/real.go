@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -109,8 +111,8 @@ func awsLinks(ctx context.Context, c *config.Config, log *slog.Logger) (app.Link
 	return awsapp.Links(c, log, keys)
 }
 
-// decodeAll reads the requests of all inputs. One that is not only requests is an error, so that
-// nothing is deleted before the whole command is understood.
+// decodeAll reads the requests of all inputs. Anything else in them is an error, so
+// nothing is deleted unless every input is understood.
 func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 	decoder := event.Decoder{RequestType: c.RequestType}
 	var orders []order
@@ -175,10 +177,8 @@ func (r *realRun) advice(kind verdict, o *deletion.Outcome) string {
 func (r *realRun) summary() error {
 	total := r.published + r.unpublished
 	var parts, missing []string
-	for _, kind := range verdicts {
-		if n := r.counts[kind]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, kind))
-		}
+	for _, kind := range slices.Sorted(maps.Keys(r.counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", r.counts[kind], kind))
 	}
 	fmt.Fprintf(r.out, "\nRequests: %d. DDS: %s. Outcomes: %d published, %d not published.\n",
 		total, strings.Join(parts, ", "), r.published, r.unpublished)

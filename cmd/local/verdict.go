@@ -26,17 +26,13 @@ const (
 	notDeleted  verdict = "not deleted"
 )
 
-// verdicts are in the order of the summary.
-var verdicts = []verdict{accepted, unconfirmed, simulated, notFound, refused, maybeSent, notDeleted}
-
 // answer is what DDS did with a backup, and the details for a person.
 type answer struct {
 	verdict verdict
 	text    string
 }
 
-// recorder passes deletions on and keeps the answers of DDS, because an outcome that could not be
-// published no longer holds them.
+// recorder keeps the answers of DDS, because an outcome that could not be published no longer has them.
 type recorder struct {
 	deletion.Deleter
 

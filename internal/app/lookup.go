@@ -19,7 +19,7 @@ import (
 const lookupTime = 5 * time.Second
 
 // lookup asks another service for something that requests need: the credentials in a secret, or the
-// project of a region. A failure is the answer for the rest of the invocation, so that a batch
+// project of a region. A failure is the answer for the rest of the invocation, so a batch
 // asks once. The next invocation asks again.
 type lookup[T any] struct {
 	variable string                           // the environment variable that makes the look-up necessary

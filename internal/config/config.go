@@ -55,7 +55,7 @@ type Config struct {
 	InLambda, OnDemand bool
 	// AWS is what calls to AWS services need.
 	AWS AWS
-	// Warnings are about values that are most likely wrong, but may be right.
+	// Warnings are about values that are probably wrong.
 	Warnings []string
 }
 

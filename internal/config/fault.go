@@ -13,7 +13,7 @@ import (
 // maxQuoted is how many characters of a value a message repeats.
 const maxQuoted = 60
 
-// quote returns a value in quotes, so that blanks and line ends show, shortened, and without what may
+// quote returns a value in quotes, which show blanks and line ends, shortened, and without what may
 // be secret: every known secret, and the user, password and query of an address.
 func quote(value string) string { return quoteUpTo(value, "?#") }
 
@@ -49,8 +49,8 @@ func (p *parser) fault(format string, args ...any) {
 // checkSecret refuses a secret with a character that no secret has. Most often it was pasted with its
 // quotes or comes from a file that ends with a line end. The error contains nothing of the secret.
 func checkSecret(name, value string) error {
-	foreign := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`", r) }
-	i := strings.IndexFunc(value, foreign)
+	invalid := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`", r) }
+	i := strings.IndexFunc(value, invalid)
 	if i < 0 {
 		return nil
 	}
@@ -58,7 +58,7 @@ func checkSecret(name, value string) error {
 	switch {
 	case i == 0:
 		where = " at its start"
-	case i >= len(strings.TrimRightFunc(value, foreign)):
+	case i >= len(strings.TrimRightFunc(value, invalid)):
 		where = " at its end"
 	}
 	r, _ := utf8.DecodeRuneInString(value[i:])

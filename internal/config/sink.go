@@ -152,7 +152,7 @@ func (p *parser) requestSources() []string {
 		}
 	}
 	if slices.Contains(p.RequestSources, p.OutcomeSink) {
-		p.fault("OUTCOME_SINK: %s is one of REQUEST_SOURCES, so that outcomes would come in again; expected another one", quoteAddress(p.OutcomeSink))
+		p.fault("OUTCOME_SINK: %s is one of REQUEST_SOURCES; outcomes would come in as requests; expected another sink", quoteAddress(p.OutcomeSink))
 	}
 	return p.RequestSources
 }

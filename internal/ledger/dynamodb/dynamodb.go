@@ -88,7 +88,7 @@ func (l *Ledger) begin(ctx context.Context, r *deletion.Request, duration time.D
 	token := rand.Text()
 	current, ok, err := l.update(ctx, r, dynamodb.UpdateItemInput{
 		UpdateExpression: aws.String("SET lease_token = :token, lease_until = :until, expires_at = :expires, " +
-			"lease_after = if_not_exists(lease_token, :nobody), refused = if_not_exists(refused, :none)"),
+			"lease_after = if_not_exists(lease_token, :empty), refused = if_not_exists(refused, :none)"),
 		ConditionExpression: aws.String("attribute_not_exists(final_status) AND attribute_not_exists(refused.#request)" +
 			" AND (attribute_not_exists(lease_token) OR lease_until <= :now)" +
 			" AND (attribute_not_exists(expires_at) OR expires_at > :seconds)"),
@@ -97,7 +97,7 @@ func (l *Ledger) begin(ctx context.Context, r *deletion.Request, duration time.D
 			":token":   text(token),
 			":until":   number(now.Add(duration).UnixMilli()),
 			":expires": number(now.Add(keep).Unix()),
-			":nobody":  text(""),
+			":empty":  text(""),
 			":none":    &types.AttributeValueMemberM{},
 			":now":     number(now.UnixMilli()),
 			":seconds": number(now.Unix()),

@@ -50,7 +50,7 @@ func newMessage(e *deletion.Event, fifo bool) message {
 		"type": e.Type, "status": string(e.Status), "project_id": e.ProjectID,
 	}}
 	maps.DeleteFunc(m.attributes, func(_, value string) bool { return value == "" }) // no service takes an empty attribute
-	if fifo { // a rejected request that names no backup is a group of its own
+	if fifo {                                                                        // a rejected request that names no backup is a group of its own
 		m.group, m.id = cmp.Or(e.Subject, e.ID), e.ID
 	}
 	return m
