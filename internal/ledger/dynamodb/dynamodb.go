@@ -97,7 +97,7 @@ func (l *Ledger) begin(ctx context.Context, r *deletion.Request, duration time.D
 			":token":   text(token),
 			":until":   number(now.Add(duration).UnixMilli()),
 			":expires": number(now.Add(keep).Unix()),
-			":empty":  text(""),
+			":empty":   text(""),
 			":none":    &types.AttributeValueMemberM{},
 			":now":     number(now.UnixMilli()),
 			":seconds": number(now.Unix()),
