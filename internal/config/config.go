@@ -59,19 +59,13 @@ type Config struct {
 	Warnings []string
 }
 
-// parser makes a [Config] of the environment and collects all faults.
-type parser struct {
-	environment
-
-	faults []error
-}
-
 // Load reads the environment. The error names every variable at fault and contains no secret.
 func Load() (*Config, error) {
 	p := new(parser)
 	p.read()
 	c := &Config{Credentials: p.credentials()}
-	p.addresses(c)
+	p.addresses()
+	c.Region, c.Regions, c.Endpoints, c.IAMEndpoint, c.Warnings = p.region, p.Regions, p.endpoints, p.iamEndpoint, p.warnings
 	p.projects(c)
 	c.Concurrency, c.Rate = p.limits()
 	c.RequireManual, c.DryRun = p.RequireManual, p.DryRun
@@ -89,10 +83,10 @@ func Load() (*Config, error) {
 	return c, nil
 }
 
-const runtimeAPI = "AWS_LAMBDA_RUNTIME_API"
-
-// InLambda reports whether AWS Lambda started the process.
-func InLambda() bool { return lookup(runtimeAPI) != "" }
+// NeedsAWS reports whether an AWS service is called.
+func (c *Config) NeedsAWS() bool {
+	return c.Credentials.Secret.Region != "" || c.Ledger.Kind == DynamoDB || c.Sink.ARN.Region != ""
+}
 
 // isProjectID reports whether a text can be a project id, which becomes a path segment.
 func isProjectID(s string) bool {

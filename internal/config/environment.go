@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"slices"
@@ -48,6 +49,28 @@ type environment struct {
 	AWSCABundle            string `envconfig:"AWS_CA_BUNDLE"`
 	SSLCertFile            string `envconfig:"SSL_CERT_FILE"`
 }
+
+// parser reads the environment and collects all faults.
+type parser struct {
+	environment
+
+	// What addresses finds.
+	region, iamEndpoint string
+	endpoints           map[string]string // by region
+	warnings            []string
+
+	faults []error
+}
+
+// fault notes a fault of the environment.
+func (p *parser) fault(format string, args ...any) {
+	p.faults = append(p.faults, fmt.Errorf(format, args...))
+}
+
+const runtimeAPI = "AWS_LAMBDA_RUNTIME_API"
+
+// InLambda reports whether AWS Lambda started the process.
+func InLambda() bool { return lookup(runtimeAPI) != "" }
 
 // The variables that have aliases: of the official SDK, of terraform and of OpenStack. The first one
 // that is set counts.

@@ -41,11 +41,6 @@ func quoteUpTo(value, secretFrom string) string {
 	return strconv.Quote(value)
 }
 
-// fault notes a fault of the environment.
-func (p *parser) fault(format string, args ...any) {
-	p.faults = append(p.faults, fmt.Errorf(format, args...))
-}
-
 // checkSecret refuses a secret with a character that no secret has. Most often it was pasted with its
 // quotes or comes from a file that ends with a line end. The error contains nothing of the secret.
 func checkSecret(name, value string) error {
