@@ -11,6 +11,13 @@ import (
 	"strings"
 )
 
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error {
+	return usageError{fmt.Errorf(format+"; -h shows the usage", args...)}
+}
+
 // stdin is the argument that stands for standard input.
 const stdin = "-"
 

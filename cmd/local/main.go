@@ -66,13 +66,6 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// usageError is a mistake in the command line.
-type usageError struct{ error }
-
-func usage(format string, args ...any) error {
-	return usageError{fmt.Errorf(format+"; -h shows the usage", args...)}
-}
-
 // exitCode returns the exit code that help documents.
 func exitCode(err error) int {
 	if err == nil {

@@ -1,26 +1,26 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"golang.org/x/sync/errgroup"
 
 	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/awsapp"
 	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
-	"dds-backup-delete/internal/secret"
 )
 
 // errNothingDone ends a run in which DDS was not asked to delete anything.
@@ -30,19 +30,6 @@ var errNothingDone = errors.New("nothing was deleted")
 type order struct {
 	name     string
 	requests []deletion.Request
-}
-
-// realRun is one run against a real DDS.
-type realRun struct {
-	*app.App
-
-	config  *config.Config
-	answers *recorder
-	out     io.Writer
-	project string // of requests that name none
-
-	counts                 map[verdict]int
-	published, unpublished int
 }
 
 // runReal deletes what the inputs ask for at the DDS of the environment, after asking.
@@ -68,18 +55,18 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 		return fmt.Errorf("%w: %w", errNothingDone, err)
 	}
 	defer a.Close()
-	r := &realRun{App: a, config: c, out: out, project: c.ProjectID, counts: make(map[verdict]int)}
-	r.answers = &recorder{Deleter: a.DDS, out: out, answers: make(map[deletion.Target]answer)}
-	a.Service.Deleter = r.answers
-	if r.project == "" { // the question names it
+	r := &report{Deleter: a.DDS, config: c, out: out, counts: make(map[verdict]int), answers: make(map[deletion.Target]answer)}
+	a.Service.Deleter = r
+	project := c.ProjectID
+	if project == "" { // the question names it
 		looking, cancel := context.WithTimeout(ctx, timeout)
-		r.project, err = a.Service.FindProject(looking)
+		project, err = a.Service.FindProject(looking)
 		cancel()
 		if err != nil {
 			return fmt.Errorf("HUAWEICLOUD_SDK_PROJECT_ID: not set, and the project of region %q was not found, so %w: %w", c.Region, errNothingDone, err)
 		}
 	}
-	r.announce(ctx, orders)
+	announce(ctx, a.DDS, c, project, orders, out)
 	if !yes {
 		if err := confirm(ctx, in, out); err != nil {
 			return err
@@ -89,7 +76,7 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 		fmt.Fprintf(out, "\n%s\n", order.name)
 		working, cancel := context.WithTimeout(ctx, timeout)
 		for _, outcome := range a.Service.Do(working, order.requests) {
-			r.report(&outcome)
+			r.add(&outcome)
 		}
 		cancel()
 	}
@@ -137,59 +124,108 @@ func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 	return orders, nil
 }
 
-// report says what was deleted and, apart from that, what was published.
-func (r *realRun) report(o *deletion.Outcome) {
-	answer := r.answers.answerTo(o, r.dryRun(&o.Request))
-	r.counts[answer.verdict]++
-	fmt.Fprintf(r.out, "  backup %s\n    %-13s %s\n", cmp.Or(o.Request.BackupID, "without a valid id"), answer.verdict, answer.text)
-	switch {
-	case o.Status != deletion.Retry:
-		r.published++
-		fmt.Fprintf(r.out, "    published     to %s\n", r.config.Sink)
-	case o.Err.Class == deletion.ClassUndelivered:
-		r.unpublished++
-		fmt.Fprintf(r.out, "    NOT PUBLISHED %s: %s\n", o.Err.Message, secret.Redact(o.Err.Cause))
-		fmt.Fprintf(r.out, "                  %s\n", r.advice(answer.verdict, o))
-	default:
-		r.unpublished++
-		fmt.Fprintln(r.out, "    not published there is no outcome yet; a repeat asks DDS again")
+// announce says what is about to happen.
+func announce(ctx context.Context, client *dds.Client, c *config.Config, project string, orders []order, out io.Writer) {
+	var all []announced
+	dry := 0
+	for _, order := range orders {
+		for i := range order.requests {
+			request := &order.requests[i]
+			target := request.Target()
+			target.Region, target.ProjectID = cmp.Or(target.Region, c.Region), cmp.Or(target.ProjectID, project)
+			all = append(all, announced{Target: target, from: order.name, dryRun: isDryRun(c, request)})
+			if isDryRun(c, request) {
+				dry++
+			}
+		}
 	}
-	if o.LedgerFailed && o.Status != deletion.Retry {
-		fmt.Fprintf(r.out, "    not recorded  LEDGER did not take the outcome; a repeat asks DDS again\n")
+	lookUp(ctx, client, c.Concurrency, all)
+	if dry == len(all) {
+		fmt.Fprintln(out, "Dry run: nothing will be deleted. It would be:")
+	} else {
+		fmt.Fprintln(out, "About to delete FOR REAL:")
+	}
+	for _, b := range all {
+		endpoint := cmp.Or(c.Endpoints[b.Region], "no address: the region is not in ALLOWED_REGIONS")
+		if b.dryRun && dry < len(all) {
+			endpoint += "  (dry run: this one will not be deleted)"
+		}
+		fmt.Fprintf(out, "  backup %q of project %q at %s\n    %s\n", b.BackupID, b.ProjectID, endpoint, b.found)
+		if b.from != b.BackupID {
+			fmt.Fprintf(out, "    asked for by %s\n", b.from)
+		}
+	}
+	if c.RequireManual {
+		fmt.Fprintln(out, "Only a finished manual backup is deleted (REQUIRE_MANUAL, which is on unless the environment says false).")
+	} else {
+		fmt.Fprintln(out, "REQUIRE_MANUAL=false: every backup that DDS agrees to delete is deleted, whatever its type.")
+	}
+	fmt.Fprintf(out, "Outcomes are published to %s.\n", c.Sink)
+	if c.Ledger.Kind == config.Memory {
+		fmt.Fprintln(out, "LEDGER=memory: this run knows nothing of earlier ones, and later ones nothing of it. A repeat asks DDS again.")
+	} else {
+		fmt.Fprintf(out, "LEDGER=%s: what is recorded there is not asked of DDS again.\n", c.Ledger)
 	}
 }
 
-// advice is what to do about an outcome that was not published.
-func (r *realRun) advice(kind verdict, o *deletion.Outcome) string {
-	switch recorded := r.config.Ledger.Kind != config.Memory && !o.LedgerFailed && kind != notDeleted; {
-	case kind == simulated:
-		return "A repeat publishes again."
-	case recorded || o.Replayed:
-		return "The ledger has the outcome: a repeat publishes it and does not ask DDS."
-	case o.JobID != "":
-		return "Keep the job id " + o.JobID + ": a repeat asks DDS again and cannot publish this job id."
-	default:
-		return "A repeat asks DDS again and publishes what it answers then."
-	}
+// announced is a backup in the announcement.
+type announced struct {
+	deletion.Target
+
+	from   string // the input with the request
+	dryRun bool
+	found  string // what the backup list of DDS shows
 }
 
-// summary counts what the run did; the error says that not everything was done.
-func (r *realRun) summary() error {
-	total := r.published + r.unpublished
-	var parts, missing []string
-	for _, kind := range slices.Sorted(maps.Keys(r.counts)) {
-		parts = append(parts, fmt.Sprintf("%d %s", r.counts[kind], kind))
+// lookUp finds the backups in the backup list of DDS.
+func lookUp(ctx context.Context, client *dds.Client, atOnce int, all []announced) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var calls errgroup.Group
+	calls.SetLimit(atOnce)
+	for i := range all {
+		calls.Go(func() error {
+			b, listed, err := client.FindBackup(ctx, all[i].Target)
+			switch {
+			case err != nil:
+				all[i].found = "not looked up: " + reason(err)
+			case !listed:
+				all[i].found = "DDS does not list it"
+			default:
+				all[i].found = describe(&b)
+			}
+			return nil
+		})
 	}
-	fmt.Fprintf(r.out, "\nRequests: %d. DDS: %s. Outcomes: %d published, %d not published.\n",
-		total, strings.Join(parts, ", "), r.published, r.unpublished)
-	if done := r.counts[accepted] + r.counts[unconfirmed] + r.counts[simulated]; done < total {
-		missing = append(missing, fmt.Sprintf("%d not deleted", total-done))
+	_ = calls.Wait() // no call returns an error
+}
+
+// describe is a backup in one line.
+func describe(b *dds.Backup) string {
+	text := fmt.Sprintf("%s, %s, name %q, instance %q", cmp.Or(b.Type, "type unknown"), cmp.Or(b.Status, "status unknown"), b.Name, b.Instance)
+	if b.Begin != "" {
+		text += ", made " + b.Begin
 	}
-	if r.unpublished > 0 {
-		missing = append(missing, fmt.Sprintf("%d not published", r.unpublished))
+	if b.SizeKB > 0 {
+		text += fmt.Sprintf(", %.1f MB", b.SizeKB/1024)
 	}
-	if len(missing) == 0 {
-		return nil
+	return text
+}
+
+// confirm asks for a yes. Anything else, the end of the input and an interrupt are a no.
+func confirm(ctx context.Context, in io.Reader, out io.Writer) error {
+	fmt.Fprint(out, "A deleted backup cannot be restored. Type yes to go on: ")
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(in).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case text := <-answer:
+		if text == "yes" && ctx.Err() == nil {
+			return nil
+		}
+	case <-ctx.Done():
 	}
-	return fmt.Errorf("of %d requests: %s", total, strings.Join(missing, ", "))
+	return fmt.Errorf("the answer was not yes, so %w", errNothingDone)
 }
