@@ -22,6 +22,7 @@ import (
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/metrics"
+	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/sink"
 )
 
@@ -102,7 +103,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
 	}
 	if c.ProjectID == "" {
-		a.project = newProject(a, c)
+		a.project = a.newProject(c)
 		a.Service.FindProject = a.project.get
 		if a.credentials.lastFailure() == nil {
 			_, _ = a.project.get(ctx) // as above
@@ -127,12 +128,55 @@ func (a *App) ddsOptions(c *config.Config, links Links) (dds.Options, error) {
 	if c.Credentials.Secret == (arn.ARN{}) {
 		return o, nil
 	}
+	const variable = "HUAWEICLOUD_SECRET_ARN"
 	if links.ReadSecret == nil {
-		return o, errors.New("HUAWEICLOUD_SECRET_ARN: Secrets Manager is not part of this program; expected HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK")
+		return o, errors.New(variable + ": Secrets Manager is not part of this program; expected HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK")
 	}
-	a.credentials = newCredentials(a, c, links.ReadSecret)
+	a.credentials = newLookup(variable, func(ctx context.Context) (dds.Credentials, error) {
+		text, failure := links.ReadSecret(ctx, c.Credentials.Secret)
+		if failure != nil {
+			a.lookupFailed(ctx, variable, failure.Class, failure.Cause)
+			failure.Cause = "" // it is logged once, and not again for each request
+			return dds.Credentials{}, failure
+		}
+		credentials, err := config.ParseSecret(text)
+		if err != nil { // the content can be corrected without a deployment
+			a.lookupFailed(ctx, variable, deletion.ClassForbidden, err.Error())
+			return dds.Credentials{}, &deletion.Error{Class: deletion.ClassForbidden, Message: err.Error()}
+		}
+		return credentials, nil
+	})
 	o.Renew = a.credentials.get
 	return o, nil
+}
+
+// newProject returns the look-up of the region's project at IAM, which is asked until it names
+// one. Calls to IAM need credentials; a failure of their look-up has its own line in the log.
+func (a *App) newProject(c *config.Config) *lookup[string] {
+	const variable = "HUAWEICLOUD_SDK_PROJECT_ID"
+	known := ""
+	return newLookup(variable, func(ctx context.Context) (string, error) {
+		if known != "" {
+			return known, nil
+		}
+		found, err := a.DDS.FindProject(ctx, c.IAMEndpoint, c.Region)
+		if err != nil {
+			e := projectError(err)
+			if a.credentials.lastFailure() == nil {
+				a.lookupFailed(ctx, variable, e.Class, e.Error())
+			}
+			return "", e
+		}
+		known = found
+		return known, nil
+	})
+}
+
+// lookupFailed counts a failed look-up and logs its whole cause, which callers must not learn.
+func (a *App) lookupFailed(ctx context.Context, variable string, class deletion.Class, cause string) {
+	a.metrics.LookupFailed(class)
+	a.log.ErrorContext(ctx, "look-up failed, so requests are given back", "variable", variable, "class", string(class),
+		"error", secret.Redact(cause))
 }
 
 // build builds what a variable names: with a builder that a main linked, or with one that every program has.

@@ -7,11 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"dds-backup-delete/internal/arn"
-	"dds-backup-delete/internal/config"
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
-	"dds-backup-delete/internal/secret"
 )
 
 // lookupTime bounds one look-up. At start, all look-ups share it: Lambda ends a function that
@@ -73,54 +69,6 @@ func (l *lookup[T]) retry() {
 	if l != nil {
 		l.failure.Store(nil)
 	}
-}
-
-// lookupFailed counts a failed look-up and logs its whole cause, which callers must not learn.
-func (a *App) lookupFailed(ctx context.Context, variable string, class deletion.Class, cause string) {
-	a.metrics.LookupFailed(class)
-	a.log.ErrorContext(ctx, "look-up failed, so requests are given back", "variable", variable, "class", string(class),
-		"error", secret.Redact(cause))
-}
-
-// newCredentials returns the look-up of the credentials in the secret that HUAWEICLOUD_SECRET_ARN names.
-func newCredentials(a *App, c *config.Config, read func(context.Context, arn.ARN) (string, *deletion.Error)) *lookup[dds.Credentials] {
-	const variable = "HUAWEICLOUD_SECRET_ARN"
-	return newLookup(variable, func(ctx context.Context) (dds.Credentials, error) {
-		text, failure := read(ctx, c.Credentials.Secret)
-		if failure != nil {
-			a.lookupFailed(ctx, variable, failure.Class, failure.Cause)
-			failure.Cause = "" // it is logged once, and not again for each request
-			return dds.Credentials{}, failure
-		}
-		credentials, err := config.ParseSecret(text)
-		if err != nil { // the content can be corrected without a deployment
-			a.lookupFailed(ctx, variable, deletion.ClassForbidden, err.Error())
-			return dds.Credentials{}, &deletion.Error{Class: deletion.ClassForbidden, Message: err.Error()}
-		}
-		return credentials, nil
-	})
-}
-
-// newProject returns the look-up of the region's project at IAM, which is asked until it names
-// one. Calls to IAM need credentials; a failure of their look-up has its own line in the log.
-func newProject(a *App, c *config.Config) *lookup[string] {
-	const variable = "HUAWEICLOUD_SDK_PROJECT_ID"
-	known := ""
-	return newLookup(variable, func(ctx context.Context) (string, error) {
-		if known != "" {
-			return known, nil
-		}
-		found, err := a.DDS.FindProject(ctx, c.IAMEndpoint, c.Region)
-		if err != nil {
-			e := projectError(err)
-			if a.credentials.lastFailure() == nil {
-				a.lookupFailed(ctx, variable, e.Class, e.Error())
-			}
-			return "", e
-		}
-		known = found
-		return known, nil
-	})
 }
 
 // projectError returns the error of requests whose project is not known. What IAM answers says

@@ -16,17 +16,6 @@ import (
 	"dds-backup-delete/internal/sink"
 )
 
-// maxEntries and maxBytes bound what one call to EventBridge, SNS or SQS takes. All three get the
-// smallest limit, which is that of SNS; it was the limit of the others until 2026.
-//
-//   - https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
-//   - https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
-//   - https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
-const (
-	maxEntries = 10
-	maxBytes   = 262_144
-)
-
 // NewEventBridge returns a sink for a bus. Its entries have that source. The client should not
 // retry, because the sink does.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html

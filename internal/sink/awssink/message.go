@@ -14,6 +14,17 @@ import (
 	"dds-backup-delete/internal/sink"
 )
 
+// maxEntries and maxBytes bound what one call to EventBridge, SNS or SQS takes. All three get the
+// smallest limit, which is that of SNS; it was the limit of the others until 2026.
+//
+//   - https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+//   - https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
+//   - https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+const (
+	maxEntries = 10
+	maxBytes   = 262_144
+)
+
 // message is an event in the form that a topic or a queue takes.
 type message struct {
 	body string
