@@ -32,7 +32,7 @@ test:
 # Tests the ledger on Amazon's DynamoDB Local, which needs Java 17 and Maven, and the sinks and the
 # example's state machine on moto, which needs Python 3.
 test-aws:
-	tools/with-dynamodb-local go test -race -count=1 ./internal/ledger
+	tools/with-dynamodb-local go test -race -count=1 ./internal/ledger/dynamodb
 	tools/with-moto go test -race -count=1 -run Moto ./internal/sink ./examples
 
 # Deploys template.yaml to moto and runs the real binary on it. It needs Python 3.

@@ -76,7 +76,7 @@ func (c canaries) checkWorld(t *testing.T, w *world, results ...lambdatest.Resul
 	w.end(t)
 	c.check(t, "standard output", w.function.Stdout())
 	c.check(t, "standard error", w.function.Stderr())
-	for _, entry := range w.bus.Entries() {
+	for _, entry := range w.bus.Taken() {
 		c.check(t, "an event", entry.Detail)
 	}
 	for _, result := range results {

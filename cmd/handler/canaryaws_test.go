@@ -166,7 +166,7 @@ func collect(t *testing.T, env []string) string {
 			out.Write(result.Err.Body)
 		}
 	}
-	for _, entry := range behind.bus.Entries() {
+	for _, entry := range behind.bus.Taken() {
 		out.WriteString(entry.Detail)
 	}
 	_ = function.Kill()

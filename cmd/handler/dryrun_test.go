@@ -48,7 +48,7 @@ func TestDryRun(t *testing.T) {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 			contents := make(map[string]string)
-			for _, e := range w.bus.Entries() {
+			for _, e := range w.bus.Taken() {
 				var id struct{ ID string }
 				if err := json.Unmarshal([]byte(e.Detail), &id); err != nil {
 					t.Fatal(err)

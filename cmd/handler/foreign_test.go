@@ -56,7 +56,7 @@ func TestForeignEvents(t *testing.T) {
 		}
 	}
 	w.untouched(t)
-	if entries := w.bus.Entries(); len(entries) != 0 {
+	if entries := w.bus.Taken(); len(entries) != 0 {
 		t.Errorf("events %v", entries)
 	}
 }
@@ -106,12 +106,12 @@ func TestRejectedBodies(t *testing.T) {
 		}
 	}
 	for body, says := range bodies {
-		before := len(w.bus.Entries())
+		before := len(w.bus.Taken())
 		result := w.invoke(t, inQueue(t, strings.ReplaceAll(body, "TARGET", target())))
 		if result.Err != nil || string(result.Payload) != allDone {
 			t.Errorf("%s: reply %s, error %v", body, result.Payload, result.Err)
 		}
-		entries := w.bus.Entries()[before:]
+		entries := w.bus.Taken()[before:]
 		if len(entries) != 1 || !strings.HasSuffix(entries[0].DetailType, ".rejected.v1") || !strings.Contains(unescaped(entries[0].Detail), says) {
 			t.Errorf("%.60s: events %v, want one rejection that says %q", body, entries, says)
 		}
@@ -155,12 +155,12 @@ func TestBodiesOfTheWorld(t *testing.T) {
 		"list in a topic":       kafka("aws:kafka", "["+request+"]"),
 	} {
 		w.dds.Add(ddstest.SampleBackups()[0])
-		before := len(w.bus.Entries())
+		before := len(w.bus.Taken())
 		result := w.invoke(t, payload)
 		if result.Err != nil || string(result.Payload) != allDone {
 			t.Errorf("%s: reply %s, error %v", name, result.Payload, result.Err)
 		}
-		if entries := w.bus.Entries()[before:]; len(entries) != 1 || !strings.HasSuffix(entries[0].DetailType, ".accepted.v1") {
+		if entries := w.bus.Taken()[before:]; len(entries) != 1 || !strings.HasSuffix(entries[0].DetailType, ".accepted.v1") {
 			t.Errorf("%s: events %v", name, entries)
 		}
 	}
@@ -209,7 +209,7 @@ func TestCountsInTheLog(t *testing.T) {
 	if !counted || !tombstones {
 		t.Errorf("counted %v, tombstones %v", counted, tombstones)
 	}
-	if len(w.bus.Entries()) != 0 {
+	if len(w.bus.Taken()) != 0 {
 		t.Error("an event went out")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	stdlog "log"
 	"log/slog"
 	"math"
-	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
@@ -31,13 +30,11 @@ import (
 func serveLambda(ctx context.Context, a *app.App, log *slog.Logger, most int) {
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(libraryLog{log})
-	signaled := make(chan os.Signal, 1)
-	signal.Notify(signaled, syscall.SIGTERM)
-	go func() {
-		<-signaled
+	signaled, _ := signal.NotifyContext(ctx, syscall.SIGTERM)
+	context.AfterFunc(signaled, func() {
 		log.Info("SIGTERM: closing")
 		a.Close()
-	}()
+	})
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT is not set
 		debug.SetMemoryLimit(memoryLimit(lambdacontext.MemoryLimitInMB))
 	}
@@ -80,8 +77,7 @@ func (h lambdaHandler) Invoke(ctx context.Context, payload []byte) ([]byte, erro
 	}
 	in.TraceHeader, _ = ctx.Value("x-amzn-trace-id").(string) // aws-lambda-go puts it there
 	reply, err := h.app.Handle(ctx, in, payload)
-	var failure *event.FunctionError
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*event.FunctionError](err); ok {
 		// By value: only so does the library keep the type for Step Functions to match.
 		return nil, messages.InvokeResponse_Error{Type: failure.Type, Message: failure.Message}
 	}

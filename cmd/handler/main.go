@@ -19,13 +19,10 @@ import (
 // startTime bounds all look-ups at start; Lambda gives up after ten seconds.
 const startTime = 8 * time.Second
 
-// elsewhere is what a person reads who starts the program by hand.
-const elsewhere = "This is the AWS Lambda function of dds-backup-delete, which only Lambda can start; to try it on this machine, run: go run ./cmd/local"
-
 func main() {
 	cpus := runtime.GOMAXPROCS(1) // at start, more threads only wake each other
 	if !config.InLambda() {
-		fmt.Fprintln(os.Stderr, elsewhere)
+		fmt.Fprintln(os.Stderr, "This is the AWS Lambda function of dds-backup-delete, which only Lambda can start; to try it on this machine, run: go run ./cmd/local")
 		os.Exit(2)
 	}
 	out := logline.NewWriter(os.Stdout)

@@ -124,7 +124,7 @@ func startWith(t *testing.T, o ddstest.Options, refuse func(sinktest.Entry) stri
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		for _, entry := range w.bus.Entries() {
+		for _, entry := range w.bus.Taken() {
 			contracttest.Check(t, "outcome-event.json", []byte(entry.Detail))
 		}
 		if err := w.function.Close(); err != nil {
@@ -165,7 +165,7 @@ func (w *world) end(t *testing.T) {
 func (w *world) events(t *testing.T) []string {
 	t.Helper()
 	var got []string
-	for _, entry := range w.bus.Entries() {
+	for _, entry := range w.bus.Taken() {
 		var e struct {
 			SpecVersion, ID, Source, Type, Subject string
 			Data                                   deletion.Data

@@ -32,7 +32,7 @@ func TestTheLargestPayload(t *testing.T) {
 	if err := json.Unmarshal(result.Payload, &reply); err != nil || len(reply.BatchItemFailures) > 0 {
 		t.Errorf("error %v, %d of %d given back", err, len(reply.BatchItemFailures), records)
 	}
-	if got := len(w.bus.Entries()); got != records {
+	if got := len(w.bus.Taken()); got != records {
 		t.Errorf("%d outcomes", got)
 	}
 	if peak := peakMB(t, w.function.Pid()); peak > most {

@@ -77,8 +77,8 @@ func TestEveryCloudIsSpokenToInHTTP1(t *testing.T) {
 	dds, bus := startModern(t, behind.dds.URL()), startModern(t, behind.bus.URL)
 	w := start(t, nil, "DDS_ENDPOINT="+dds.URL, "AWS_ENDPOINT_URL_EVENTBRIDGE="+bus.URL, "SSL_CERT_FILE="+dds.authority(t))
 	w.invoke(t, []byte(`{"backup_id":"`+sample(0)+`"}`))
-	if len(behind.dds.Jobs()) != 1 || len(behind.bus.Entries()) != 1 || !dds.onlyHTTP1() || !bus.onlyHTTP1() {
-		t.Errorf("jobs %+v, entries %+v, DDS in %v, the bus in %v", behind.dds.Jobs(), behind.bus.Entries(), dds.protocols, bus.protocols)
+	if len(behind.dds.Jobs()) != 1 || len(behind.bus.Taken()) != 1 || !dds.onlyHTTP1() || !bus.onlyHTTP1() {
+		t.Errorf("jobs %+v, entries %+v, DDS in %v, the bus in %v", behind.dds.Jobs(), behind.bus.Taken(), dds.protocols, bus.protocols)
 	}
 }
 
@@ -88,7 +88,7 @@ func TestAWSCABundle(t *testing.T) {
 	dds, bus := startModern(t, behind.dds.URL()), startModern(t, behind.bus.URL)
 	w := start(t, nil, "AWS_ENDPOINT_URL_EVENTBRIDGE="+bus.URL, "AWS_CA_BUNDLE="+bus.authority(t))
 	w.invoke(t, []byte(`{"backup_id":"`+sample(0)+`"}`))
-	if len(behind.bus.Entries()) != 1 {
+	if len(behind.bus.Taken()) != 1 {
 		t.Error("the bus was not reached")
 	}
 	w = start(t, nil, "DDS_ENDPOINT="+dds.URL, "AWS_CA_BUNDLE="+bus.authority(t))

@@ -34,7 +34,7 @@ func TestOwnOutcomesAreLeftAlone(t *testing.T) {
 		if result.Err != nil || string(result.Payload) != `{"batchItemFailures":[]}` {
 			t.Errorf("%s: reply %s, error %v", name, result.Payload, result.Err)
 		}
-		if entries := w.bus.Entries(); len(entries) != 0 {
+		if entries := w.bus.Taken(); len(entries) != 0 {
 			t.Fatalf("%s: published %s", name, entries[len(entries)-1].Detail)
 		}
 	}
@@ -50,7 +50,7 @@ func TestMetadataThatQuotesAnOutcome(t *testing.T) {
 	} {
 		w := start(t, nil)
 		w.invoke(t, inQueue(t, body))
-		if entries := w.bus.Entries(); len(entries) != 1 || !strings.Contains(entries[0].Detail, "rejected") {
+		if entries := w.bus.Taken(); len(entries) != 1 || !strings.Contains(entries[0].Detail, "rejected") {
 			t.Errorf("%s: events %v", name, entries)
 		}
 	}
@@ -69,12 +69,12 @@ func TestNothingIsGuessed(t *testing.T) {
 		"a body of an encoded line end":     strings.Replace(deleteCall(id), `"isBase64Encoded":false`, `"isBase64Encoded":true,"body":"\n"`, 1),
 		"another spelling of value":         `{"eventSource":"aws:kafka","records":{"t-0":[{"topic":"t","partition":0,"offset":1,"Value":"e30=","headers":[]}]}}`,
 	} {
-		before := len(w.bus.Entries())
+		before := len(w.bus.Taken())
 		result := w.invoke(t, []byte(payload))
 		if _, there := w.dds.Backup(id); !there {
 			t.Fatalf("%s: deleted", name)
 		}
-		if result.Err == nil && !strings.Contains(string(result.Payload), "400") && len(w.bus.Entries()) == before {
+		if result.Err == nil && !strings.Contains(string(result.Payload), "400") && len(w.bus.Taken()) == before {
 			t.Errorf("%s: success, and nobody is told: %s", name, result.Payload)
 		}
 	}

@@ -268,7 +268,7 @@ func TestSamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			backups, jobs, events := w.dds.Backups(), len(w.dds.Jobs()), len(w.bus.Entries())
+			backups, jobs, events := w.dds.Backups(), len(w.dds.Jobs()), len(w.bus.Taken())
 			result := w.invoke(t, payload)
 
 			for _, b := range backups {
@@ -284,7 +284,7 @@ func TestSamples(t *testing.T) {
 				t.Errorf("%d events went out, want %d", len(got)-events, len(want.events))
 			}
 			var out []string
-			for _, entry := range w.bus.Entries()[events:] {
+			for _, entry := range w.bus.Taken()[events:] {
 				out = append(out, entry.Detail)
 			}
 			checkReply(t, result, payload, w.dds.Jobs()[jobs:], out, want.reply, want.errType)

@@ -85,7 +85,7 @@ func TestEverySource(t *testing.T) {
 // try sends a payload and holds the reply against what was wanted.
 func (w *world) try(t *testing.T, what string, payload []byte, want string) {
 	t.Helper()
-	entries := len(w.bus.Entries())
+	entries := len(w.bus.Taken())
 	result := w.invoke(t, payload)
 	if name, isError := strings.CutPrefix(want, "DDS."); isError {
 		if result.Err == nil || result.Err.Type != "DDS."+name {
@@ -95,7 +95,7 @@ func (w *world) try(t *testing.T, what string, payload []byte, want string) {
 		t.Errorf("%s: reply %s, error %v, want %s", what, result.Payload, result.Err, want)
 	}
 	var rejected bool
-	for _, entry := range w.bus.Entries()[entries:] {
+	for _, entry := range w.bus.Taken()[entries:] {
 		rejected = rejected || strings.HasSuffix(entry.DetailType, ".rejected.v1")
 	}
 	if what == "refused" && !rejected {

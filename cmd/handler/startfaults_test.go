@@ -207,8 +207,8 @@ func TestStartFaults(t *testing.T) {
 			if result := w.invoke(t, direct); result.Err == nil || result.Err.Type != tc.errorType || !strings.Contains(result.Err.Message, tc.variable) {
 				t.Errorf("direct call: %v, want %s", result.Err, tc.errorType)
 			}
-			if len(w.dds.Jobs()) != 0 || len(w.bus.Entries()) != 0 {
-				t.Errorf("%d jobs, %d events", len(w.dds.Jobs()), len(w.bus.Entries()))
+			if len(w.dds.Jobs()) != 0 || len(w.bus.Taken()) != 0 {
+				t.Errorf("%d jobs, %d events", len(w.dds.Jobs()), len(w.bus.Taken()))
 			}
 
 			d.heal()

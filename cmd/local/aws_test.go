@@ -32,8 +32,8 @@ func TestRealWithAProfile(t *testing.T) {
 	if err := run(t.Context(), []string{"-real", "-yes", "events/sqs.json"}, nil, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	if len(server.Jobs()) != 1 || len(bus.Entries()) != 1 {
-		t.Errorf("%d jobs and %d events, want one each", len(server.Jobs()), len(bus.Entries()))
+	if len(server.Jobs()) != 1 || len(bus.Taken()) != 1 {
+		t.Errorf("%d jobs and %d events, want one each", len(server.Jobs()), len(bus.Taken()))
 	}
 	if keys := bus.Keys(); len(keys) != 1 || !strings.HasPrefix(keys[0], "AKIAPROFILE") {
 		t.Errorf("calls signed with the keys %q", keys)

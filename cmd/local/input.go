@@ -11,6 +11,13 @@ import (
 	"strings"
 )
 
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error {
+	return usageError{fmt.Errorf(format+"; -h shows the usage", args...)}
+}
+
 // stdin is the argument that stands for standard input.
 const stdin = "-"
 
@@ -58,18 +65,16 @@ func read(arg string, in io.Reader) ([]byte, error) {
 	case isID:
 		return json.Marshal(map[string]string{"backup_id": arg})
 	case isFile:
-		payload, err := os.ReadFile(arg) //nolint:gosec // the user named it
-		if err != nil {
-			return nil, usage("%w", err)
+		var payload []byte
+		if payload, err = os.ReadFile(arg); err == nil { //nolint:gosec // the user named it
+			return payload, nil
 		}
-		return payload, nil
 	case strings.HasPrefix(arg, "-"):
 		return nil, usage("%s: neither a file nor a backup id; flags come before the inputs", arg)
 	case os.IsNotExist(err):
 		return nil, usage("%q: neither a file nor a backup id; expected for example my-event.json or 8d9586c40b33449a815518d4635a2cd9br02", arg)
-	default:
-		return nil, usage("%w", err)
 	}
+	return nil, usage("%w", err)
 }
 
 // readStdin reads a payload from standard input, or makes one of the backup ids there.

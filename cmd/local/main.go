@@ -10,13 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
-
-	"dds-backup-delete/internal/config"
-	"dds-backup-delete/internal/dds"
-	"dds-backup-delete/internal/dds/ddstest"
-	"dds-backup-delete/internal/secret"
 )
 
 const help = `Runs the deployed pipeline on this machine: an event comes in, DDS is called, the outcome goes out.
@@ -29,8 +23,8 @@ Usage:
 
 An input is one of:
   a file         a JSON payload, as a source would deliver it
-  a backup id    32 hexadecimal digits, "br" and two digits; give any other id in a payload
-  -              standard input: a JSON payload, or backup ids, one to a line; with -real it needs -yes
+  a backup id    32 hexadecimal digits, "br" and two digits; put any other id in a payload
+  -              standard input: a JSON payload, or one backup id per line; with -real it needs -yes
 
 Flags, which come before the inputs:
   -real            delete for real; DDS, project and credentials come from the environment (docs/configuration.md)
@@ -39,27 +33,26 @@ Flags, which come before the inputs:
   -h               show this text
 
 With -real:
-  - An input with anything in it that is not a request is refused as a whole, before the question.
-  - Every backup is looked up first, and only a finished manual one is deleted. This needs the permission
-    dds:backup:list. REQUIRE_MANUAL=false switches it off; unset means true here.
-  - DRY_RUN=true does everything but the deletion.
+  - Nothing is deleted if any part of an input is not a request.
+  - Each backup is looked up first, and only a finished manual one is deleted. This needs the permission
+    dds:backup:list. REQUIRE_MANUAL=false switches it off; here, unset means true.
+  - DRY_RUN=true does everything except the deletion.
   - Outcomes are published to OUTCOME_SINK; the default, stdout, prints them.
-  - With LEDGER=memory, the default, a run knows nothing of earlier runs: a repeat asks DDS again. With
-    LEDGER=dynamodb://<table> it knows them: a repeat publishes the recorded outcome again.
+  - With LEDGER=memory, the default, a repeated run asks DDS again. With LEDGER=dynamodb://<table>, it
+    publishes the recorded outcome again.
 
 Examples:
   go run ./cmd/local                            every sample event
-  go run ./cmd/local events/sqs.json            one of them
   go run ./cmd/local -serve :8080               the HTTP API
   go run ./cmd/local -real my-event.json        an event of your own, against the real DDS
   go run ./cmd/local -real 8d9586c40b33449a815518d4635a2cd9br02
   go run ./cmd/local -real -yes - <ids.txt      many backups, without a question
 
-Exit codes ("go run" reports 2 as 1 as well; build the program where it matters):
-  0   everything was done as asked. With -real: DDS accepted every deletion (or it was a dry run) and every
-      outcome was published. Without: every input was a request; the samples run without input always pass.
-  1   something was not: not deleted, not published, not a request, the answer was not yes, or the
-      environment is incomplete. The output says which.
+Exit codes ("go run" reports 2 as 1 too; build the program if it matters):
+  0   everything was done. With -real: DDS accepted every deletion (or it was a dry run) and every outcome
+      was published. Without: every input was a request; without inputs it is always 0.
+  1   something was not done: not deleted, not published, not a request, the answer was not yes, or the
+      environment is incomplete. The output says what.
   2   wrong usage: a flag, or an input that is neither a file nor a backup id
 `
 
@@ -73,24 +66,15 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// usageError is a mistake in the command line.
-type usageError struct{ error }
-
-func usage(format string, args ...any) error {
-	return usageError{fmt.Errorf(format+"; -h shows the usage", args...)}
-}
-
 // exitCode returns the exit code that help documents.
 func exitCode(err error) int {
-	var wrong usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &wrong):
-		return 2
-	default:
-		return 1
 	}
+	if _, wrongUse := errors.AsType[usageError](err); wrongUse {
+		return 2
+	}
+	return 1
 }
 
 // run is main without the process.
@@ -129,51 +113,5 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return usage("-: standard input is read to its end, so the question cannot be answered there; add -yes")
 	default:
 		return runReal(ctx, inputs, *yes, in, out)
-	}
-}
-
-// runSimulated sends inputs, by default every sample, through the pipeline to a simulated DDS.
-func runSimulated(ctx context.Context, inputs []input, out io.Writer) error {
-	samples := len(inputs) == 0
-	if samples {
-		files, err := filepath.Glob("events/*.json")
-		if err != nil || len(files) == 0 {
-			return usage("no events/*.json here; run in the project's folder, or name an input")
-		}
-		if inputs, err = readAll(files, nil); err != nil {
-			return err
-		}
-	}
-	simulated := newSimulated()
-	defer simulated.Close()
-	fmt.Fprintf(out, "Simulated DDS in %s with %d backups. Nothing real is touched.\n", ddstest.Region, len(simulated.Backups()))
-	show, err := newShow(ctx, simulated, out)
-	if err != nil {
-		return err
-	}
-	strays := show.all(ctx, inputs)
-	if strays > 0 && !samples { // some samples show what is left alone
-		return fmt.Errorf("%d of %d inputs: not a request, or not only requests", strays, len(inputs))
-	}
-	return nil
-}
-
-// newSimulated starts a DDS that has the backups of the sample events.
-func newSimulated() *ddstest.Server {
-	server := ddstest.NewServer(ddstest.Options{})
-	server.Add(ddstest.SampleBackups()...)
-	return server
-}
-
-// simulatedConfig is the configuration for a simulated DDS.
-func simulatedConfig(server *ddstest.Server) *config.Config {
-	return &config.Config{
-		Credentials: config.Credentials{Keys: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)}},
-		ProjectID:   ddstest.ProjectID,
-		Region:      ddstest.Region,
-		Endpoints:   map[string]string{ddstest.Region: server.URL()},
-		Concurrency: 32,
-		Sink:        config.Sink{Kind: config.Stdout},
-		Ledger:      config.Ledger{Kind: config.Memory},
 	}
 }

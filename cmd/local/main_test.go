@@ -114,7 +114,10 @@ func deletes(server *ddstest.Server) int {
 // realDDS is an environment whose DDS is a simulated one.
 func realDDS(t *testing.T) *ddstest.Server {
 	t.Helper()
-	server := newSimulated()
+	server, _, err := newSimulated(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
 		"HUAWEICLOUD_SDK_AK": ddstest.AccessKey, "HUAWEICLOUD_SDK_SK": ddstest.SecretKey,

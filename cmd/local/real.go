@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -10,11 +11,16 @@ import (
 	"os"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"golang.org/x/sync/errgroup"
+
 	"dds-backup-delete/internal/app"
+	"dds-backup-delete/internal/awsapp"
 	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
-	"dds-backup-delete/internal/secret"
 )
 
 // errNothingDone ends a run in which DDS was not asked to delete anything.
@@ -26,22 +32,12 @@ type order struct {
 	requests []deletion.Request
 }
 
-// realRun is one run against a real DDS.
-type realRun struct {
-	*app.App
-
-	config  *config.Config
-	answers *recorder
-	out     io.Writer
-	project string // of requests that name none
-
-	counts                 map[verdict]int
-	published, unpublished int
-}
-
 // runReal deletes what the inputs ask for at the DDS of the environment, after asking.
 func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io.Writer) error {
-	c, err := loadConfig()
+	if strings.TrimSpace(os.Getenv("REQUIRE_MANUAL")) == "" {
+		_ = os.Setenv("REQUIRE_MANUAL", "true") // as in the stack; it fails only for an impossible name
+	}
+	c, err := config.Load()
 	if err != nil {
 		return err
 	}
@@ -59,41 +55,55 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 		return fmt.Errorf("%w: %w", errNothingDone, err)
 	}
 	defer a.Close()
-	r := &realRun{App: a, config: c, out: out, counts: make(map[verdict]int)}
-	r.answers = &recorder{Deleter: a.DDS, out: out, answers: make(map[deletion.Target]answer)}
-	a.Service.Deleter = r.answers
-	if err := r.findProject(ctx); err != nil {
-		return err
+	r := &report{Deleter: a.DDS, config: c, out: out, counts: make(map[verdict]int), answers: make(map[deletion.Target]answer)}
+	a.Service.Deleter = r
+	project := c.ProjectID
+	if project == "" { // the question names it
+		looking, cancel := context.WithTimeout(ctx, timeout)
+		project, err = a.Service.FindProject(looking)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("HUAWEICLOUD_SDK_PROJECT_ID: not set, and the project of region %q was not found, so %w: %w", c.Region, errNothingDone, err)
+		}
 	}
-	r.announce(ctx, orders)
+	announce(ctx, a.DDS, c, project, orders, out)
 	if !yes {
-		if err := r.confirm(ctx, in); err != nil {
+		if err := confirm(ctx, in, out); err != nil {
 			return err
 		}
 	}
 	for _, order := range orders {
-		r.work(ctx, order)
+		fmt.Fprintf(out, "\n%s\n", order.name)
+		working, cancel := context.WithTimeout(ctx, timeout)
+		for _, outcome := range a.Service.Do(working, order.requests) {
+			r.add(&outcome)
+		}
+		cancel()
 	}
 	return r.summary()
 }
 
-// loadConfig reads the environment, in which an unset REQUIRE_MANUAL means true, as in the stack.
-func loadConfig() (*config.Config, error) {
-	const requireManual = "REQUIRE_MANUAL"
-	if strings.TrimSpace(os.Getenv(requireManual)) == "" {
-		if err := os.Setenv(requireManual, "true"); err != nil {
-			return nil, err
+// awsLinks returns the links whose AWS calls are signed with the credentials that the SDK's default chain
+// finds: variables, profiles, single sign-on, roles. The deployed program does not link that chain, which
+// would be a fifth of it.
+func awsLinks(ctx context.Context, c *config.Config, log *slog.Logger) (app.Links, error) {
+	var keys aws.CredentialsProvider
+	if c.NeedsAWS() {
+		found, err := awsconfig.LoadDefaultConfig(ctx)
+		if err != nil {
+			return app.Links{}, fmt.Errorf("AWS credentials: %w", err)
 		}
+		keys = found.Credentials
 	}
-	return config.Load()
+	return awsapp.Links(c, log, keys)
 }
 
-// decodeAll reads the requests of all inputs. One that is not only requests is an error, so that
-// nothing is deleted before the whole command is understood.
+// decodeAll reads the requests of all inputs. Anything else in them is an error, so
+// nothing is deleted unless every input is understood.
 func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 	decoder := event.Decoder{RequestType: c.RequestType}
-	orders := make([]order, len(inputs))
-	for i, in := range inputs {
+	var orders []order
+	for _, in := range inputs {
 		batch, err := decoder.Decode(in.payload, invocation(in.name))
 		if err != nil {
 			return nil, fmt.Errorf("%s: not a request, so %w: %w", in.name, errNothingDone, err)
@@ -109,94 +119,113 @@ func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 		case len(batch.Requests) == 0:
 			return nil, fmt.Errorf("%s: it asks for no deletion, so %w", in.name, errNothingDone)
 		}
-		orders[i] = order{in.name, batch.Requests}
+		orders = append(orders, order{in.name, batch.Requests})
 	}
 	return orders, nil
 }
 
-// findProject resolves the default project, so that the question can name it.
-func (r *realRun) findProject(ctx context.Context) error {
-	r.project = r.Service.Scope.ProjectID
-	if r.project != "" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	var err error
-	if r.project, err = r.Service.FindProject(ctx); err != nil {
-		return fmt.Errorf("HUAWEICLOUD_SDK_PROJECT_ID: not set, and the project of region %q was not found, so %w: %w",
-			r.config.Region, errNothingDone, err)
-	}
-	return nil
-}
-
-// work works the requests of one input within the time of the deployed function, and reports on them.
-func (r *realRun) work(ctx context.Context, o order) {
-	fmt.Fprintf(r.out, "\n%s\n", o.name)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	for _, outcome := range r.Service.Do(ctx, o.requests) {
-		r.report(&outcome)
-	}
-}
-
-// report says what was deleted and, apart from that, what was published.
-func (r *realRun) report(o *deletion.Outcome) {
-	answer := r.answers.answerTo(o, r.dryRun(&o.Request))
-	r.counts[answer.verdict]++
-	fmt.Fprintf(r.out, "  backup %s\n    %-13s %s\n", cmp.Or(o.Request.BackupID, "without a valid id"), answer.verdict, answer.text)
-	switch {
-	case o.Status != deletion.Retry:
-		r.published++
-		fmt.Fprintf(r.out, "    published     to %s\n", r.config.Sink)
-	case o.Err.Class == deletion.ClassUndelivered:
-		r.unpublished++
-		fmt.Fprintf(r.out, "    NOT PUBLISHED %s: %s\n", o.Err.Message, secret.Redact(o.Err.Cause))
-		fmt.Fprintf(r.out, "                  %s\n", r.advice(answer.verdict, o))
-	default:
-		r.unpublished++
-		fmt.Fprintln(r.out, "    not published there is no outcome yet; a repeat asks DDS again")
-	}
-	if o.LedgerFailed && o.Status != deletion.Retry {
-		fmt.Fprintf(r.out, "    not recorded  LEDGER did not take the outcome; a repeat asks DDS again\n")
-	}
-}
-
-// advice is what to do about an outcome that was not published.
-func (r *realRun) advice(kind verdict, o *deletion.Outcome) string {
-	switch recorded := r.config.Ledger.Kind != config.Memory && !o.LedgerFailed && kind != notDeleted; {
-	case kind == simulated:
-		return "A repeat publishes again."
-	case recorded || o.Replayed:
-		return "The ledger has the outcome: a repeat publishes it and does not ask DDS."
-	case o.JobID != "":
-		return "Keep the job id " + o.JobID + ": a repeat asks DDS again and cannot publish this job id."
-	default:
-		return "A repeat asks DDS again and publishes what it answers then."
-	}
-}
-
-// summary counts what the run did; the error says that not everything was done.
-func (r *realRun) summary() error {
-	total := r.published + r.unpublished
-	var parts []string
-	for _, kind := range verdicts {
-		if n := r.counts[kind]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, kind))
+// announce says what is about to happen.
+func announce(ctx context.Context, client *dds.Client, c *config.Config, project string, orders []order, out io.Writer) {
+	var all []announced
+	dry := 0
+	for _, order := range orders {
+		for i := range order.requests {
+			request := &order.requests[i]
+			target := request.Target()
+			target.Region, target.ProjectID = cmp.Or(target.Region, c.Region), cmp.Or(target.ProjectID, project)
+			all = append(all, announced{Target: target, from: order.name, dryRun: isDryRun(c, request)})
+			if isDryRun(c, request) {
+				dry++
+			}
 		}
 	}
-	fmt.Fprintf(r.out, "\nRequests: %d. DDS: %s. Outcomes: %d published, %d not published.\n",
-		total, strings.Join(parts, ", "), r.published, r.unpublished)
-	done := r.counts[accepted] + r.counts[unconfirmed] + r.counts[simulated]
-	var missing []string
-	if done < total {
-		missing = append(missing, fmt.Sprintf("%d not deleted", total-done))
+	lookUp(ctx, client, c.Concurrency, all)
+	if dry == len(all) {
+		fmt.Fprintln(out, "Dry run: nothing will be deleted. It would be:")
+	} else {
+		fmt.Fprintln(out, "About to delete FOR REAL:")
 	}
-	if r.unpublished > 0 {
-		missing = append(missing, fmt.Sprintf("%d not published", r.unpublished))
+	for _, b := range all {
+		endpoint := cmp.Or(c.Endpoints[b.Region], "no address: the region is not in ALLOWED_REGIONS")
+		if b.dryRun && dry < len(all) {
+			endpoint += "  (dry run: this one will not be deleted)"
+		}
+		fmt.Fprintf(out, "  backup %q of project %q at %s\n    %s\n", b.BackupID, b.ProjectID, endpoint, b.found)
+		if b.from != b.BackupID {
+			fmt.Fprintf(out, "    asked for by %s\n", b.from)
+		}
 	}
-	if len(missing) > 0 {
-		return fmt.Errorf("of %d requests: %s", total, strings.Join(missing, ", "))
+	if c.RequireManual {
+		fmt.Fprintln(out, "Only a finished manual backup is deleted (REQUIRE_MANUAL, which is on unless the environment says false).")
+	} else {
+		fmt.Fprintln(out, "REQUIRE_MANUAL=false: every backup that DDS agrees to delete is deleted, whatever its type.")
 	}
-	return nil
+	fmt.Fprintf(out, "Outcomes are published to %s.\n", c.Sink)
+	if c.Ledger.Kind == config.Memory {
+		fmt.Fprintln(out, "LEDGER=memory: this run knows nothing of earlier ones, and later ones nothing of it. A repeat asks DDS again.")
+	} else {
+		fmt.Fprintf(out, "LEDGER=%s: what is recorded there is not asked of DDS again.\n", c.Ledger)
+	}
+}
+
+// announced is a backup in the announcement.
+type announced struct {
+	deletion.Target
+
+	from   string // the input with the request
+	dryRun bool
+	found  string // what the backup list of DDS shows
+}
+
+// lookUp finds the backups in the backup list of DDS.
+func lookUp(ctx context.Context, client *dds.Client, atOnce int, all []announced) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var calls errgroup.Group
+	calls.SetLimit(atOnce)
+	for i := range all {
+		calls.Go(func() error {
+			b, listed, err := client.FindBackup(ctx, all[i].Target)
+			switch {
+			case err != nil:
+				all[i].found = "not looked up: " + reason(err)
+			case !listed:
+				all[i].found = "DDS does not list it"
+			default:
+				all[i].found = describe(&b)
+			}
+			return nil
+		})
+	}
+	_ = calls.Wait() // no call returns an error
+}
+
+// describe is a backup in one line.
+func describe(b *dds.Backup) string {
+	text := fmt.Sprintf("%s, %s, name %q, instance %q", cmp.Or(b.Type, "type unknown"), cmp.Or(b.Status, "status unknown"), b.Name, b.Instance)
+	if b.Begin != "" {
+		text += ", made " + b.Begin
+	}
+	if b.SizeKB > 0 {
+		text += fmt.Sprintf(", %.1f MB", b.SizeKB/1024)
+	}
+	return text
+}
+
+// confirm asks for a yes. Anything else, the end of the input and an interrupt are a no.
+func confirm(ctx context.Context, in io.Reader, out io.Writer) error {
+	fmt.Fprint(out, "A deleted backup cannot be restored. Type yes to go on: ")
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(in).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case text := <-answer:
+		if text == "yes" && ctx.Err() == nil {
+			return nil
+		}
+	case <-ctx.Done():
+	}
+	return fmt.Errorf("the answer was not yes, so %w", errNothingDone)
 }

@@ -320,7 +320,7 @@ func TestAdvice(t *testing.T) {
 		{config.DynamoDB, notFound, false, "", "a repeat publishes it and does not ask DDS"},
 		{config.DynamoDB, simulated, false, "", "A repeat publishes again"},
 	} {
-		r := &realRun{config: &config.Config{Ledger: config.Ledger{Kind: tc.ledger}}}
+		r := &report{config: &config.Config{Ledger: config.Ledger{Kind: tc.ledger}}}
 		o := &deletion.Outcome{Status: deletion.Retry, JobID: tc.jobID, LedgerFailed: tc.ledgerFailed}
 		if got := r.advice(tc.kind, o); !strings.Contains(got, tc.want) {
 			t.Errorf("%+v: %q", tc, got)

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
-	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/dds/ddstest"
 )
 
@@ -20,12 +18,11 @@ func runServer(ctx context.Context, address string, out io.Writer) error {
 	if strings.HasPrefix(address, ":") {
 		address = "127.0.0.1" + address // there is no authentication, so other machines must not reach it
 	}
-	simulated := newSimulated()
-	defer simulated.Close()
-	a, err := app.New(ctx, simulatedConfig(simulated), slog.New(slog.DiscardHandler), out, app.Links{})
+	simulated, a, err := newSimulated(ctx, out)
 	if err != nil {
 		return err
 	}
+	defer simulated.Close()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("-serve: %w; expected a free address, for example :8080", err)
@@ -42,15 +39,10 @@ The events that go out:
 `, ddstest.Region, len(backups), url, url, backups[0].ID, url, backups[1].ID)
 
 	server := &http.Server{Handler: a.HTTP(), ReadHeaderTimeout: 5 * time.Second}
-	stopped := make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		stopped <- server.Shutdown(grace)
-	}()
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return <-stopped
+	return nil
 }

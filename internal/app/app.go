@@ -22,6 +22,7 @@ import (
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/metrics"
+	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/sink"
 )
 
@@ -31,7 +32,7 @@ type Links struct {
 	// Sinks builds sinks by their kind. Every program has stdout and HTTP.
 	Sinks map[config.SinkKind]func(*config.Sink) (deletion.Sink, error)
 	// Ledgers builds ledgers by their kind. Every program has memory.
-	Ledgers map[config.LedgerKind]func(*config.Ledger) deletion.Ledger
+	Ledgers map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error)
 	// ReadSecret returns the text of a secret. Its failure has a Cause for the log.
 	ReadSecret func(context.Context, arn.ARN) (text string, failure *deletion.Error)
 	// Postpone hides messages for a time before they are returned to their queue. It may be nil.
@@ -63,8 +64,15 @@ type App struct {
 // error: it is repeated for each invocation, whose requests are returned to their source until it
 // succeeds. Events for the stdout sink, and metrics, are written to out.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer, links Links) (*App, error) {
-	outcomes, sinkErr := newSink(&c.Sink, out, links)
-	records, ledgerErr := newLedger(&c.Ledger, links)
+	outcomes, sinkErr := build("OUTCOME_SINK", c.Sink.Kind, &c.Sink, links.Sinks, map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
+		config.Stdout: func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(out), nil },
+		config.HTTP: func(s *config.Sink) (deletion.Sink, error) {
+			return sink.NewHTTP(sink.HTTPOptions{Address: s.Address, Binary: s.Binary, Token: s.Token, Key: s.Key}, nil), nil
+		},
+	})
+	records, ledgerErr := build("LEDGER", c.Ledger.Kind, &c.Ledger, links.Ledgers, map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
+		config.Memory: func(*config.Ledger) (deletion.Ledger, error) { return ledger.NewMemory(ledger.DefaultSize, nil), nil },
+	})
 	a := &App{
 		log: log, sinkARN: c.Sink.ARN.String(), postpone: links.Postpone,
 		decoder: event.Decoder{RequestType: c.RequestType, BasePath: c.HTTPBasePath},
@@ -95,7 +103,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
 	}
 	if c.ProjectID == "" {
-		a.project = newProject(a, c)
+		a.project = a.newProject(c)
 		a.Service.FindProject = a.project.get
 		if a.credentials.lastFailure() == nil {
 			_, _ = a.project.get(ctx) // as above
@@ -115,61 +123,73 @@ func (a *App) ddsOptions(c *config.Config, links Links) (dds.Options, error) {
 		Connections:   c.Concurrency,
 		Rate:          c.Rate,
 		RequireManual: c.RequireManual,
-	}
-	if a.metrics != nil {
-		o.Observe = a.metrics.Call
+		Observe:       a.metrics.Call,
 	}
 	if c.Credentials.Secret == (arn.ARN{}) {
 		return o, nil
 	}
+	const variable = "HUAWEICLOUD_SECRET_ARN"
 	if links.ReadSecret == nil {
-		return o, errors.New("HUAWEICLOUD_SECRET_ARN: Secrets Manager is not part of this program; expected HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK")
+		return o, errors.New(variable + ": Secrets Manager is not part of this program; expected HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK")
 	}
-	a.credentials = newCredentials(a, c, links.ReadSecret)
+	a.credentials = newLookup(variable, func(ctx context.Context) (dds.Credentials, error) {
+		text, failure := links.ReadSecret(ctx, c.Credentials.Secret)
+		if failure != nil {
+			a.lookupFailed(ctx, variable, failure.Class, failure.Cause)
+			failure.Cause = "" // it is logged once, and not again for each request
+			return dds.Credentials{}, failure
+		}
+		credentials, err := config.ParseSecret(text)
+		if err != nil { // the content can be corrected without a deployment
+			a.lookupFailed(ctx, variable, deletion.ClassForbidden, err.Error())
+			return dds.Credentials{}, &deletion.Error{Class: deletion.ClassForbidden, Message: err.Error()}
+		}
+		return credentials, nil
+	})
 	o.Renew = a.credentials.get
 	return o, nil
 }
 
-// newSink builds the sink that OUTCOME_SINK names.
-func newSink(s *config.Sink, out io.Writer, links Links) (deletion.Sink, error) {
-	sinks := map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
-		config.Stdout: func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(out), nil },
-		config.HTTP: func(s *config.Sink) (deletion.Sink, error) {
-			return sink.NewHTTP(sink.HTTPOptions{Address: s.Address, Binary: s.Binary, Token: s.Token, Key: s.Key}, nil), nil
-		},
-	}
-	maps.Copy(sinks, links.Sinks)
-	build, err := linked("OUTCOME_SINK", s.Kind, sinks)
-	if err != nil {
-		return nil, err
-	}
-	return build(s)
-}
-
-// newLedger builds the ledger that LEDGER names.
-func newLedger(l *config.Ledger, links Links) (deletion.Ledger, error) {
-	ledgers := map[config.LedgerKind]func(*config.Ledger) deletion.Ledger{
-		config.Memory: func(*config.Ledger) deletion.Ledger { return ledger.NewMemory(ledger.DefaultSize, nil) },
-	}
-	maps.Copy(ledgers, links.Ledgers)
-	build, err := linked("LEDGER", l.Kind, ledgers)
-	if err != nil {
-		return nil, err
-	}
-	return build(l), nil
-}
-
-// linked returns what is linked for a kind that a variable names.
-func linked[K ~string, V any](variable string, kind K, all map[K]V) (V, error) {
-	found, ok := all[kind]
-	if !ok {
-		var kinds []string
-		for _, kind := range slices.Sorted(maps.Keys(all)) {
-			kinds = append(kinds, string(kind))
+// newProject returns the look-up of the region's project at IAM, which is asked until it names
+// one. Calls to IAM need credentials; a failure of their look-up has its own line in the log.
+func (a *App) newProject(c *config.Config) *lookup[string] {
+	const variable = "HUAWEICLOUD_SDK_PROJECT_ID"
+	known := ""
+	return newLookup(variable, func(ctx context.Context) (string, error) {
+		if known != "" {
+			return known, nil
 		}
-		return found, fmt.Errorf("%s: %s is not part of this program; expected %s", variable, kind, strings.Join(kinds, " or "))
+		found, err := a.DDS.FindProject(ctx, c.IAMEndpoint, c.Region)
+		if err != nil {
+			e := projectError(err)
+			if a.credentials.lastFailure() == nil {
+				a.lookupFailed(ctx, variable, e.Class, e.Error())
+			}
+			return "", e
+		}
+		known = found
+		return known, nil
+	})
+}
+
+// lookupFailed counts a failed look-up and logs its whole cause, which callers must not learn.
+func (a *App) lookupFailed(ctx context.Context, variable string, class deletion.Class, cause string) {
+	a.metrics.LookupFailed(class)
+	a.log.ErrorContext(ctx, "look-up failed, so requests are given back", "variable", variable, "class", string(class),
+		"error", secret.Redact(cause))
+}
+
+// build builds what a variable names: with a builder that a main linked, or with one that every program has.
+func build[K ~string, C, S any](variable string, kind K, c *C, linked, own map[K]func(*C) (S, error)) (built S, err error) {
+	maps.Copy(own, linked)
+	if builder, ok := own[kind]; ok {
+		return builder(c)
 	}
-	return found, nil
+	var kinds []string
+	for _, kind := range slices.Sorted(maps.Keys(own)) {
+		kinds = append(kinds, string(kind))
+	}
+	return built, fmt.Errorf("%s: %s is not part of this program; expected %s", variable, kind, strings.Join(kinds, " or "))
 }
 
 // connectTime is how long a start waits for its connections. With another continent a

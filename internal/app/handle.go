@@ -20,10 +20,12 @@ const maxLoggedIDs = 3
 // panics, since a panic would end the process.
 func (a *App) Handle(ctx context.Context, in event.Invocation, payload []byte) (reply []byte, err error) {
 	err = a.invoke(ctx, func(w *work) (err error) {
-		if w.batch, err = a.decoder.Decode(payload, in); err != nil {
+		batch, err := a.decoder.Decode(payload, in)
+		if err != nil {
 			a.log.WarnContext(ctx, "payload refused", "error", err.Error(), "bytes", len(payload))
 			return err
 		}
+		w.batch = batch
 		if err = a.work(ctx, w); err == nil {
 			reply, err = w.batch.Reply(w.outcomes)
 		}
@@ -53,13 +55,13 @@ func (a *App) HTTP() http.Handler {
 // work is what is known about an invocation.
 type work struct {
 	began    time.Time
-	batch    *event.Batch // nil if the payload was refused
+	batch    *event.Batch // empty if the payload was refused
 	outcomes []deletion.Outcome
 }
 
 // invoke does what all invocations have in common: one line in the log, metrics, and no panic.
 func (a *App) invoke(ctx context.Context, do func(*work) error) (err error) {
-	w := work{began: time.Now()}
+	w := work{began: time.Now(), batch: new(event.Batch)}
 	defer func() {
 		if p := recover(); p != nil {
 			a.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -107,27 +109,25 @@ func (a *App) report(ctx context.Context, w *work) {
 		}
 	}
 	var attrs []any
-	requests, ownEvents := 0, 0
-	if w.batch != nil {
+	if w.batch.Source != "" {
 		attrs = append(attrs, "source", string(w.batch.Source))
-		if w.batch.SourceARN != "" {
-			attrs = append(attrs, "source_arn", w.batch.SourceARN)
-		}
-		requests, ownEvents = len(w.batch.Requests), len(w.batch.OwnEvents)
-		a.metrics.Outcomes(w.batch.Source, w.outcomes)
 	}
-	attrs = append(attrs, "requests", requests)
+	if w.batch.SourceARN != "" {
+		attrs = append(attrs, "source_arn", w.batch.SourceARN)
+	}
+	attrs = append(attrs, "requests", len(w.batch.Requests))
 	for _, status := range []deletion.Status{
 		deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated, deletion.Retry,
 	} {
 		attrs = append(attrs, string(status), counts[status])
 	}
+	a.metrics.Outcomes(w.batch.Source, w.outcomes)
 	cold := !a.warm.Swap(true)
 	if cold {
 		a.metrics.ColdStart()
 	}
-	attrs = append(attrs, "replayed", replayed, "echoes", ownEvents, "duration_ms", time.Since(w.began).Milliseconds(), "cold_start", cold)
-	if w.batch != nil && w.batch.Tombstones > 0 {
+	attrs = append(attrs, "replayed", replayed, "echoes", len(w.batch.OwnEvents), "duration_ms", time.Since(w.began).Milliseconds(), "cold_start", cold)
+	if w.batch.Tombstones > 0 {
 		attrs = append(attrs, "tombstones", w.batch.Tombstones)
 	}
 	a.log.InfoContext(ctx, "invocation", attrs...)

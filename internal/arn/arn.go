@@ -10,25 +10,29 @@ import (
 // ARN names a resource in one region of AWS: arn:<partition>:<service>:<region>:<account>:<resource>.
 type ARN struct{ Service, Region, Account, Resource, text string }
 
-// The longest names of topics and queues, in bytes, ".fifo" included.
-const (
-	maxTopic = 256
-	maxQueue = 80
-)
+// resources are the forms of the resources that this program calls, by service.
+var resources = map[string]struct {
+	prefix     string
+	characters string // allowed in the name besides letters and digits
+	longest    int    // name in bytes, ".fifo" included
+}{
+	"events":         {"event-bus/", "/.-_", 256},
+	"sns":            {"", "-_", 256},
+	"sqs":            {"", "-_", 80},
+	"secretsmanager": {"secret:", "/_+=.@-", 519}, // 512 and the suffix that AWS adds
+}
 
 // Parse reads the ARN of something that this program calls: an event bus, an SNS topic, an SQS queue
 // or a secret. It reports false for every other text.
 func Parse(text string) (ARN, bool) {
-	const parts = 6 // the last one may contain colons
-	p := strings.SplitN(text, ":", parts)
-	if len(p) != parts || p[0] != "arn" {
+	p := strings.SplitN(text, ":", 6) // the last part may contain colons
+	if len(p) != 6 || p[0] != "arn" {
 		return ARN{}, false
 	}
 	a := ARN{p[2], p[3], p[4], p[5], text}
 	partition, isAWS := strings.CutPrefix(p[1], "aws")
-	const accountLength = 12
 	if !isAWS || !spelling.Only(partition, spelling.Lower+"-") || a.Region == "" || !spelling.Only(a.Region, spelling.Lower+spelling.Digits+"-") ||
-		len(a.Account) != accountLength || !spelling.Only(a.Account, spelling.Digits) || !a.isKnown() {
+		len(a.Account) != 12 || !spelling.Only(a.Account, spelling.Digits) || !a.isKnown() {
 		return ARN{}, false
 	}
 	return a, true
@@ -36,26 +40,10 @@ func Parse(text string) (ARN, bool) {
 
 // isKnown reports whether the resource has the form that its service gives it.
 func (a ARN) isKnown() bool {
-	switch a.Service {
-	case "events":
-		name, isBus := strings.CutPrefix(a.Resource, "event-bus/")
-		return isBus && name != "" && spelling.Only(name, spelling.Letters+spelling.Digits+"/.-_")
-	case "sns":
-		return isName(a.Resource, maxTopic)
-	case "sqs":
-		return isName(a.Resource, maxQueue)
-	case "secretsmanager":
-		name, isSecret := strings.CutPrefix(a.Resource, "secret:")
-		return isSecret && name != "" && spelling.Only(name, spelling.Letters+spelling.Digits+"/_+=.@-")
-	default:
-		return false
-	}
-}
-
-// isName reports whether a text can name a topic or a queue.
-func isName(text string, longest int) bool {
-	name := strings.TrimSuffix(text, ".fifo")
-	return name != "" && len(text) <= longest && spelling.Only(name, spelling.Letters+spelling.Digits+"-_")
+	form, known := resources[a.Service]
+	name, hasPrefix := strings.CutPrefix(a.Resource, form.prefix)
+	base := strings.TrimSuffix(name, ".fifo")
+	return known && hasPrefix && base != "" && len(name) <= form.longest && spelling.Only(base, spelling.Letters+spelling.Digits+form.characters)
 }
 
 // IsFIFO reports whether a topic or queue keeps the order of its messages. Only then its name ends in ".fifo".

@@ -44,7 +44,7 @@ func Links(c *config.Config, log *slog.Logger, keys aws.CredentialsProvider) (ap
 		Sinks: map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
 			config.EventBridge: s.eventBridge, config.SNS: s.sns, config.SQS: s.sqs,
 		},
-		Ledgers:  map[config.LedgerKind]func(*config.Ledger) deletion.Ledger{config.DynamoDB: s.dynamoDB},
+		Ledgers:  map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){config.DynamoDB: s.dynamoDB},
 		Postpone: newQueue(s, log).postpone,
 		Connect:  s.connect,
 	}
@@ -86,8 +86,8 @@ func (c *clients) sqs(s *config.Sink) (deletion.Sink, error) {
 	return awssink.NewSQS(sqs.NewFromConfig(at), s.ARN)
 }
 
-func (c *clients) dynamoDB(l *config.Ledger) deletion.Ledger {
+func (c *clients) dynamoDB(l *config.Ledger) (deletion.Ledger, error) {
 	at := c.config(l.Region, c.c.AWS.DynamoDB, time.Second, retrySoon)
 	open(c, at, dynamodb.NewDefaultEndpointResolverV2(), dynamodb.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint}, c.c.Connections)
-	return ddbledger.New(dynamodb.NewFromConfig(at), l.Table, nil)
+	return ddbledger.New(dynamodb.NewFromConfig(at), l.Table, nil), nil
 }

@@ -2,6 +2,7 @@ package awsapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -24,17 +25,16 @@ import (
 // queue postpones messages that are returned to their queue. The client of each region is built when it
 // is first needed, which is never for most processes.
 type queue struct {
-	log       *slog.Logger
-	newClient func(region string) *sqs.Client
+	*clients
 
-	mu      sync.Mutex
-	clients map[string]*sqs.Client
+	log *slog.Logger
+
+	mu       sync.Mutex
+	byRegion map[string]*sqs.Client
 }
 
 func newQueue(clients *clients, log *slog.Logger) *queue {
-	return &queue{log: log, clients: make(map[string]*sqs.Client), newClient: func(region string) *sqs.Client {
-		return sqs.NewFromConfig(clients.config(region, clients.c.AWS.SQS, time.Second, retrySoon))
-	}}
+	return &queue{clients: clients, log: log, byRegion: make(map[string]*sqs.Client)}
 }
 
 // maxEntries is how many messages one call takes.
@@ -51,32 +51,25 @@ func (q *queue) postpone(ctx context.Context, queueARN string, messages []event.
 	if len(messages) == 0 {
 		return
 	}
-	queue, ok := arn.Parse(queueARN)
-	if !ok || queue.Service != "sqs" {
-		q.log.WarnContext(ctx, "messages are given back without a delay: eventSourceARN is not that of a queue", "messages", len(messages))
-		return
-	}
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	client := q.client(queue.Region)
-	url, err := awssink.QueueURL(client.Options(), queue)
-	if err != nil {
+	failed := func(messages []event.Visibility, err error) {
 		q.log.WarnContext(ctx, "messages are given back without a delay", "messages", len(messages), "error", err.Error())
+	}
+	client, url, err := q.find(queueARN)
+	if err != nil {
+		failed(messages, err)
 		return
 	}
 	var calls errgroup.Group
 	calls.SetLimit(maxCalls)
 	for group := range slices.Chunk(messages, maxEntries) {
 		calls.Go(func() error {
-			err := ctx.Err() // no call is begun that has no time
-			if err == nil {
-				err = postponeSome(ctx, client, url, group)
-			}
-			if err != nil {
-				q.log.WarnContext(ctx, "messages are given back without a delay", "messages", len(group), "error", err.Error())
+			if err := postponeSome(ctx, client, url, group); err != nil {
+				failed(group, err)
 			}
 			return nil
 		})
@@ -84,13 +77,21 @@ func (q *queue) postpone(ctx context.Context, queueARN string, messages []event.
 	_ = calls.Wait() // no call returns an error
 }
 
-func (q *queue) client(region string) *sqs.Client {
+// find returns the client for a queue and the queue's URL.
+func (q *queue) find(queueARN string) (client *sqs.Client, url string, err error) {
+	queue, ok := arn.Parse(queueARN)
+	if !ok || queue.Service != "sqs" {
+		return nil, "", errors.New("eventSourceARN is not that of a queue")
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.clients[region] == nil {
-		q.clients[region] = q.newClient(region)
+	client = q.byRegion[queue.Region]
+	if client == nil {
+		client = sqs.NewFromConfig(q.config(queue.Region, q.c.AWS.SQS, time.Second, retrySoon))
+		q.byRegion[queue.Region] = client
 	}
-	return q.clients[region]
+	url, err = awssink.QueueURL(client.Options(), queue)
+	return client, url, err
 }
 
 // postponeSome changes the visibility of up to ten messages. The error names all that failed.
@@ -107,12 +108,12 @@ func postponeSome(ctx context.Context, client *sqs.Client, url string, messages 
 	if err != nil {
 		return secret.RedactError(err)
 	}
-	if len(out.Failed) == 0 {
-		return nil
+	var failed []string
+	for _, f := range out.Failed {
+		failed = append(failed, aws.ToString(f.Code))
 	}
-	failed := make([]string, len(out.Failed))
-	for i, f := range out.Failed {
-		failed[i] = aws.ToString(f.Code)
+	if len(failed) > 0 {
+		return fmt.Errorf("ChangeMessageVisibilityBatch: %d of %d failed: %s", len(failed), len(messages), secret.Redact(strings.Join(failed, ", ")))
 	}
-	return fmt.Errorf("ChangeMessageVisibilityBatch: %d of %d failed: %s", len(failed), len(messages), secret.Redact(strings.Join(failed, ", ")))
+	return nil
 }

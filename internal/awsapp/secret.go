@@ -14,6 +14,7 @@ import (
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/secret"
+	"dds-backup-delete/internal/sink/awssink"
 )
 
 // secretTry is how long one call to Secrets Manager may take. A connection that hangs must leave
@@ -25,20 +26,20 @@ const secretTry = 2 * time.Second
 // [deletion.ClassUnavailable]. Its message names the code alone, because the text, which is its cause, names
 // the role and the account.
 func secretError(err error) *deletion.Error {
-	e := &deletion.Error{Class: deletion.ClassUnavailable, Cause: err.Error(), Message: "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: Secrets Manager did not answer"}
-	var answer *awshttp.ResponseError
-	if !errors.As(err, &answer) {
-		return e
+	e := &deletion.Error{Class: deletion.ClassUnavailable, Cause: err.Error()}
+	problem, status := "Secrets Manager did not answer", 0
+	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		status = answer.HTTPStatusCode()
+		problem = "HTTP status " + http.StatusText(status)
 	}
-	e.Message = "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: HTTP status " + http.StatusText(answer.HTTPStatusCode())
-	var api smithy.APIError
-	if errors.As(err, &api) && isCode(api.ErrorCode()) {
-		e.Message = "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: " + api.ErrorCode()
+	if api, ok := errors.AsType[smithy.APIError](err); ok && status > 0 && isCode(api.ErrorCode()) {
+		problem = api.ErrorCode()
 	}
-	switch status := answer.HTTPStatusCode(); {
-	case status == http.StatusTooManyRequests, throttles.IsErrorThrottle(err) == aws.TrueTernary:
+	e.Message = "HUAWEICLOUD_SECRET_ARN: the secret cannot be read: " + problem
+	switch {
+	case status == http.StatusTooManyRequests, status > 0 && throttles.IsErrorThrottle(err) == aws.TrueTernary:
 		e.RetryAfter = time.Minute
-	case status >= 400 && status < 500 && retryables.IsErrorRetryable(err) != aws.TrueTernary:
+	case status >= 400 && status < 500 && !awssink.IsRetryable(err):
 		e.Class = deletion.ClassForbidden
 	}
 	return e
@@ -50,8 +51,4 @@ func isCode(s string) bool {
 	return len(s) <= 64 && secret.Redact(s) == s && !strings.ContainsFunc(s, func(r rune) bool { return r > 'z' || !unicode.IsLetter(r) })
 }
 
-// What the SDK knows about errors.
-var (
-	throttles  = retry.IsErrorThrottles(retry.DefaultThrottles)
-	retryables = retry.IsErrorRetryables(retry.DefaultRetryables)
-)
+var throttles = retry.IsErrorThrottles(retry.DefaultThrottles)

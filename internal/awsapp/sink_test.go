@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -38,10 +39,10 @@ func TestEachKindOfSink(t *testing.T) {
 	for sink, taken := range map[string]func() int{
 		"stdout": func() int { return strings.Count(out.String(), "\n") },
 		"arn:aws:events:eu-central-1:123456789012:event-bus/outcomes": func() int {
-			if entries := bus.Entries(); len(entries) > 0 && entries[0].Source != "our.source" {
+			if entries := bus.Taken(); len(entries) > 0 && entries[0].Source != "our.source" {
 				t.Errorf("source %s", entries[0].Source)
 			}
-			return len(bus.Entries())
+			return len(bus.Taken())
 		},
 		topic: func() int { return len(sns.Taken()) },
 		"arn:aws:sqs:eu-central-1:123456789012:outcomes": func() int { return len(sqs.Taken()) },
@@ -51,7 +52,8 @@ func TestEachKindOfSink(t *testing.T) {
 		to, _ := arn.Parse(sink)
 		c.Sink = config.Sink{Kind: kindOf[to.Service], ARN: to, Source: "our.source", Binary: true, Token: secret.New("token"), Key: secret.New("0123456789abcdef0123456789abcdef")}
 		if sink == receiver.URL {
-			c.Sink.Kind, c.Sink.Address = config.HTTP, sink
+			c.Sink.Kind = config.HTTP
+			c.Sink.Address, _ = url.Parse(sink)
 		}
 		c.AWS = config.AWS{AccessKeyID: secret.New("AKIA"), SecretAccessKey: secret.New("s"), EventBridge: bus.URL, SNS: sns.URL, SQS: sqs.URL}
 		a, err := newApp(t, c, &out, nil)

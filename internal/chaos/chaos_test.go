@@ -394,7 +394,7 @@ func (w *world) check(took time.Duration) {
 	byRequest := make(map[string][]event)
 	final := make(map[string]map[deletion.Status]event) // by backup
 	count := make(map[deletion.Status]int)
-	for _, entry := range w.bus.Entries() {
+	for _, entry := range w.bus.Taken() {
 		var e event
 		if err := json.Unmarshal([]byte(entry.Detail), &e); err != nil {
 			t.Fatal(err)
@@ -474,7 +474,7 @@ func (w *world) check(took time.Duration) {
 	t.Logf("seed %d: %d requests in %v, %d invocations, %d kills, %d DDS calls, %d jobs", *seed, len(w.asked), took.Round(time.Second),
 		w.invocations.Load(), w.kills.Load(), len(calls), len(jobs))
 	t.Logf("events: %d accepted, %d unconfirmed (%d job ids lost, %d for nothing), %d not found, %d rejected; %d published in all",
-		count[deletion.Accepted], count[deletion.Unconfirmed], lost, invented, count[deletion.NotFound], count[deletion.Rejected], len(w.bus.Entries()))
+		count[deletion.Accepted], count[deletion.Unconfirmed], lost, invented, count[deletion.NotFound], count[deletion.Rejected], len(w.bus.Taken()))
 	t.Logf("ledger: %d job ids recorded, all published; %d answers of DDS not recorded; %d backups with two outcomes; %d dead letters; %d silent",
 		recorded, w.unrecorded.Load(), both, len(w.queue.dead), silent)
 }

@@ -2,84 +2,75 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"dds-backup-delete/internal/spelling"
 )
 
-// isRegion and isDomain check parts of a host name. A region that is in no list is allowed, because
-// new regions, and clouds of other brands, must work.
-func isRegion(s string) bool { return isHostPart(s, 63, "-") }
-
-func isDomain(s string) bool { return isHostPart(s, 202, "-.") }
-
 // isHostPart reports whether a text consists of small letters, digits and, except at its ends, others.
+// A region that is in no list is allowed, because new regions, and clouds of other brands, must work.
 func isHostPart(s string, longest int, others string) bool {
 	return s != "" && len(s) <= longest && spelling.Only(s, spelling.Lower+spelling.Digits+others) && strings.Trim(s, others) == s
 }
 
+func isRegion(s string) bool { return isHostPart(s, 63, "-") }
+
 // addresses finds the regions, the address of DDS in each, and the address of IAM.
-func (p *parser) addresses(c *Config) {
-	before := len(p.faults)
-	c.Regions = p.Regions
+func (p *parser) addresses() {
 	var name string
-	name, c.Region = firstSet(regionNames)
+	name, p.region = firstSet(regionNames)
 	switch {
-	case c.Region == "" && p.Endpoint == "":
+	case p.region == "" && p.Endpoint == "":
 		p.fault("DDS_REGION: not set, nor is DDS_ENDPOINT; expected a region, for example cn-north-4")
-	case c.Region != "" && !isRegion(c.Region):
-		p.fault("%s: %s is not a region; expected for example cn-north-4", name, quote(c.Region))
+	case p.region != "" && !isRegion(p.region):
+		p.fault("%s: %s is not a region; expected for example cn-north-4", name, quote(p.region))
 	}
-	if p.Cloud != "" && !isDomain(p.Cloud) {
+	if p.Cloud != "" && !isHostPart(p.Cloud, 202, "-.") {
 		p.fault("HW_CLOUD: %s is not the domain of a cloud; expected a domain without https://, for example myhuaweicloud.com", quote(p.Cloud))
 	}
-	if len(p.faults) == before {
-		p.cloud(c)
-	}
-	if len(p.faults) == before {
-		p.endpoints(c)
-	}
-	if len(p.faults) == before {
-		c.IAMEndpoint = p.iam(c.Region)
-		c.Warnings = unpublished(cmp.Or(name, "DDS_ENDPOINT"), c)
-	}
+	p.cloud()
+	p.findEndpoints()
+	p.iamEndpoint = p.iam()
+	p.warnUnpublished(cmp.Or(name, "DDS_ENDPOINT"))
 }
 
 // cloud finds the domain of the cloud, and the default region if only DDS_ENDPOINT names it. Keys must
 // not be sent to another cloud than the one that DDS_ENDPOINT belongs to.
-func (p *parser) cloud(c *Config) {
+func (p *parser) cloud() {
 	if p.Endpoint != "" && !p.isEndpoint("DDS_ENDPOINT", p.Endpoint, ddsExample) {
 		return
 	}
 	inRegion, ofCloud := regionOf(p.Endpoint)
-	c.Region = cmp.Or(c.Region, inRegion)
+	p.region = cmp.Or(p.region, inRegion)
 	cloudIsKnown := p.Endpoint == "" || p.Cloud != "" || ofCloud != ""
 	if ofCloud != "myhuaweicloud.com" && ofCloud != "myhuaweicloud.eu" {
 		p.Cloud = cmp.Or(p.Cloud, ofCloud) // those two are one cloud, whose domain follows the region
 	}
 	_, project := firstSet(projectNames)
 	_, iam := firstSet(iamNames)
-	if !cloudIsKnown && (len(c.Regions) > 0 || (c.Region != "" && project == "" && iam == "")) {
+	if !cloudIsKnown && (len(p.Regions) > 0 || (p.region != "" && project == "" && iam == "")) {
 		p.fault("HW_CLOUD: not set, and DDS_ENDPOINT does not name the cloud; expected its domain, for example myhuaweicloud.com")
 	}
 }
 
-// endpoints finds the address of DDS in the default region and in the allowed ones.
-func (p *parser) endpoints(c *Config) {
-	c.Endpoints = make(map[string]string, 1+len(c.Regions))
-	if c.Endpoints[c.Region] = p.Endpoint; p.Endpoint == "" {
-		c.Endpoints[c.Region] = p.endpointOf(c.Region)
+// findEndpoints finds the address of DDS in the default region and in the allowed ones.
+func (p *parser) findEndpoints() {
+	p.endpoints = make(map[string]string, 1+len(p.Regions))
+	if p.endpoints[p.region] = p.Endpoint; p.Endpoint == "" {
+		p.endpoints[p.region] = p.endpointOf(p.region)
 	}
-	for _, r := range c.Regions {
+	for _, r := range p.Regions {
 		switch {
-		case r == c.Region: // as above
+		case r == p.region: // as above
 		case !isRegion(r):
 			p.fault("ALLOWED_REGIONS: %s is not a region; expected regions with commas between them, for example cn-north-4,eu-west-101", quote(r))
 		default:
-			c.Endpoints[r] = p.endpointOf(r)
+			p.endpoints[r] = p.endpointOf(r)
 		}
 	}
 }
@@ -110,10 +101,10 @@ func (p *parser) domainOf(region string) string {
 }
 
 // iam finds the address of IAM, which is asked only for a project id that is not set.
-func (p *parser) iam(region string) string {
+func (p *parser) iam() string {
 	name, address := firstSet(iamNames)
 	if address == "" {
-		return "https://iam." + region + "." + p.domainOf(region)
+		return "https://iam." + p.region + "." + p.domainOf(p.region)
 	}
 	// The variables of terraform and OpenStack end with the version.
 	address = strings.TrimSuffix(strings.TrimSuffix(address, "/"), "/v3")
@@ -155,4 +146,32 @@ func regionOf(endpoint string) (inRegion, ofCloud string) {
 		return labels[1], labels[2]
 	}
 	return "", ""
+}
+
+// published are the regions of DDS that Huawei Cloud's SDKs know. There are others: new ones, and
+// those of other clouds.
+// https://github.com/huaweicloud/huaweicloud-sdk-go-v3/blob/master/services/dds/v3/region/region.go
+var published = strings.Fields(`
+	ae-ad-1 af-north-1 af-south-1 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5
+	cn-east-2 cn-east-3 cn-east-4 cn-east-5 cn-north-1 cn-north-2 cn-north-4 cn-north-9 cn-north-11 cn-north-12
+	cn-south-1 cn-south-2 cn-south-4 cn-southwest-2 cn-southwest-3 eu-west-0 eu-west-101 la-north-2 la-south-2
+	me-east-1 my-kualalumpur-1 na-mexico-1 ru-moscow-1 ru-northwest-2 sa-brazil-1 tr-west-1`)
+
+// warnUnpublished warns of regions of Huawei Cloud that are in no published list: the default
+// region, which comes from the named variable, and the allowed ones. They are not faults, because lists age.
+func (p *parser) warnUnpublished(name string) {
+	for i, r := range append([]string{p.region}, p.Regions...) {
+		if i > 0 {
+			name = "ALLOWED_REGIONS"
+		}
+		if slices.Contains(published, r) || !strings.Contains(p.endpoints[r], ".myhuaweicloud.") {
+			continue
+		}
+		expected := "expected for example cn-north-4"
+		nearest := slices.MinFunc(published, func(a, b string) int { return cmp.Compare(spelling.Distance(r, a), spelling.Distance(r, b)) })
+		if spelling.Distance(r, nearest) < 3 {
+			expected = "did you mean " + nearest + "?"
+		}
+		p.warnings = append(p.warnings, fmt.Sprintf("%s: %s is not a published region of Huawei Cloud; %s", name, quote(r), expected))
+	}
 }

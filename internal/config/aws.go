@@ -21,11 +21,6 @@ type AWS struct {
 // HasKeys reports whether the environment has the keys that calls are signed with.
 func (a *AWS) HasKeys() bool { return !a.AccessKeyID.IsZero() && !a.SecretAccessKey.IsZero() }
 
-// NeedsAWS reports whether an AWS service is called.
-func (c *Config) NeedsAWS() bool {
-	return c.Credentials.Secret.Region != "" || c.Ledger.Kind == DynamoDB || c.Sink.ARN.Region != ""
-}
-
 func (p *parser) aws() AWS {
 	p.roots("SSL_CERT_FILE", p.SSLCertFile) // crypto/x509 reads it itself
 	return AWS{

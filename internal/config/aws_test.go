@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"net/url"
 	"testing"
 
 	"dds-backup-delete/internal/arn"
@@ -25,7 +26,7 @@ func TestWhatNeedsAWS(t *testing.T) {
 		want bool
 	}{
 		"nothing":  {config.Config{Sink: config.Sink{Kind: config.Stdout}, Ledger: config.Ledger{Kind: config.Memory}}, false},
-		"HTTP":     {config.Config{Sink: config.Sink{Kind: config.HTTP, Address: "https://broker.example.com"}}, false},
+		"HTTP":     {config.Config{Sink: config.Sink{Kind: config.HTTP, Address: &url.URL{Scheme: "https", Host: "broker.example.com"}}}, false},
 		"a topic":  {config.Config{Sink: config.Sink{Kind: config.SNS, ARN: arn.ARN{Service: "sns", Region: "eu-central-1"}}}, true},
 		"a ledger": {config.Config{Ledger: config.Ledger{Kind: config.DynamoDB, Table: "table"}}, true},
 		"a secret": {config.Config{Credentials: config.Credentials{Secret: arn.ARN{Service: "secretsmanager", Region: "eu-central-1"}}}, true},

@@ -3,8 +3,10 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"dds-backup-delete/internal/deletion"
@@ -56,15 +58,8 @@ type Config struct {
 	InLambda, OnDemand bool
 	// AWS is what calls to AWS services need.
 	AWS AWS
-	// Warnings are about values that are most likely wrong, but may be right.
+	// Warnings are about values that are probably wrong.
 	Warnings []string
-}
-
-// parser makes a [Config] of the environment and collects all faults.
-type parser struct {
-	environment
-
-	faults []error
 }
 
 // Load reads the environment. The error names every variable at fault and contains no secret.
@@ -72,7 +67,8 @@ func Load() (*Config, error) {
 	p := new(parser)
 	p.read()
 	c := &Config{Credentials: p.credentials()}
-	p.addresses(c)
+	p.addresses()
+	c.Region, c.Regions, c.Endpoints, c.IAMEndpoint, c.Warnings = p.region, p.Regions, p.endpoints, p.iamEndpoint, p.warnings
 	p.projects(c)
 	p.limits(c)
 	c.RequireManual, c.DryRun = p.RequireManual, p.DryRun
@@ -90,10 +86,10 @@ func Load() (*Config, error) {
 	return c, nil
 }
 
-const runtimeAPI = "AWS_LAMBDA_RUNTIME_API"
-
-// InLambda reports whether AWS Lambda started the process.
-func InLambda() bool { return lookup(runtimeAPI) != "" }
+// NeedsAWS reports whether an AWS service is called.
+func (c *Config) NeedsAWS() bool {
+	return c.Credentials.Secret.Region != "" || c.Ledger.Kind == DynamoDB || c.Sink.ARN.Region != ""
+}
 
 // LambdaLog returns what Lambda's logging controls ask for: lines of text instead of JSON, and the lowest
 // level that is written. A program needs them before it can report a fault of any other variable.
@@ -157,14 +153,15 @@ func (p *parser) metricsFunction() string {
 // requestType keeps outcomes from being requests: a request must not have the type of an outcome.
 func (p *parser) requestType() string {
 	notPrintable := func(r rune) bool { return r < ' ' || r > '~' }
-	switch s := p.RequestType; {
+	s := cmp.Or(p.RequestType, event.RequestType)
+	switch {
 	case len(s) > 128 || strings.TrimSpace(s) != s || strings.ContainsFunc(s, notPrintable):
 		p.fault("REQUEST_TYPE: %s is not an event type; expected 1 to 128 printable characters, for example %s", quote(s), event.RequestType)
 	case strings.HasPrefix(s, deletion.TypePrefix) && s != event.RequestType:
 		p.fault("REQUEST_TYPE: %s is not a type for requests, since types of outcomes begin with %s; expected another prefix, for example %s",
 			quote(s), deletion.TypePrefix, event.RequestType)
 	}
-	return p.RequestType
+	return s
 }
 
 // httpBasePath keeps the base path from hiding a path of the API: below /v3/p, for example,
@@ -180,10 +177,7 @@ func (p *parser) httpBasePath() string {
 	}
 	if !good {
 		p.fault("HTTP_BASE_PATH: %q is not a prefix of paths; expected segments of letters, digits and -._~, each after a slash, for example /dds", p.HTTPBasePath)
-		return ""
-	}
-	switch segments[1] {
-	case "backups", "deletions", "healthz", "v3":
+	} else if slices.Contains([]string{"backups", "deletions", "healthz", "v3"}, segments[1]) {
 		p.fault("HTTP_BASE_PATH: %q begins like a path of the API itself; expected another prefix, for example /dds", p.HTTPBasePath)
 	}
 	return p.HTTPBasePath

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/dds"
@@ -42,15 +43,13 @@ func (p *parser) credentials() Credentials {
 func findKeys(get func(name string) secret.String) (dds.Credentials, error) {
 	for _, names := range families {
 		keys := dds.Credentials{AccessKey: get(names[0]), SecretKey: get(names[1]), SecurityToken: get(names[2])}
+		missing := slices.DeleteFunc(slices.Clone(names[:2]), func(name string) bool { return !get(name).IsZero() })
 		switch {
-		case !keys.AccessKey.IsZero() && !keys.SecretKey.IsZero():
+		case len(missing) == 0:
 			return keys, nil
-		case !keys.AccessKey.IsZero():
-			return dds.Credentials{}, fmt.Errorf("%s: not set; expected the secret key that belongs to %s", names[1], names[0])
-		case !keys.SecretKey.IsZero():
-			return dds.Credentials{}, fmt.Errorf("%s: not set; expected the access key that belongs to %s", names[0], names[1])
-		case !keys.SecurityToken.IsZero():
-			return dds.Credentials{}, fmt.Errorf("%s, %s: not set; expected the key pair that belongs to %s", names[0], names[1], names[2])
+		case keys != (dds.Credentials{}):
+			return dds.Credentials{}, fmt.Errorf("%s: not set; expected %s, %s and, for a temporary pair, %s together",
+				strings.Join(missing, ", "), names[0], names[1], names[2])
 		}
 	}
 	for _, name := range tokenNames {
@@ -72,9 +71,9 @@ func ParseSecret(text string) (dds.Credentials, error) {
 	}
 	values := make(map[string]secret.String)
 	var faults []error
-	for _, name := range slices.Sorted(slices.Values(secretNames())) {
+	for _, name := range credentialNames() {
 		member, exists := members[name]
-		if !exists || slices.Contains(otherSecrets, name) {
+		if !exists {
 			continue
 		}
 		plain, isText := member.(string)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"slices"
@@ -26,7 +27,7 @@ type environment struct {
 	RequireManual bool    `envconfig:"REQUIRE_MANUAL"`
 	DryRun        bool    `envconfig:"DRY_RUN"`
 
-	RequestType    string   `envconfig:"REQUEST_TYPE" default:"dds.backup.deletion.requested.v1"`
+	RequestType    string   `envconfig:"REQUEST_TYPE"`
 	RequestSources []string `envconfig:"REQUEST_SOURCES"`
 	HTTPBasePath   string   `envconfig:"HTTP_BASE_PATH"`
 	OutcomeSink    string   `envconfig:"OUTCOME_SINK" default:"stdout"`
@@ -50,6 +51,28 @@ type environment struct {
 	SSLCertFile            string `envconfig:"SSL_CERT_FILE"`
 }
 
+// parser reads the environment and collects all faults.
+type parser struct {
+	environment
+
+	// What addresses finds.
+	region, iamEndpoint string
+	endpoints           map[string]string // by region
+	warnings            []string
+
+	faults []error
+}
+
+// fault notes a fault of the environment.
+func (p *parser) fault(format string, args ...any) {
+	p.faults = append(p.faults, fmt.Errorf(format, args...))
+}
+
+const runtimeAPI = "AWS_LAMBDA_RUNTIME_API"
+
+// InLambda reports whether AWS Lambda started the process.
+func InLambda() bool { return lookup(runtimeAPI) != "" }
+
 // The variables that have aliases: of the official SDK, of terraform and of OpenStack. The first one
 // that is set counts.
 var (
@@ -70,9 +93,9 @@ var families = [][3]string{
 // otherSecrets are the secrets that are not credentials of Huawei Cloud.
 var otherSecrets = []string{"OUTCOME_HTTP_TOKEN", "OUTCOME_HTTP_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
-// secretNames returns the variables that hold a secret.
-func secretNames() []string {
-	names := slices.Concat(tokenNames, otherSecrets)
+// credentialNames returns the variables that hold credentials of Huawei Cloud.
+func credentialNames() []string {
+	names := slices.Clone(tokenNames)
 	for _, family := range families {
 		names = append(names, family[:]...)
 	}
@@ -100,7 +123,7 @@ func firstSet(names []string) (name, value string) {
 
 // read fills the environment. It first checks the secrets, which are redacted from then on.
 func (p *parser) read() {
-	for _, name := range secretNames() {
+	for _, name := range append(credentialNames(), otherSecrets...) {
 		value := lookup(name)
 		secret.New(value)
 		if err := checkSecret(name, value); err != nil {

@@ -13,55 +13,39 @@ import (
 // maxQuoted is how many characters of a value a message repeats.
 const maxQuoted = 60
 
-// quote returns a value in quotes, so that blanks and line ends show, shortened, and without what may
+// quote returns a value in quotes, which show blanks and line ends, shortened, and without what may
 // be secret: every known secret, and the user, password and query of an address.
-func quote(value string) string {
-	return quoteSome(hide(secret.Redact(value), "?#"))
-}
+func quote(value string) string { return quoteUpTo(value, "?#") }
 
 // quoteAddress is quote for the address of a receiver, whose path may also be a secret.
-func quoteAddress(value string) string {
-	return quoteSome(hide(secret.Redact(value), "/?#"))
-}
+func quoteAddress(value string) string { return quoteUpTo(value, "/?#") }
 
-func quoteSome(value string) string {
+// quoteUpTo cuts an address after its host, where one of the characters begins what may be secret. Only
+// the scheme of a value with an @ is kept, because a password may come first. ARNs are not addresses.
+func quoteUpTo(value, secretFrom string) string {
+	value = secret.Redact(value)
+	if !strings.HasPrefix(value, "arn:") {
+		host := 0
+		if i := strings.Index(value, "://"); i >= 0 {
+			host = i + len("://")
+		}
+		if i := strings.IndexAny(value[host:], secretFrom); strings.Contains(value[host:], "@") {
+			value = value[:host] + "…"
+		} else if i >= 0 && host+i < len(value)-1 {
+			value = value[:host+i+1] + "…"
+		}
+	}
 	if utf8.RuneCountInString(value) > maxQuoted {
 		value = string([]rune(value)[:maxQuoted]) + "…"
 	}
 	return strconv.Quote(value)
 }
 
-// hide cuts an address after its host, where one of the characters begins what may be secret. Only the
-// scheme of a value with an @ is kept, because a password may come first. ARNs are not addresses.
-func hide(value, from string) string {
-	if strings.HasPrefix(value, "arn:") {
-		return value
-	}
-	scheme, rest, found := strings.Cut(value, "://")
-	if !found {
-		scheme, rest = "", value
-	} else {
-		scheme += "://"
-	}
-	if strings.Contains(rest, "@") {
-		return scheme + "…"
-	}
-	if i := strings.IndexAny(rest, from); i >= 0 && i < len(rest)-1 {
-		rest = rest[:i+1] + "…"
-	}
-	return scheme + rest
-}
-
-// fault notes a fault of the environment.
-func (p *parser) fault(format string, args ...any) {
-	p.faults = append(p.faults, fmt.Errorf(format, args...))
-}
-
 // checkSecret refuses a secret with a character that no secret has. Most often it was pasted with its
 // quotes or comes from a file that ends with a line end. The error contains nothing of the secret.
 func checkSecret(name, value string) error {
-	foreign := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`", r) }
-	i := strings.IndexFunc(value, foreign)
+	invalid := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`", r) }
+	i := strings.IndexFunc(value, invalid)
 	if i < 0 {
 		return nil
 	}
@@ -69,18 +53,11 @@ func checkSecret(name, value string) error {
 	switch {
 	case i == 0:
 		where = " at its start"
-	case i >= len(strings.TrimRightFunc(value, foreign)):
+	case i >= len(strings.TrimRightFunc(value, invalid)):
 		where = " at its end"
 	}
-	what := "key"
-	switch {
-	case strings.HasSuffix(name, "TOKEN"):
-		what = "token"
-	case strings.HasSuffix(name, "HTTP_SECRET"):
-		what = "secret"
-	}
 	r, _ := utf8.DecodeRuneInString(value[i:])
-	return fmt.Errorf("%s: contains %s%s; expected the %s alone, without spaces, quotes or line ends", name, describe(r), where, what)
+	return fmt.Errorf("%s: contains %s%s; expected the value alone, without spaces, quotes or line ends", name, describe(r), where)
 }
 
 // describe names a character that no secret has.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/base64"
-	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -34,7 +33,7 @@ type Sink struct {
 	// Source is the source of the entries on a bus.
 	Source string
 	// Address takes CloudEvents over HTTP. Its path and query may be secret.
-	Address string
+	Address *url.URL
 	// Binary chooses the binary mode of CloudEvents over HTTP instead of the structured one.
 	// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 	Binary bool
@@ -48,10 +47,7 @@ func (s Sink) String() string {
 	case Stdout:
 		return string(Stdout)
 	case HTTP:
-		scheme, rest, _ := strings.Cut(s.Address, "://")
-		host, _, _ := strings.Cut(rest, "/")
-		host, _, _ = strings.Cut(host, "?")
-		return scheme + "://" + host
+		return s.Address.Scheme + "://" + s.Address.Host
 	default:
 		return s.ARN.String()
 	}
@@ -65,7 +61,6 @@ const wantSink = "expected the ARN of an event bus (arn:aws:events:<region>:<acc
 // sinkKinds are the kinds by the service in an ARN.
 var sinkKinds = map[string]SinkKind{"events": EventBridge, "sns": SNS, "sqs": SQS}
 
-// sink finds the sink.
 func (p *parser) sink() Sink {
 	s := Sink{Source: p.OutcomeSource, Binary: p.HTTPMode == "binary", Token: secretOf("OUTCOME_HTTP_TOKEN")}
 	p.target(&s)
@@ -82,53 +77,47 @@ func (p *parser) sink() Sink {
 
 // target finds the kind of the sink, and where it is.
 func (p *parser) target(s *Sink) {
-	if p.OutcomeSink == string(Stdout) {
+	s.ARN, _ = arn.Parse(p.OutcomeSink)
+	scheme, _, isAddress := strings.Cut(strings.ToLower(p.OutcomeSink), "://")
+	switch {
+	case p.OutcomeSink == string(Stdout):
 		s.Kind = Stdout
 		// A function cannot see what will invoke it, and behind a queue its output is lost.
 		if InLambda() && !p.AllowStdout {
 			p.fault(`OUTCOME_SINK: "stdout" is not a sink in Lambda, where only the log would have the outcomes of a queue; ` +
 				"expected the ARN of an event bus, topic or queue, or an https:// address, or ALLOW_STDOUT=true where the log is enough")
 		}
-		return
-	}
-	if isAddress(p.OutcomeSink) {
-		s.Kind, s.Address = HTTP, p.OutcomeSink
-		if err := checkSinkAddress(p.OutcomeSink); err != nil {
-			p.fault("OUTCOME_SINK: %s %w", quoteAddress(p.OutcomeSink), err)
-		}
-		return
-	}
-	s.ARN, _ = arn.Parse(p.OutcomeSink)
-	if s.Kind = sinkKinds[s.ARN.Service]; s.Kind == "" {
+	case isAddress && (scheme == "https" || scheme == "http"):
+		s.Kind, s.Address = HTTP, p.sinkAddress()
+	case sinkKinds[s.ARN.Service] != "":
+		s.Kind = sinkKinds[s.ARN.Service]
+		p.needAWSKeys("OUTCOME_SINK")
+	default:
 		p.fault("OUTCOME_SINK: %s is not a sink; %s", quoteAddress(p.OutcomeSink), wantSink)
-		return
 	}
-	p.needAWSKeys("OUTCOME_SINK")
 }
 
-func isAddress(s string) bool {
-	scheme, _, ok := strings.Cut(s, "://")
-	return ok && (strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http"))
-}
-
-// checkSinkAddress says why outcomes cannot be sent to an address. Plain HTTP is for this machine
-// only: a token would cross the network for all to read.
-func checkSinkAddress(s string) error {
-	u, err := url.Parse(s)
+// sinkAddress returns the address that outcomes are sent to. Plain HTTP is for this machine only,
+// because otherwise a token would cross the network for all to read.
+func (p *parser) sinkAddress() *url.URL {
+	u, err := url.Parse(p.OutcomeSink)
+	var problem string
 	switch {
 	case err != nil || u.Hostname() == "" || u.Fragment != "":
-		return errors.New("is not an address; expected for example https://broker.example.com/default")
+		problem = "is not an address; expected for example https://broker.example.com/default"
 	case !isPort(u.Port()):
-		return errors.New("has a port that cannot be; expected 1 to 65535, for example https://broker.example.com:8443/default")
+		problem = "has a port that does not exist; expected 1 to 65535, for example https://broker.example.com:8443/default"
 	case u.User != nil:
-		return errors.New("has a user or password in it; expected an address without, and a token in OUTCOME_HTTP_TOKEN")
+		problem = "has a user or password in it; expected an address without, and a token in OUTCOME_HTTP_TOKEN"
 	case strings.HasPrefix(u.Hostname(), "sqs.") && strings.Contains(u.Hostname(), ".amazonaws.com"):
-		return errors.New("is the URL of a queue; expected its ARN, for example arn:aws:sqs:eu-central-1:123456789012:outcomes")
+		problem = "is the URL of a queue; expected its ARN, for example arn:aws:sqs:eu-central-1:123456789012:outcomes"
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return errors.New("is not encrypted (http:// is for 127.0.0.1 only); expected https://, for example https://broker.example.com/default")
+		problem = "is not encrypted (http:// is for 127.0.0.1 only); expected https://, for example https://broker.example.com/default"
 	default:
-		return nil
+		return u
 	}
+	p.fault("OUTCOME_SINK: %s %s", quoteAddress(p.OutcomeSink), problem)
+	return nil
 }
 
 // isPort reports whether a port can be dialled; it may be left out.
@@ -163,7 +152,7 @@ func (p *parser) requestSources() []string {
 		}
 	}
 	if slices.Contains(p.RequestSources, p.OutcomeSink) {
-		p.fault("OUTCOME_SINK: %s is one of REQUEST_SOURCES, so that outcomes would come in again; expected another one", quoteAddress(p.OutcomeSink))
+		p.fault("OUTCOME_SINK: %s is one of REQUEST_SOURCES; outcomes would come in as requests; expected another sink", quoteAddress(p.OutcomeSink))
 	}
 	return p.RequestSources
 }

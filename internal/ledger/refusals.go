@@ -28,7 +28,7 @@ type Refusal struct {
 }
 
 // Forgettable returns the keys of the refusals to forget: none up to maxRefusals bytes, otherwise the
-// oldest until half of that is left, so that it rarely happens.
+// oldest until half of that is left, so it rarely happens.
 func Forgettable(refusals []Refusal) (keys []string) {
 	total := 0
 	for _, r := range refusals {

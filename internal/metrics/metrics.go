@@ -99,8 +99,7 @@ func (r *Recorder) Call(duration time.Duration, class deletion.Class) {
 	})
 }
 
-// LookupFailed records that something that calls to DDS need could not be looked up, so that it
-// raises the alarm of the class.
+// LookupFailed records that credentials or a project could not be looked up. It counts as an error of the class.
 func (r *Recorder) LookupFailed(class deletion.Class) {
 	r.locked(func() { r.countError(class) })
 }
@@ -149,14 +148,14 @@ func (r *Recorder) Flush() (err error) {
 
 // lines returns the members of each line and forgets what was recorded.
 func (r *Recorder) lines() (lines []map[string]any) {
-	whole := r.counts[dimension{}]
+	undivided := r.counts[dimension{}]
 	delete(r.counts, dimension{})
 	for values := range slices.Chunk(r.latencies, maxValues) {
-		lines = append(lines, r.line(dimension{}, whole, values))
-		whole = nil
+		lines = append(lines, r.line(dimension{}, undivided, values))
+		undivided = nil
 	}
-	if whole != nil {
-		lines = append(lines, r.line(dimension{}, whole, nil))
+	if undivided != nil {
+		lines = append(lines, r.line(dimension{}, undivided, nil))
 	}
 	for d, counts := range r.counts {
 		lines = append(lines, r.line(d, counts, nil))

@@ -53,8 +53,7 @@ func Permanent(err error) error { return &PublishError{Err: err, Permanent: true
 
 // advice returns the [*PublishError] in err, or an empty one.
 func advice(err error) *PublishError {
-	var e *PublishError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*PublishError](err); ok {
 		return e
 	}
 	return new(PublishError)
@@ -88,7 +87,7 @@ type delivery[entry any] struct {
 
 // Publish implements [deletion.Sink]. It does not outlast ctx.
 //
-// It sends in rounds: every event that may be sent is sent once before any is sent again, so that
+// It sends in rounds: every event that may be sent is sent once before any is sent again, so
 // an event that fails or takes long does not delay the others.
 func (b *Batcher[entry]) Publish(ctx context.Context, events []deletion.Event) []error {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
@@ -188,7 +187,7 @@ func (b *Batcher[entry]) call(ctx context.Context, batch []*delivery[entry]) (re
 }
 
 // recordResults notes the results of one call in its deliveries. If the service refused the call as
-// a whole, each of them is sent alone, so that one bad entry does not cost the others.
+// a whole, each of them is sent alone, so one bad entry does not cost the others.
 func recordResults[entry any](batch []*delivery[entry], results []error) {
 	split := len(batch) > 1 && advice(results[0]).WholeCall
 	// One time for all, so that they share a call again.

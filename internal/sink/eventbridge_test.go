@@ -29,7 +29,7 @@ func TestEventBridgeEntries(t *testing.T) {
 		},
 		{EventBusName: bus, Source: "our.source", DetailType: bare.Type, Detail: string(bare.JSON)},
 	}
-	if diff := cmp.Diff(want, server.Entries()); diff != "" {
+	if diff := cmp.Diff(want, server.Taken()); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 }

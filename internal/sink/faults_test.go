@@ -89,7 +89,7 @@ func services() map[string]service {
 				server := sinktest.NewEventBridge(func(e sinktest.Entry) string { return refuse(e.Detail) })
 				taken := func() []string {
 					var bodies []string
-					for _, e := range server.Entries() {
+					for _, e := range server.Taken() {
 						bodies = append(bodies, e.Detail)
 					}
 					return bodies
@@ -141,7 +141,7 @@ func services() map[string]service {
 		},
 		"HTTP": {
 			perCall: 1,
-			sink:    func(url string) deletion.Sink { return sink.NewHTTP(sink.HTTPOptions{Address: url}, nil) },
+			sink:    func(url string) deletion.Sink { return sink.NewHTTP(sink.HTTPOptions{Address: address(url)}, nil) },
 			start: func(refuse func(string) string) (string, func() []string, func() []int, func()) {
 				r := &receiver{refuse: refuse}
 				server := httptest.NewServer(r)

@@ -3,10 +3,16 @@ package sink
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"dds-backup-delete/internal/deletion"
@@ -22,14 +28,12 @@ const tryTime = 5 * time.Second
 // HTTPOptions says where and how events are sent over HTTP.
 type HTTPOptions struct {
 	// Address is the URL of the receiver.
-	Address string
+	Address *url.URL
 	// Binary sends the data as the body and the attributes as headers; otherwise the whole event is
 	// the body.
 	Binary bool
-	// Token is a bearer token; it may be empty.
-	Token secret.String
-	// Key signs requests by the Standard Webhooks scheme; it may be empty.
-	Key secret.String
+	// Token is a bearer token, and Key signs requests by the Standard Webhooks scheme. Both may be empty.
+	Token, Key secret.String
 }
 
 // httpSink sends CloudEvents to an address, one per request.
@@ -60,44 +64,37 @@ func NewHTTP(options HTTPOptions, roundTripper http.RoundTripper) deletion.Sink 
 // It calls the transport directly, so that no redirect is followed: the new address was not
 // configured, and would get the token.
 func (s *httpSink) post(ctx context.Context, e *deletion.Event) error {
-	request, err := s.request(ctx, e)
+	host := s.options.Address.Host
+	response, err := s.transport.RoundTrip(s.request(ctx, e))
 	if err != nil {
-		return Permanent(fmt.Errorf("the event cannot be sent over HTTP: %w", err))
-	}
-	response, err := s.transport.RoundTrip(request)
-	if err != nil {
-		err = fmt.Errorf("%s: %w", request.URL.Host, err)
-		var certificate *tls.CertificateVerificationError
-		if errors.As(err, &certificate) {
+		err = fmt.Errorf("%s: %w", host, err)
+		if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
 			return Permanent(err)
 		}
 		return err
 	}
 	transport.Drain(response) // only the status matters
 	_ = response.Body.Close()
-	return statusError(request.URL.Host, response)
+	return statusError(host, response)
 }
 
 // request returns the request that sends an event.
-func (s *httpSink) request(ctx context.Context, e *deletion.Event) (*http.Request, error) {
+func (s *httpSink) request(ctx context.Context, e *deletion.Event) *http.Request {
 	header := http.Header{"Content-Type": {"application/cloudevents+json; charset=utf-8"}}
 	body := e.JSON
 	if s.options.Binary {
 		header, body = binaryHeader(e), e.Data
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.options.Address, bytes.NewReader(body))
-	if err != nil {
-		return nil, errors.New("the address is not a URL") // err repeats the address
-	}
-	request.Header = header
-	request.Header.Set("User-Agent", EventSource)
+	header.Set("User-Agent", EventSource)
 	if !s.options.Token.IsZero() {
-		request.Header.Set("Authorization", "Bearer "+s.options.Token.Reveal())
+		header.Set("Authorization", "Bearer "+s.options.Token.Reveal())
 	}
 	if !s.options.Key.IsZero() {
-		sign(request.Header, s.options.Key, e.ID, time.Now(), body)
+		sign(header, s.options.Key, e.ID, time.Now(), body)
 	}
-	return request, nil
+	request, _ := http.NewRequestWithContext(ctx, http.MethodPost, "", bytes.NewReader(body)) // method and URL are valid
+	request.URL, request.Header = s.options.Address, header
+	return request
 }
 
 // statusError returns the error of an event by the status of the answer; nil if the receiver took it.
@@ -117,4 +114,46 @@ func statusError(host string, response *http.Response) error {
 	default:
 		return Permanent(err)
 	}
+}
+
+// binaryHeader returns the header of an event in binary mode, which holds its attributes. The body is
+// its data.
+// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#31-binary-content-mode
+func binaryHeader(e *deletion.Event) http.Header {
+	header := http.Header{"Content-Type": {"application/json"}, "Ce-Specversion": {"1.0"}}
+	for name, value := range map[string]string{
+		"Ce-Id": e.ID, "Ce-Source": e.Source, "Ce-Type": e.Type, "Ce-Subject": e.Subject, "Ce-Traceparent": e.TraceParent,
+	} {
+		if value != "" {
+			header.Set(name, headerValue(value))
+		}
+	}
+	return header
+}
+
+// headerValue percent-encodes what a header cannot hold: space, quote, percent and everything that is
+// not printable ASCII.
+func headerValue(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c > '~' || c == '"' || c == '%' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// sign adds the headers of the Standard Webhooks scheme. They tell a receiver who sent the body and
+// when, and whether it is a repeat.
+// https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+func sign(header http.Header, key secret.String, id string, now time.Time, body []byte) {
+	timestamp := strconv.FormatInt(now.Unix(), 10)
+	digest := hmac.New(sha256.New, []byte(key.Reveal()))
+	_, _ = fmt.Fprintf(digest, "%s.%s.%s", id, timestamp, body) // a hash cannot fail
+	header.Set("Webhook-Id", id)
+	header.Set("Webhook-Timestamp", timestamp)
+	header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(digest.Sum(nil)))
 }

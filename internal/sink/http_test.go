@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -68,6 +69,14 @@ func (r *receiver) calls() []int {
 	return slices.Repeat([]int{1}, len(r.headers))
 }
 
+func address(text string) *url.URL {
+	u, err := url.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return u
+}
+
 // The independent implementation of the signature scheme verifies what the sink signs.
 func TestHTTPRequests(t *testing.T) {
 	key := []byte("0123456789abcdef0123456789abcdef")
@@ -106,7 +115,7 @@ func TestHTTPRequests(t *testing.T) {
 			r := new(receiver)
 			server := httptest.NewServer(r)
 			defer server.Close()
-			tc.options.Address = server.URL + "/path?query=1"
+			tc.options.Address = address(server.URL + "/path?query=1")
 			if errs := sink.NewHTTP(tc.options, nil).Publish(t.Context(), []deletion.Event{e}); errs[0] != nil {
 				t.Fatal(errs[0])
 			}
@@ -159,7 +168,7 @@ func TestHTTPStatuses(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var tries []time.Time
-			s := sink.NewHTTP(sink.HTTPOptions{Address: "https://user:password@broker.example.com/secret?token=secret"},
+			s := sink.NewHTTP(sink.HTTPOptions{Address: address("https://user:password@broker.example.com/secret?token=secret")},
 				answers(func(try int) (int, http.Header, error) {
 					if try > 1 {
 						return 202, nil, nil
@@ -197,7 +206,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
 				defer cancel()
 				var tries []time.Time
-				s := sink.NewHTTP(sink.HTTPOptions{Address: "https://broker.example.com"}, answers(func(try int) (int, http.Header, error) {
+				s := sink.NewHTTP(sink.HTTPOptions{Address: address("https://broker.example.com")}, answers(func(try int) (int, http.Header, error) {
 					if try > 1 {
 						return 202, nil, nil
 					}
@@ -225,7 +234,7 @@ func TestNetworkErrorsKeepSecrets(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var tries []time.Time
-		s := sink.NewHTTP(sink.HTTPOptions{Address: "https://broker.example.com/secret?token=secret", Token: secret.New("secret")},
+		s := sink.NewHTTP(sink.HTTPOptions{Address: address("https://broker.example.com/secret?token=secret"), Token: secret.New("secret")},
 			answers(func(int) (int, http.Header, error) { return 0, nil, errors.New("connection reset") }).client(&tries))
 		err := s.Publish(ctx, someEvents(1))[0]
 		if err == nil || err.Error() != "broker.example.com: connection reset" || len(tries) < 2 {
@@ -241,7 +250,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	defer elsewhere.Close()
 	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusPermanentRedirect))
 	defer server.Close()
-	err := sink.NewHTTP(sink.HTTPOptions{Address: server.URL, Token: secret.New("token")}, nil).Publish(t.Context(), someEvents(1))[0]
+	err := sink.NewHTTP(sink.HTTPOptions{Address: address(server.URL), Token: secret.New("token")}, nil).Publish(t.Context(), someEvents(1))[0]
 	if err == nil || !strings.Contains(err.Error(), "308, a redirect") || len(r.headers) != 0 {
 		t.Errorf("error %v, %d requests elsewhere", err, len(r.headers))
 	}
@@ -256,7 +265,7 @@ func TestABrokenRedirect(t *testing.T) {
 		w.WriteHeader(http.StatusFound)
 	}))
 	defer server.Close()
-	err := sink.NewHTTP(sink.HTTPOptions{Address: server.URL}, nil).Publish(t.Context(), someEvents(1))[0]
+	err := sink.NewHTTP(sink.HTTPOptions{Address: address(server.URL)}, nil).Publish(t.Context(), someEvents(1))[0]
 	if err == nil || strings.Contains(err.Error(), "secret") || calls != 1 {
 		t.Errorf("error %v after %d calls", err, calls)
 	}
@@ -274,7 +283,7 @@ func TestABodyThatDoesNotCome(t *testing.T) {
 	defer close(hang)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than a try may take
 	defer cancel()
-	for i, err := range sink.NewHTTP(sink.HTTPOptions{Address: server.URL}, nil).Publish(ctx, someEvents(30)) {
+	for i, err := range sink.NewHTTP(sink.HTTPOptions{Address: address(server.URL)}, nil).Publish(ctx, someEvents(30)) {
 		if err != nil {
 			t.Errorf("event %d: %v", i, err)
 		}
@@ -287,7 +296,7 @@ func TestAForeignCertificate(t *testing.T) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the refused handshake
 	server.StartTLS()
 	defer server.Close()
-	err := sink.NewHTTP(sink.HTTPOptions{Address: server.URL}, nil).Publish(t.Context(), someEvents(1))[0]
+	err := sink.NewHTTP(sink.HTTPOptions{Address: address(server.URL)}, nil).Publish(t.Context(), someEvents(1))[0]
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("error %v", err)
 	}
@@ -303,7 +312,7 @@ func TestEndlessAnswers(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	if err := sink.NewHTTP(sink.HTTPOptions{Address: server.URL}, nil).Publish(t.Context(), someEvents(1))[0]; err != nil {
+	if err := sink.NewHTTP(sink.HTTPOptions{Address: address(server.URL)}, nil).Publish(t.Context(), someEvents(1))[0]; err != nil {
 		t.Error(err)
 	}
 }

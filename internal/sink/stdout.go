@@ -4,6 +4,7 @@ package sink
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
 
 	"dds-backup-delete/internal/deletion"
@@ -24,8 +25,7 @@ func (s *Stdout) Publish(_ context.Context, events []deletion.Event) []error {
 	defer s.mu.Unlock()
 	errs := make([]error, len(events))
 	for i, e := range events {
-		line := make([]byte, 0, len(e.JSON)+1)
-		_, errs[i] = s.w.Write(append(append(line, e.JSON...), '\n'))
+		_, errs[i] = s.w.Write(slices.Concat(e.JSON, []byte("\n")))
 	}
 	return errs
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -166,7 +167,7 @@ func TestSilentReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
 		pool := n.connect(t, transport.Options{Connections: 2, Try: 5 * time.Second})
-		receiver := sink.NewHTTP(sink.HTTPOptions{Address: "http://receiver.example"}, pool)
+		receiver := sink.NewHTTP(sink.HTTPOptions{Address: &url.URL{Scheme: "http", Host: "receiver.example"}}, pool)
 		silentTwice(t, n, pool, 5*time.Second, func() error { return receiver.Publish(t.Context(), outcome)[0] })
 	})
 }
@@ -180,7 +181,7 @@ func TestALostAnswerOfAReceiver(t *testing.T) {
 			time.Sleep(time.Hour)
 		})
 		pool := n.connect(t, transport.Options{Try: 5 * time.Second})
-		err := sink.NewHTTP(sink.HTTPOptions{Address: "http://receiver.example/secret"}, pool).Publish(t.Context(), outcome)[0]
+		err := sink.NewHTTP(sink.HTTPOptions{Address: &url.URL{Scheme: "http", Host: "receiver.example", Path: "/secret"}}, pool).Publish(t.Context(), outcome)[0]
 		var e *transport.Error
 		if !errors.As(err, &e) || !e.MaybeSent || taken.Load() < 2 || strings.Contains(err.Error(), "secret") {
 			t.Errorf("error %v after %d tries", err, taken.Load())

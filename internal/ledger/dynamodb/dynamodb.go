@@ -48,6 +48,10 @@ type item = map[string]types.AttributeValue
 // package checks the expiry itself.
 const keep = 35 * 24 * time.Hour
 
+const removeLease = " REMOVE lease_token, lease_until"
+
+var yes = &types.AttributeValueMemberBOOL{Value: true}
+
 // New returns the ledger in that table. The clock now is for leases; nil for [time.Now].
 func New(client *dynamodb.Client, table string, now func() time.Time) *Ledger {
 	if now == nil {
@@ -84,7 +88,7 @@ func (l *Ledger) begin(ctx context.Context, r *deletion.Request, duration time.D
 	token := rand.Text()
 	current, ok, err := l.update(ctx, r, dynamodb.UpdateItemInput{
 		UpdateExpression: aws.String("SET lease_token = :token, lease_until = :until, expires_at = :expires, " +
-			"lease_after = if_not_exists(lease_token, :nobody), refused = if_not_exists(refused, :none)"),
+			"lease_after = if_not_exists(lease_token, :empty), refused = if_not_exists(refused, :none)"),
 		ConditionExpression: aws.String("attribute_not_exists(final_status) AND attribute_not_exists(refused.#request)" +
 			" AND (attribute_not_exists(lease_token) OR lease_until <= :now)" +
 			" AND (attribute_not_exists(expires_at) OR expires_at > :seconds)"),
@@ -93,7 +97,7 @@ func (l *Ledger) begin(ctx context.Context, r *deletion.Request, duration time.D
 			":token":   text(token),
 			":until":   number(now.Add(duration).UnixMilli()),
 			":expires": number(now.Add(keep).Unix()),
-			":nobody":  text(""),
+			":empty":   text(""),
 			":none":    &types.AttributeValueMemberM{},
 			":now":     number(now.UnixMilli()),
 			":seconds": number(now.Unix()),
@@ -123,8 +127,7 @@ func (l *Ledger) remove(ctx context.Context, r *deletion.Request) error {
 		ConditionExpression:       aws.String("expires_at <= :seconds"),
 		ExpressionAttributeValues: item{":seconds": number(l.now().Unix())},
 	})
-	var failed *types.ConditionalCheckFailedException
-	if err == nil || errors.As(err, &failed) {
+	if _, kept := errors.AsType[*types.ConditionalCheckFailedException](err); err == nil || kept {
 		return nil
 	}
 	return redact(err)
@@ -154,7 +157,7 @@ func (l *Ledger) Record(ctx context.Context, token string, maybeSent bool, recor
 	first := &records[0]
 	values := item{":expires": number(l.now().Add(keep).Unix())}
 	var names map[string]string
-	sets, remove := []string{"expires_at = :expires"}, " REMOVE lease_token, lease_until, maybe_sent"
+	sets, remove := []string{"expires_at = :expires"}, removeLease+", maybe_sent"
 	condition := "lease_token = :token AND attribute_not_exists(final_status)"
 	if first.Final() {
 		sets = append(sets, "final_status = :status", "final_event = :event")
@@ -173,8 +176,8 @@ func (l *Ledger) Record(ctx context.Context, token string, maybeSent bool, recor
 		}
 		if maybeSent {
 			sets = append(sets, "maybe_sent = :yes")
-			remove = " REMOVE lease_token, lease_until"
-			values[":yes"] = &types.AttributeValueMemberBOOL{Value: true}
+			remove = removeLease
+			values[":yes"] = yes
 		}
 	}
 	if first.Status == deletion.Accepted { // a job id needs no lease, and only another job id prevents it
@@ -207,11 +210,10 @@ func (l *Ledger) Record(ctx context.Context, token string, maybeSent bool, recor
 
 // Release implements [deletion.Ledger]. A lease that has expired may have another holder, who keeps it.
 func (l *Ledger) Release(ctx context.Context, r *deletion.Request, token string, maybeSent bool) error {
-	if !maybeSent {
-		return l.updateWithLease(ctx, r, token, "REMOVE lease_token, lease_until, maybe_sent", item{})
+	if maybeSent {
+		return l.updateWithLease(ctx, r, token, "SET maybe_sent = :yes"+removeLease, item{":yes": yes})
 	}
-	return l.updateWithLease(ctx, r, token, "SET maybe_sent = :yes REMOVE lease_token, lease_until",
-		item{":yes": &types.AttributeValueMemberBOOL{Value: true}})
+	return l.updateWithLease(ctx, r, token, removeLease+", maybe_sent", item{})
 }
 
 // updateWithLease updates the item of a backup if the lease with that token still holds.
@@ -232,8 +234,7 @@ func (l *Ledger) update(ctx context.Context, r *deletion.Request, in dynamodb.Up
 	if err == nil {
 		return out.Attributes, true, nil
 	}
-	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return failed.Item, false, nil
 	}
 	return nil, false, redact(err)
@@ -267,27 +268,22 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-func stringOf(v types.AttributeValue) string {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	return ""
-}
+func stringOf(v types.AttributeValue) string { return as[types.AttributeValueMemberS](v).Value }
 
+// integer returns 0 for what this package did not write.
 func integer(v types.AttributeValue) int64 {
-	n, ok := v.(*types.AttributeValueMemberN)
-	if !ok {
-		return 0
-	}
-	i, _ := strconv.ParseInt(n.Value, 10, 64) // 0 for what this package did not write
+	i, _ := strconv.ParseInt(as[types.AttributeValueMemberN](v).Value, 10, 64)
 	return i
 }
 
-func mapOf(v types.AttributeValue) item {
-	if m, ok := v.(*types.AttributeValueMemberM); ok {
-		return m.Value
+func mapOf(v types.AttributeValue) item { return as[types.AttributeValueMemberM](v).Value }
+
+// as returns a value of one type; empty for a value of another type, or none.
+func as[T any](v types.AttributeValue) *T {
+	if typed, ok := any(v).(*T); ok {
+		return typed
 	}
-	return nil
+	return new(T)
 }
 
 // redact returns the error of a call to DynamoDB without secrets: its text may contain what was sent.

@@ -3,7 +3,7 @@ package awssink
 import (
 	"errors"
 	"fmt"
-	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,56 +14,41 @@ import (
 	"dds-backup-delete/internal/sink"
 )
 
-// retryables are the errors after which the SDK itself would repeat a call.
 var retryables = retry.IsErrorRetryables(retry.DefaultRetryables)
+
+// IsRetryable reports whether the SDK itself would repeat a call after that error.
+func IsRetryable(err error) bool { return retryables.IsErrorRetryable(err) == aws.TrueTernary }
 
 // isPermanent reports whether AWS would refuse another try. In doubt it would not, because an event
 // that comes twice does no harm.
 func isPermanent(err error) bool {
-	if retryables.IsErrorRetryable(err) == aws.TrueTernary {
+	api, answered := errors.AsType[smithy.APIError](err)
+	response, hasStatus := errors.AsType[*awshttp.ResponseError](err)
+	switch {
+	case IsRetryable(err), answered && strings.Contains(api.ErrorCode(), "Throttl"): // KMS has its own code for each service
 		return false
+	case answered && api.ErrorFault() == smithy.FaultClient:
+		return true
+	default:
+		return hasStatus && response.HTTPStatusCode() >= 300 && response.HTTPStatusCode() < 500
 	}
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		switch {
-		case strings.Contains(api.ErrorCode(), "Throttl"): // KMS has its own code for each service
-			return false
-		case api.ErrorFault() == smithy.FaultClient:
-			return true
-		}
-	}
-	var response *awshttp.ResponseError
-	if errors.As(err, &response) {
-		status := response.HTTPStatusCode()
-		return status >= http.StatusMultipleChoices && status < http.StatusInternalServerError
-	}
-	return false
 }
 
 // callFailed returns the error of each entry of a call that failed as a whole.
 func callFailed(entries int, err error) []error {
 	if isPermanent(err) {
-		var api smithy.APIError
-		err = &sink.PublishError{Err: err, Permanent: true, WholeCall: !errors.As(err, &api) || !neverOneEntry[api.ErrorCode()]}
+		api, answered := errors.AsType[smithy.APIError](err)
+		err = &sink.PublishError{Err: err, Permanent: true, WholeCall: !answered || !slices.Contains(neverOneEntry, api.ErrorCode())}
 	}
 	return sink.AllFailed(entries, err)
 }
 
 // neverOneEntry are the codes of errors that no single entry can cause, so that a call for each
 // entry alone would fail, too.
-var neverOneEntry = map[string]bool{
-	"AWS.SimpleQueueService.NonExistentQueue": true,
-	"ExpiredToken":                true,
-	"ExpiredTokenException":       true,
-	"InvalidClientTokenId":        true,
-	"InvalidSecurity":             true,
-	"InvalidSignatureException":   true,
-	"NotFound":                    true,
-	"NotFoundException":           true,
-	"QueueDoesNotExist":           true,
-	"ResourceNotFoundException":   true,
-	"SignatureDoesNotMatch":       true,
-	"UnrecognizedClientException": true,
+var neverOneEntry = []string{
+	"AWS.SimpleQueueService.NonExistentQueue", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidSecurity",
+	"InvalidSignatureException", "NotFound", "NotFoundException", "QueueDoesNotExist", "ResourceNotFoundException",
+	"SignatureDoesNotMatch", "UnrecognizedClientException",
 }
 
 // entryError returns the error of one entry of a call that succeeded for others.

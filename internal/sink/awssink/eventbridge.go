@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -15,44 +16,30 @@ import (
 	"dds-backup-delete/internal/sink"
 )
 
-// MaxEntries and maxBytes bound what one call to EventBridge, SNS or SQS takes. All three get the
-// smallest limit, which is that of SNS; it was the limit of the others until 2026.
-//
-//   - https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
-//   - https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
-//   - https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
-const (
-	MaxEntries = 10
-	maxBytes   = 262_144
-)
-
-// eventBridge is one bus of Amazon EventBridge.
-type eventBridge struct {
-	client      *eventbridge.Client
-	bus, source string
-}
-
 // NewEventBridge returns a sink for a bus. Its entries have that source. The client should not
 // retry, because the sink does.
-func NewEventBridge(client *eventbridge.Client, bus arn.ARN, source string) deletion.Sink {
-	s := &eventBridge{client: client, bus: bus.String(), source: source}
-	return &sink.Batcher[types.PutEventsRequestEntry]{MaxEntries: MaxEntries, MaxBytes: maxBytes, Entry: s.newEntry, Size: entrySize, Send: s.put}
-}
-
-// newEntry returns the entry of an event.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
-func (s *eventBridge) newEntry(e *deletion.Event) types.PutEventsRequestEntry {
-	entry := types.PutEventsRequestEntry{
-		EventBusName: aws.String(s.bus),
-		Source:       aws.String(s.source),
-		DetailType:   aws.String(e.Type),
-		Detail:       aws.String(string(e.JSON)),
-		TraceHeader:  optional(e.TraceHeader),
+func NewEventBridge(client *eventbridge.Client, bus arn.ARN, source string) deletion.Sink {
+	return &sink.Batcher[types.PutEventsRequestEntry]{
+		MaxEntries: MaxEntries, MaxBytes: maxBytes, Size: entrySize,
+		Entry: func(e *deletion.Event) types.PutEventsRequestEntry {
+			entry := types.PutEventsRequestEntry{
+				EventBusName: aws.String(bus.String()), Source: aws.String(source),
+				DetailType: aws.String(e.Type), Detail: aws.String(string(e.JSON)), TraceHeader: optional(e.TraceHeader),
+			}
+			if e.Subject != "" {
+				entry.Resources = []string{e.Source + ":" + e.Subject}
+			}
+			return entry
+		},
+		Send: func(ctx context.Context, entries []types.PutEventsRequestEntry) []error {
+			out, err := client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
+			if err != nil {
+				return callFailed(len(entries), err)
+			}
+			return entryErrors(len(entries), out.Entries)
+		},
 	}
-	if e.Subject != "" {
-		entry.Resources = []string{e.Source + ":" + e.Subject}
-	}
-	return entry
 }
 
 // entrySize returns the size of an entry that has no time.
@@ -65,21 +52,17 @@ func entrySize(e *types.PutEventsRequestEntry) int {
 	return size
 }
 
-// put makes one call. A call that succeeds may contain entries that failed.
-func (s *eventBridge) put(ctx context.Context, entries []types.PutEventsRequestEntry) []error {
-	out, err := s.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries})
-	if err != nil {
-		return callFailed(len(entries), err)
+// entryErrors returns the errors of the entries of a call that succeeded.
+func entryErrors(sent int, results []types.PutEventsResultEntry) []error {
+	if len(results) != sent {
+		return sink.AllFailed(sent, fmt.Errorf("PutEvents answered for %d of %d entries", len(results), sent))
 	}
-	if len(out.Entries) != len(entries) {
-		return sink.AllFailed(len(entries), fmt.Errorf("PutEvents answered for %d of %d entries", len(out.Entries), len(entries)))
-	}
-	errs := make([]error, len(entries))
-	for i, result := range out.Entries {
+	errs := make([]error, sent)
+	for i, result := range results {
 		code := aws.ToString(result.ErrorCode)
 		switch {
 		case code != "":
-			errs[i] = entryError("PutEvents", code, aws.ToString(result.ErrorMessage), notRetryable[code])
+			errs[i] = entryError("PutEvents", code, aws.ToString(result.ErrorMessage), slices.Contains(notRetryable, code))
 		case aws.ToString(result.EventId) == "":
 			errs[i] = errors.New("PutEvents: an entry came back with neither an event id nor an error")
 		}
@@ -89,12 +72,7 @@ func (s *eventBridge) put(ctx context.Context, entries []types.PutEventsRequestE
 
 // notRetryable are the error codes of entries that EventBridge documents as not retryable.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
-var notRetryable = map[string]bool{
-	"AccessDeniedException":               true,
-	"InvalidAccountIdException":           true,
-	"InvalidArgument":                     true,
-	"MalformedDetail":                     true,
-	"NotAuthorizedForDetailTypeException": true,
-	"NotAuthorizedForSourceException":     true,
-	"RedactionFailure":                    true,
+var notRetryable = []string{
+	"AccessDeniedException", "InvalidAccountIdException", "InvalidArgument", "MalformedDetail",
+	"NotAuthorizedForDetailTypeException", "NotAuthorizedForSourceException", "RedactionFailure",
 }

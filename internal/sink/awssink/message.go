@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,6 +12,17 @@ import (
 	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/sink"
+)
+
+// MaxEntries and maxBytes bound what one call to EventBridge, SNS or SQS takes. All three get the
+// smallest limit, which is that of SNS; it was the limit of the others until 2026.
+//
+//   - https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+//   - https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
+//   - https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+const (
+	MaxEntries = 10
+	maxBytes   = 262_144
 )
 
 // message is an event in the form that a topic or a queue takes.
@@ -25,28 +37,31 @@ type message struct {
 	trace string
 }
 
-// newMessageSink returns a sink for a topic or a queue that calls send.
-func newMessageSink(to arn.ARN, send func(context.Context, []message) []error) deletion.Sink {
+// newMessageSink returns a sink for a topic or a queue. send makes one call and passes the results of
+// the entries, whose ids are their indexes, to an answer.
+func newMessageSink(to arn.ARN, call string, send func(context.Context, []message, *answer) error) deletion.Sink {
 	return &sink.Batcher[message]{
 		MaxEntries: MaxEntries, MaxBytes: maxBytes,
 		Entry: func(e *deletion.Event) message { return newMessage(e, to.IsFIFO()) },
 		Size:  messageSize,
 		Group: func(m *message) string { return m.group },
-		Send:  send,
+		Send: func(ctx context.Context, messages []message) []error {
+			a := newAnswer(call)
+			if err := send(ctx, messages, a); err != nil {
+				return callFailed(len(messages), err)
+			}
+			return a.results(len(messages))
+		},
 	}
 }
 
 // newMessage returns the message of an event. In a FIFO topic or queue, each backup is a group.
 func newMessage(e *deletion.Event, fifo bool) message {
-	m := message{body: string(e.JSON), attributes: make(map[string]string, 3), trace: e.TraceHeader}
-	for name, value := range map[string]string{
+	m := message{body: string(e.JSON), trace: e.TraceHeader, attributes: map[string]string{
 		"type": e.Type, "status": string(e.Status), "project_id": e.ProjectID,
-	} {
-		if value != "" { // no service takes an empty attribute
-			m.attributes[name] = value
-		}
-	}
-	if fifo { // a rejected request that names no backup is a group of its own
+	}}
+	maps.DeleteFunc(m.attributes, func(_, value string) bool { return value == "" }) // no service takes an empty attribute
+	if fifo {                                                                        // a rejected request that names no backup is a group of its own
 		m.group, m.id = cmp.Or(e.Subject, e.ID), e.ID
 	}
 	return m
@@ -78,8 +93,7 @@ func newAnswer(call string) *answer { return &answer{call, make(map[string]error
 
 // add notes the result of the entry with that id, nil if the service took it.
 func (a *answer) add(id string, result error) {
-	_, twice := a.byID[id]
-	if twice {
+	if _, twice := a.byID[id]; twice {
 		result = fmt.Errorf("%s answered twice for one entry", a.call)
 	}
 	a.byID[id] = result

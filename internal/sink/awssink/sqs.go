@@ -13,20 +13,42 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// sqsQueue is one queue of Amazon SQS, standard or FIFO.
-type sqsQueue struct {
-	client *sqs.Client
-	url    string
-}
-
-// NewSQS returns a sink for a queue. The client should not retry, because the sink does.
+// NewSQS returns a sink for a queue, standard or FIFO. The client should not retry, because the sink does.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 func NewSQS(client *sqs.Client, queue arn.ARN) (deletion.Sink, error) {
 	url, err := QueueURL(client.Options(), queue)
 	if err != nil {
 		return nil, err
 	}
-	s := sqsQueue{client: client, url: url}
-	return newMessageSink(queue, s.send), nil
+	return newMessageSink(queue, "SendMessageBatch", func(ctx context.Context, messages []message, a *answer) error {
+		entries := make([]types.SendMessageBatchRequestEntry, len(messages))
+		for i, m := range messages {
+			attributes := make(map[string]types.MessageAttributeValue, len(m.attributes))
+			for name, value := range m.attributes {
+				attributes[name] = types.MessageAttributeValue{DataType: aws.String(attributeType), StringValue: aws.String(value)}
+			}
+			entries[i] = types.SendMessageBatchRequestEntry{
+				Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(m.body), MessageAttributes: attributes,
+				MessageGroupId: optional(m.group), MessageDeduplicationId: optional(m.id),
+			}
+			if m.trace != "" {
+				entries[i].MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
+					string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String(attributeType), StringValue: aws.String(m.trace)},
+				}
+			}
+		}
+		out, err := client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(url), Entries: entries})
+		if err != nil {
+			return err
+		}
+		for _, e := range out.Successful {
+			a.taken(e.Id, e.MessageId)
+		}
+		for _, e := range out.Failed {
+			a.failed(e.Id, e.Code, e.Message, e.SenderFault)
+		}
+		return nil
+	}), nil
 }
 
 // QueueURL returns the URL of a queue, at the endpoint of a client with those options. The SDK knows the
@@ -39,39 +61,4 @@ func QueueURL(o sqs.Options, queue arn.ARN) (string, error) {
 		return "", fmt.Errorf("the address of the queue: %w", err)
 	}
 	return at.URI.JoinPath(queue.Account, queue.Resource).String(), nil
-}
-
-// send makes one call. A call that succeeds may contain entries that failed.
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
-func (s *sqsQueue) send(ctx context.Context, messages []message) []error {
-	entries := make([]types.SendMessageBatchRequestEntry, len(messages))
-	for i, m := range messages {
-		entries[i] = types.SendMessageBatchRequestEntry{
-			Id:                     aws.String(strconv.Itoa(i)),
-			MessageBody:            aws.String(m.body),
-			MessageAttributes:      make(map[string]types.MessageAttributeValue, len(m.attributes)),
-			MessageGroupId:         optional(m.group),
-			MessageDeduplicationId: optional(m.id),
-		}
-		for name, value := range m.attributes {
-			entries[i].MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String(attributeType), StringValue: aws.String(value)}
-		}
-		if m.trace != "" {
-			entries[i].MessageSystemAttributes = map[string]types.MessageSystemAttributeValue{
-				string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String(attributeType), StringValue: aws.String(m.trace)},
-			}
-		}
-	}
-	out, err := s.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(s.url), Entries: entries})
-	if err != nil {
-		return callFailed(len(messages), err)
-	}
-	answer := newAnswer("SendMessageBatch")
-	for _, taken := range out.Successful {
-		answer.taken(taken.Id, taken.MessageId)
-	}
-	for _, failed := range out.Failed {
-		answer.failed(failed.Id, failed.Code, failed.Message, failed.SenderFault)
-	}
-	return answer.results(len(messages))
 }

@@ -36,9 +36,6 @@ func NewEventBridge(refuse func(Entry) (code string)) *EventBridge {
 	return s
 }
 
-// Entries returns all entries taken so far.
-func (s *EventBridge) Entries() []Entry { return s.Taken() }
-
 // Keys returns the id of the access key that each call so far was signed with.
 func (s *EventBridge) Keys() []string {
 	s.mu.Lock()
