@@ -20,6 +20,8 @@ const (
 	maxMembers = 10_000
 	// MaxElements bounds an array that is read. A batch has 10,000 records at the most.
 	MaxElements = 10_000
+	// maxDepth bounds how deep values are nested, as encoding/json does.
+	maxDepth = 10_000
 )
 
 // Value is one valid JSON value without space around it. Only [Parse], [Object] and its own methods
@@ -38,7 +40,7 @@ func Parse(text []byte) (Value, error) {
 		return nil, errors.New("text in UTF-16; expected UTF-8")
 	case !utf8.Valid(text):
 		return nil, fmt.Errorf("%d bytes that are not UTF-8; expected a JSON object", len(text))
-	case json.Valid(value):
+	case check(value, 0, maxDepth) == len(value):
 		return value, nil
 	}
 	var syntax *json.SyntaxError
@@ -46,7 +48,7 @@ func Parse(text []byte) (Value, error) {
 		return nil, errors.New("malformed JSON")
 	}
 	if strings.Contains(syntax.Error(), "max depth") {
-		return nil, errors.New("nested too deep; expected 10000 levels at the most") // the limit of encoding/json
+		return nil, fmt.Errorf("nested too deep; expected %d levels at the most", maxDepth)
 	}
 	return nil, fmt.Errorf("malformed JSON at byte %d of %d", syntax.Offset, len(text))
 }
@@ -82,12 +84,18 @@ func (v Value) Kind() string {
 	}
 }
 
+// Bytes returns the text of a string, and false for another value. It may be a part of the value.
+func (v Value) Bytes() (text []byte, ok bool) {
+	if v[0] != '"' {
+		return nil, false
+	}
+	return unquote(v), true
+}
+
 // Text returns the text of a string, and false for another value.
 func (v Value) Text() (text string, ok bool) {
-	if v[0] != '"' {
-		return "", false
-	}
-	return string(unquote(v)), true
+	plain, ok := v.Bytes()
+	return string(plain), ok
 }
 
 // Array returns the elements of an array.
@@ -112,10 +120,15 @@ func (v Value) IsEmptyArray() bool { return v[0] == '[' && v[skipSpace(v, 1)] ==
 
 // Object returns the members of an object.
 func (v Value) Object() (Object, error) {
+	const shortest = 24 // bytes of a usual member; none of a record of a queue has more than ten
+	return v.AppendTo(make(Object, 0, min(10, len(v)/shortest+1)))
+}
+
+// AppendTo is [Value.Object] with the memory of an empty Object that is not needed any more.
+func (v Value) AppendTo(members Object) (Object, error) {
 	if v[0] != '{' {
 		return nil, fmt.Errorf("a JSON %s; expected a JSON object", v.Kind())
 	}
-	members := make(Object, 0, 10) // a record of a queue has no more, and none grows in small steps
 	const small = 32
 	var seen map[string]bool // the names of an object that is not small; a small one is looked through
 	for at := skipSpace(v, 1); v[at] != '}'; {
@@ -217,14 +230,115 @@ func (o Object) IsTrue(name string) bool {
 
 // unquote returns the text of a string.
 func unquote(quoted []byte) []byte {
-	if plain := quoted[1 : len(quoted)-1]; bytes.IndexByte(plain, '\\') < 0 {
-		return plain
+	text := quoted[1 : len(quoted)-1]
+	at := bytes.IndexByte(text, '\\')
+	if at < 0 {
+		return text
 	}
-	var s string
-	if err := json.Unmarshal(quoted, &s); err != nil {
-		return nil // it was parsed before
+	plain := make([]byte, 0, len(text))
+	for ; at >= 0; at = bytes.IndexByte(text, '\\') {
+		escaped := strings.IndexByte(`"\/bfnrt`, text[at+1])
+		if escaped < 0 { // \u
+			var s string
+			_ = json.Unmarshal(quoted, &s) // it was parsed before
+			return []byte(s)
+		}
+		plain = append(append(plain, text[:at]...), "\"\\/\b\f\n\r\t"[escaped])
+		text = text[at+2:]
 	}
-	return []byte(s)
+	return append(plain, text...)
+}
+
+// check returns the place after the value that begins at a place, or -1 if none does that is valid and
+// has no more levels than depth.
+func check(text []byte, at, depth int) int {
+	opening := byteAt(text, at)
+	if opening == '"' {
+		return checkString(text, at)
+	}
+	if opening != '{' && opening != '[' {
+		return checkScalar(text, at)
+	}
+	if depth == 0 {
+		return -1
+	}
+	closing := opening + 2 // in ASCII
+	if at = skipSpace(text, at+1); byteAt(text, at) == closing {
+		return at + 1
+	}
+	for {
+		if opening == '{' {
+			at = checkString(text, at)
+			if at < 0 {
+				return -1
+			}
+			if at = skipSpace(text, at); byteAt(text, at) != ':' {
+				return -1
+			}
+			at = skipSpace(text, at+1)
+		}
+		if at = check(text, at, depth-1); at < 0 {
+			return -1
+		}
+		at = skipSpace(text, at)
+		switch byteAt(text, at) {
+		case closing:
+			return at + 1
+		case ',':
+			at = skipSpace(text, at+1)
+		default:
+			return -1
+		}
+	}
+}
+
+func checkString(text []byte, at int) int {
+	if byteAt(text, at) != '"' {
+		return -1
+	}
+	for at++; at < len(text); at++ {
+		switch c := text[at]; {
+		case c == '"':
+			return at + 1
+		case c < ' ':
+			return -1
+		case c == '\\':
+			at++
+			switch byteAt(text, at) {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				for range 4 {
+					at++
+					if c := byteAt(text, at); (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+						return -1
+					}
+				}
+			default:
+				return -1
+			}
+		}
+	}
+	return -1
+}
+
+// checkScalar checks a number, true, false or null.
+func checkScalar(text []byte, at int) int {
+	end, digits := at, true
+	for ; end < len(text) && strings.IndexByte(",]}: \t\r\n", text[end]) < 0; end++ {
+		digits = digits && '0' <= text[end] && text[end] <= '9'
+	}
+	if digits && end > at && (text[at] != '0' || end == at+1) || json.Valid(text[at:end]) {
+		return end
+	}
+	return -1
+}
+
+// byteAt returns the byte at a place, and 0, which is in no valid JSON, behind the end.
+func byteAt(text []byte, at int) byte {
+	if at < len(text) {
+		return text[at]
+	}
+	return 0
 }
 
 // The skip functions walk over valid JSON; each returns the place after what it skipped.
