@@ -76,7 +76,8 @@ func (d *Decoder) addAll(batch *Batch, list strictjson.Value, queue string) erro
 		if err != nil {
 			return fmt.Errorf("message %d is %w", i, err)
 		}
-		base := deletion.Request{Origin: body.CleanID(queue), Redelivered: m.IsTrue("redelivered")}
+		redelivered, _ := m.Get("redelivered")
+		base := deletion.Request{Origin: body.CleanID(queue), Redelivered: string(redelivered) == "true"}
 		// The AMQP binding of CloudEvents, and its spelling for JMS, which allows no colon.
 		var headers headers
 		if queue == "" {

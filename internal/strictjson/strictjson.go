@@ -7,6 +7,7 @@ package strictjson
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ const (
 )
 
 // Value is one valid JSON value without space around it. Only [Parse], [Object] and its own methods
-// make one.
+// make one. A nil Value, which stands for a member that is missing, is null.
 type Value []byte
 
 // Parse checks that a text is one JSON value in UTF-8. A byte order mark before it is ignored, as
@@ -40,7 +41,7 @@ func Parse(text []byte) (Value, error) {
 		return nil, errors.New("text in UTF-16; expected UTF-8")
 	case !utf8.Valid(text):
 		return nil, fmt.Errorf("%d bytes that are not UTF-8; expected a JSON object", len(text))
-	case check(value, 0, maxDepth) == len(value):
+	case skip(value, 0, maxDepth) == len(value):
 		return value, nil
 	}
 	var syntax *json.SyntaxError
@@ -66,27 +67,15 @@ func isUTF16(text []byte) bool {
 	return a == 0xff && b == 0xfe || a == 0xfe && b == 0xff || (a == 0) != (b == 0)
 }
 
+// kinds are the kinds of values by their first byte. All others are numbers.
+var kinds = map[byte]string{'{': "object", '[': "array", '"': "string", 't': "boolean", 'f': "boolean", 'n': "null", 0: "null"}
+
 // Kind names the kind of a value: object, array, string, number, boolean or null.
-func (v Value) Kind() string {
-	switch v[0] {
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	case '"':
-		return "string"
-	case 't', 'f':
-		return "boolean"
-	case 'n':
-		return "null"
-	default:
-		return "number"
-	}
-}
+func (v Value) Kind() string { return cmp.Or(kinds[byteAt(v, 0)], "number") }
 
 // Bytes returns the text of a string, and false for another value. It may be a part of the value.
 func (v Value) Bytes() (text []byte, ok bool) {
-	if v[0] != '"' {
+	if byteAt(v, 0) != '"' {
 		return nil, false
 	}
 	return unquote(v), true
@@ -100,7 +89,7 @@ func (v Value) Text() (text string, ok bool) {
 
 // Array returns the elements of an array.
 func (v Value) Array() ([]Value, error) {
-	if v[0] != '[' {
+	if byteAt(v, 0) != '[' {
 		return nil, fmt.Errorf("a JSON %s; expected an array", v.Kind())
 	}
 	var elements []Value
@@ -108,7 +97,7 @@ func (v Value) Array() ([]Value, error) {
 		if len(elements) == MaxElements {
 			return nil, fmt.Errorf("an array of more than %d elements", MaxElements)
 		}
-		end := skipValue(v, at)
+		end := skip(v, at, maxDepth)
 		elements = append(elements, v[at:end])
 		at = skipComma(v, end)
 	}
@@ -116,17 +105,17 @@ func (v Value) Array() ([]Value, error) {
 }
 
 // IsEmptyArray reports whether a value is an array without elements.
-func (v Value) IsEmptyArray() bool { return v[0] == '[' && v[skipSpace(v, 1)] == ']' }
+func (v Value) IsEmptyArray() bool { return byteAt(v, 0) == '[' && v[skipSpace(v, 1)] == ']' }
 
 // Object returns the members of an object.
 func (v Value) Object() (Object, error) {
 	const shortest = 24 // bytes of a usual member; none of a record of a queue has more than ten
-	return v.AppendTo(make(Object, 0, min(10, len(v)/shortest+1)))
+	return v.AppendTo(make(Object, 0, min(10, len(v)/shortest)))
 }
 
 // AppendTo is [Value.Object] with the memory of an empty Object that is not needed any more.
 func (v Value) AppendTo(members Object) (Object, error) {
-	if v[0] != '{' {
+	if byteAt(v, 0) != '{' {
 		return nil, fmt.Errorf("a JSON %s; expected a JSON object", v.Kind())
 	}
 	const small = 32
@@ -150,7 +139,7 @@ func (v Value) AppendTo(members Object) (Object, error) {
 			seen[string(name)] = true
 		}
 		at = skipSpace(v, skipSpace(v, end)+1) // over the colon
-		end = skipValue(v, at)
+		end = skip(v, at, maxDepth)
 		members = append(members, Member{name, v[at:end]})
 		at = skipComma(v, end)
 	}
@@ -185,33 +174,25 @@ func (o Object) Has(name string) bool {
 
 // Text returns the text of a member: "" and false if it is missing or not a string.
 func (o Object) Text(name string) (text string, ok bool) {
-	if value, given := o.Get(name); given {
-		return value.Text()
-	}
-	return "", false
+	value, _ := o.Get(name)
+	return value.Text()
 }
 
-// Object returns the members of a member: none if it is missing or not an object.
+// Object returns the members of a member: nil if it is missing or not an object.
 func (o Object) Object(name string) Object {
-	value, ok := o.Get(name)
-	if !ok {
-		return nil
-	}
-	members, err := value.Object()
-	if err != nil {
-		return nil
-	}
+	value, _ := o.Get(name)
+	members, _ := value.Object()
 	return members
 }
 
 // FirstObject returns the first element of a member that is an array, if that element is an object.
 func (o Object) FirstObject(name string) (first Object, ok bool) {
 	list, _ := o.Get(name)
-	if list == nil || list[0] != '[' || list.IsEmptyArray() {
+	if list.Kind() != "array" || list.IsEmptyArray() {
 		return nil, false
 	}
 	at := skipSpace(list, 1)
-	first, err := list[at:skipValue(list, at)].Object()
+	first, err := list[at:skip(list, at, maxDepth)].Object()
 	return first, err == nil
 }
 
@@ -220,12 +201,6 @@ func (o Object) Integer(name string) (n int64, ok bool) {
 	value, _ := o.Get(name)
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	return n, err == nil
-}
-
-// IsTrue reports whether a member is there and true.
-func (o Object) IsTrue(name string) bool {
-	value, _ := o.Get(name)
-	return string(value) == "true"
 }
 
 // unquote returns the text of a string.
@@ -239,9 +214,9 @@ func unquote(quoted []byte) []byte {
 	for ; at >= 0; at = bytes.IndexByte(text, '\\') {
 		escaped := strings.IndexByte(`"\/bfnrt`, text[at+1])
 		if escaped < 0 { // \u
-			var s string
-			_ = json.Unmarshal(quoted, &s) // it was parsed before
-			return []byte(s)
+			var decoded string
+			_ = json.Unmarshal(quoted, &decoded) // it is valid
+			return []byte(decoded)
 		}
 		plain = append(append(plain, text[:at]...), "\"\\/\b\f\n\r\t"[escaped])
 		text = text[at+2:]
@@ -249,15 +224,16 @@ func unquote(quoted []byte) []byte {
 	return append(plain, text...)
 }
 
-// check returns the place after the value that begins at a place, or -1 if none does that is valid and
-// has no more levels than depth.
-func check(text []byte, at, depth int) int {
+// The skip functions return the place after what they skip, or -1 if that is not valid JSON.
+
+// skip skips a value of no more levels than depth.
+func skip(text []byte, at, depth int) int {
 	opening := byteAt(text, at)
 	if opening == '"' {
-		return checkString(text, at)
+		return skipString(text, at)
 	}
 	if opening != '{' && opening != '[' {
-		return checkScalar(text, at)
+		return skipScalar(text, at)
 	}
 	if depth == 0 {
 		return -1
@@ -268,7 +244,7 @@ func check(text []byte, at, depth int) int {
 	}
 	for {
 		if opening == '{' {
-			at = checkString(text, at)
+			at = skipString(text, at)
 			if at < 0 {
 				return -1
 			}
@@ -277,7 +253,7 @@ func check(text []byte, at, depth int) int {
 			}
 			at = skipSpace(text, at+1)
 		}
-		if at = check(text, at, depth-1); at < 0 {
+		if at = skip(text, at, depth-1); at < 0 {
 			return -1
 		}
 		at = skipSpace(text, at)
@@ -292,7 +268,7 @@ func check(text []byte, at, depth int) int {
 	}
 }
 
-func checkString(text []byte, at int) int {
+func skipString(text []byte, at int) int {
 	if byteAt(text, at) != '"' {
 		return -1
 	}
@@ -321,8 +297,8 @@ func checkString(text []byte, at int) int {
 	return -1
 }
 
-// checkScalar checks a number, true, false or null.
-func checkScalar(text []byte, at int) int {
+// skipScalar checks a number, true, false or null.
+func skipScalar(text []byte, at int) int {
 	end, digits := at, true
 	for ; end < len(text) && strings.IndexByte(",]}: \t\r\n", text[end]) < 0; end++ {
 		digits = digits && '0' <= text[end] && text[end] <= '9'
@@ -341,8 +317,6 @@ func byteAt(text []byte, at int) byte {
 	return 0
 }
 
-// The skip functions walk over valid JSON; each returns the place after what it skipped.
-
 func skipSpace(text []byte, at int) int {
 	for at < len(text) && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r') {
 		at++
@@ -354,40 +328,6 @@ func skipSpace(text []byte, at int) int {
 func skipComma(text []byte, at int) int {
 	if at = skipSpace(text, at); text[at] == ',' {
 		at = skipSpace(text, at+1)
-	}
-	return at
-}
-
-func skipString(text []byte, at int) int {
-	for at++; text[at] != '"'; at++ {
-		if text[at] == '\\' {
-			at++
-		}
-	}
-	return at + 1
-}
-
-func skipValue(text []byte, at int) int {
-	for depth := 0; at < len(text); at++ {
-		switch text[at] {
-		case '"':
-			if at = skipString(text, at); depth == 0 {
-				return at
-			}
-			at--
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return at + 1
-			} else if depth < 0 {
-				return at // the end of the object around a number or a literal
-			}
-		case ',', ' ', '\t', '\n', '\r':
-			if depth == 0 {
-				return at
-			}
-		}
 	}
 	return at
 }
