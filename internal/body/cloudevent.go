@@ -1,6 +1,7 @@
 package body
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"unicode/utf8"
@@ -50,7 +51,7 @@ func structured(members strictjson.Object) cloudEvent {
 
 // ReadBinary reads the requests of a CloudEvent in binary mode: its attributes, readable or not, came
 // beside the text, for example as headers.
-func (r *Reader) ReadBinary(text []byte, base deletion.Request, attributes map[string]string) Content {
+func (r Reader) ReadBinary(text []byte, base deletion.Request, attributes map[string]string) Content {
 	e := attributesOf(func(name string) string { return attributes[name] })
 	e.parseData(text)
 	var members strictjson.Object
@@ -79,13 +80,11 @@ func (e *cloudEvent) parseData(text []byte) {
 
 // ofCloudEvent reads the requests of a CloudEvent, if that asks for a deletion. Only its type says so:
 // it may be an event that others can see, too.
-func (r *Reader) ofCloudEvent(e cloudEvent, base deletion.Request) Content {
+func (r Reader) ofCloudEvent(e cloudEvent, base deletion.Request) Content {
 	if IsID(e.id) && IsID(e.source) {
 		base.ID, base.Origin = e.id, e.source
 	}
-	if trace := TraceParent(e.traceParent); trace != "" {
-		base.TraceParent = trace
-	}
+	base.TraceParent = cmp.Or(TraceParent(e.traceParent), base.TraceParent)
 	switch {
 	case e.eventType != r.requestType():
 		return Invalid(base, fmt.Sprintf("it is a CloudEvent of type %q; expected %q", strictjson.Shorten(e.eventType), r.requestType()))

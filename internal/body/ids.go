@@ -16,7 +16,7 @@ const MaxID = 1024
 // control characters.
 func IsID(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= MaxID && !strings.ContainsFunc(s, func(c rune) bool {
-		return unicode.IsControl(c) || unicode.Is(unicode.Noncharacter_Code_Point, c)
+		return unicode.IsControl(c) || c > unicode.MaxLatin1 && unicode.Is(unicode.Noncharacter_Code_Point, c)
 	})
 }
 

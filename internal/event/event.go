@@ -31,11 +31,11 @@ type Decoder struct {
 }
 
 // reader returns the reader of the bodies in payloads.
-func (d *Decoder) reader() *body.Reader { return &body.Reader{RequestType: d.RequestType} }
+func (d *Decoder) reader() body.Reader { return body.Reader{RequestType: d.RequestType} }
 
 // API returns the HTTP API that the HTTP fronts stand before. Its Work is up to the caller.
 func (d *Decoder) API() *httpapi.Handler {
-	return &httpapi.Handler{Body: *d.reader(), BasePath: d.BasePath}
+	return &httpapi.Handler{Body: d.reader(), BasePath: d.BasePath}
 }
 
 // Invocation is what the host knows of an invocation.
