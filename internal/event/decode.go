@@ -66,9 +66,7 @@ func recognise(text []byte) (from source, p payload, err error) {
 		return from, p, err
 	}
 	if p.value.Kind() == "array" {
-		if p.elements, err = p.value.Array(); err == nil {
-			from, err = recogniseArray(p.elements)
-		}
+		from, err = recogniseArray(p.value)
 		return from, p, err
 	}
 	if p.members, err = p.value.Object(); err != nil {
@@ -88,7 +86,11 @@ func recognise(text []byte) (from source, p payload, err error) {
 // recogniseArray recognises a payload that is an array: the records of a queue or of Kafka, as
 // EventBridge Pipes sends them, or a list of requests. An array that is neither is an error, so
 // that it is reported once and not once for each element.
-func recogniseArray(elements []strictjson.Value) (from source, err error) {
+func recogniseArray(list strictjson.Value) (from source, err error) {
+	elements, err := list.Array()
+	if err != nil {
+		return from, err
+	}
 	if len(elements) == 0 {
 		return from, errors.New("an empty array; " + body.Expected)
 	}

@@ -7,7 +7,6 @@
 package event
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -60,9 +59,8 @@ type source struct {
 
 // payload is a payload that was parsed.
 type payload struct {
-	value    strictjson.Value
-	members  strictjson.Object  // of an object
-	elements []strictjson.Value // of an array
+	value   strictjson.Value
+	members strictjson.Object // none of an array
 }
 
 // maxRequests bounds how many requests of one payload are worked.
@@ -92,7 +90,7 @@ type Batch struct {
 type message struct {
 	id       string // what the source calls it
 	order    string // messages of one order follow each other; empty for none
-	receipt  string // SQS: the receipt handle
+	receipt  []byte // SQS: the receipt handle, a part of the payload
 	receives int    // SQS: how often it was received
 	offset   int64  // Kafka: its offset in the partition that is its order
 
@@ -152,24 +150,16 @@ func (b *Batch) failures(outcomes []deletion.Outcome) []*deletion.Error {
 	return errs
 }
 
-// recordsOf returns the records of a batch of SQS or SNS.
-func recordsOf(members strictjson.Object) ([]strictjson.Value, error) {
-	list, ok := members.Get("Records")
-	if !ok {
-		return nil, errors.New("the member Records is missing; expected an array")
-	}
+// eachRecord calls add with each record of a batch, which must all be of the same service. The record is
+// only valid during the call.
+func eachRecord(list strictjson.Value, service string, add func(i int, record strictjson.Object) error) error {
 	records, err := list.Array()
 	if err != nil {
-		return nil, fmt.Errorf("the member Records is %w", err)
+		return fmt.Errorf("the member Records is %w", err)
 	}
-	return records, nil
-}
-
-// eachRecord calls add with each record of a batch, which must all be of the same service.
-func eachRecord(records []strictjson.Value, service string, add func(i int, record strictjson.Object) error) error {
+	var record strictjson.Object // one memory for all records
 	for i, value := range records {
-		record, err := value.Object()
-		if err != nil {
+		if record, err = value.AppendTo(record[:0]); err != nil {
 			return fmt.Errorf("record %d is %w", i, err)
 		}
 		if other, _ := services.OfRecord(record); other != service {

@@ -58,7 +58,7 @@ var activeMQ = source{
 }
 
 func newBrokerBatch(members strictjson.Object) *Batch {
-	batch := &Batch{wholeOnly: true, reply: replyBroker}
+	batch := &Batch{wholeOnly: true, reply: replyWhole("{}")}
 	arn, _ := members.Text("eventSourceArn")
 	batch.SourceARN = body.CleanID(arn)
 	return batch
@@ -103,13 +103,4 @@ func digestOf(queue string, m strictjson.Object) string {
 	data, _ := m.Text("data")
 	sent, _ := m.Object("basicProperties").Text("timestamp")
 	return body.Digest(queue + "\x00" + sent + "\x00" + data)
-}
-
-// replyBroker answers a broker with an error where another delivery of the whole batch helps.
-// What was done before is not done again. Nobody reads another reply.
-func replyBroker(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
-	if err := failure(outcomes); err != nil {
-		return nil, err
-	}
-	return []byte("{}"), nil
 }
