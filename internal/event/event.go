@@ -150,14 +150,16 @@ func (b *Batch) failures(outcomes []deletion.Outcome) []*deletion.Error {
 	return errs
 }
 
-// eachRecord calls add with each record of a batch, which must all be of the same service. The record is
-// only valid during the call.
-func eachRecord(list strictjson.Value, service string, add func(i int, record strictjson.Object) error) error {
+// eachRecord calls read with each record of a batch, which must all be of the same service. The record
+// is only valid during the call.
+func (b *Batch) eachRecord(list strictjson.Value, service string, read func(i int, record strictjson.Object) error) error {
 	records, err := list.Array()
 	if err != nil {
 		return fmt.Errorf("the member Records is %w", err)
 	}
-	var record strictjson.Object // one memory for all records
+	// A batch can have thousands of records, so memory is taken once.
+	b.Requests, b.messages = make([]deletion.Request, 0, len(records)), make([]message, 0, len(records))
+	var record strictjson.Object
 	for i, value := range records {
 		if record, err = value.AppendTo(record[:0]); err != nil {
 			return fmt.Errorf("record %d is %w", i, err)
@@ -165,7 +167,7 @@ func eachRecord(list strictjson.Value, service string, add func(i int, record st
 		if other, _ := services.OfRecord(record); other != service {
 			return fmt.Errorf("record %d is of %q; expected %q, as the first", i, strictjson.Shorten(other), service)
 		}
-		if err := add(i, record); err != nil {
+		if err := read(i, record); err != nil {
 			return fmt.Errorf("record %d: %w", i, err)
 		}
 	}

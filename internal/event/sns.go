@@ -21,7 +21,7 @@ var sns = source{
 	decode: func(d *Decoder, p payload, in Invocation) (*Batch, error) {
 		batch := &Batch{reply: replyResult}
 		list, _ := p.members.Get("Records")
-		err := eachRecord(list, services.SNS, func(i int, record strictjson.Object) error {
+		err := batch.eachRecord(list, services.SNS, func(i int, record strictjson.Object) error {
 			notification := record.Object("Sns")
 			id, _ := notification.Text("MessageId")
 			if topic, _ := notification.Text("TopicArn"); i == 0 {

@@ -48,7 +48,7 @@ var sqsPipe = source{
 // acknowledged nor given back, so it fails the batch before any work is done.
 func (d *Decoder) decodeSQS(list strictjson.Value) (*Batch, error) {
 	batch := &Batch{reply: replySQS}
-	err := eachRecord(list, services.SQS, func(i int, record strictjson.Object) error {
+	err := batch.eachRecord(list, services.SQS, func(i int, record strictjson.Object) error {
 		id, _ := record.Text("messageId")
 		if id == "" {
 			return errors.New("messageId: missing or empty")
