@@ -27,6 +27,8 @@ func structured(members strictjson.Object) cloudEvent {
 	})
 	data, hasData := members.Get("data")
 	encoded, hasBase64 := members.Get("data_base64")
+	text, isText := encoded.Text()
+	decoded, err := base64.StdEncoding.DecodeString(text)
 	switch {
 	case hasData && hasBase64:
 		e.fault = "data and data_base64: both given; expected one of them"
@@ -34,17 +36,12 @@ func structured(members strictjson.Object) cloudEvent {
 		e.data = data
 	case !hasBase64:
 		e.fault = "data: missing; expected a JSON object"
+	case !isText:
+		e.fault = "data_base64: a JSON " + encoded.Kind() + "; expected a string"
+	case err != nil:
+		e.fault = fmt.Sprintf("data_base64: %d characters that are not base64", len(text))
 	default:
-		text, isText := encoded.Text()
-		decoded, err := base64.StdEncoding.DecodeString(text)
-		switch {
-		case !isText:
-			e.fault = "data_base64: a JSON " + encoded.Kind() + "; expected a string"
-		case err != nil:
-			e.fault = fmt.Sprintf("data_base64: %d characters that are not base64", len(text))
-		default:
-			e.parseData(decoded)
-		}
+		e.parseData(decoded)
 	}
 	return e
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"dds-backup-delete/internal/spelling"
 )
 
 // MaxID bounds, in characters, an id that an event or an envelope brings.
@@ -40,10 +42,8 @@ func TraceParent(s string) string {
 	if len(s) != 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return ""
 	}
-	for _, part := range []string{s[:2], s[3:35], s[36:52], s[53:]} {
-		if strings.Trim(part, "0123456789abcdef") != "" {
-			return ""
-		}
+	if !spelling.Only(s[:2]+s[3:35]+s[36:52]+s[53:], spelling.Digits+"abcdef") {
+		return ""
 	}
 	return s
 }
@@ -79,4 +79,4 @@ func isTraceID(s string) bool {
 	return len(s) == 35 && s[:2] == "1-" && s[10] == '-' && isHex(s[2:10]) && isHex(s[11:])
 }
 
-func isHex(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
+func isHex(s string) bool { return spelling.Only(s, spelling.Digits+"abcdefABCDEF") }

@@ -45,8 +45,8 @@ func DescribeUnknown(members strictjson.Object) string {
 	if len(members) == 0 {
 		return "an empty JSON object; " + Expected
 	}
-	if name, ok := misspelled(members); ok {
-		return "not a request: " + unknownMember(name)
+	if why := misspelled(members); why != "" {
+		return "not a request: " + why
 	}
 	if checkMembers(members) == "" {
 		return "a request without backup_id; " + Expected
