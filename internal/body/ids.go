@@ -42,8 +42,10 @@ func TraceParent(s string) string {
 	if len(s) != 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return ""
 	}
-	if !spelling.Only(s[:2]+s[3:35]+s[36:52]+s[53:], spelling.Digits+"abcdef") {
-		return ""
+	for _, part := range []string{s[:2], s[3:35], s[36:52], s[53:]} {
+		if !spelling.Only(part, spelling.Digits+"abcdef") {
+			return ""
+		}
 	}
 	return s
 }
