@@ -69,8 +69,8 @@ func attributesOf(get func(name string) string) cloudEvent {
 }
 
 func (e *cloudEvent) parseData(text []byte) {
-	value, err := strictjson.Parse(text)
-	if e.data = value; err != nil {
+	var err error
+	if e.data, err = strictjson.Parse(text); err != nil {
 		e.fault = "data: " + err.Error()
 	}
 }

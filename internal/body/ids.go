@@ -42,8 +42,8 @@ func TraceParent(s string) string {
 	if len(s) != 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return ""
 	}
-	for _, part := range []string{s[:2], s[3:35], s[36:52], s[53:]} {
-		if !spelling.Only(part, spelling.Digits+"abcdef") {
+	for _, digits := range []string{s[:2], s[3:35], s[36:52], s[53:]} {
+		if !spelling.Only(digits, spelling.Digits+"abcdef") {
 			return ""
 		}
 	}

@@ -124,7 +124,8 @@ func (r Reader) openList(p part, envelopes int) Content {
 		c := r.openObject(part{"it", element, base}, envelopes)
 		all.OwnEvent = cmp.Or(all.OwnEvent, c.OwnEvent)
 		all.NamesDryRun = all.NamesDryRun || c.NamesDryRun
-		if all.Requests = append(all.Requests, c.Requests...); len(all.Requests) > MaxList {
+		all.Requests = append(all.Requests, c.Requests...)
+		if len(all.Requests) > MaxList {
 			return Invalid(p.base, fmt.Sprintf("%s asks for more than %d deletions", p.name, MaxList))
 		}
 	}

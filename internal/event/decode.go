@@ -59,7 +59,8 @@ func (s *source) checkEmpty(members strictjson.Object) error {
 
 // recognise parses a payload and returns its source.
 func recognise(text []byte) (from source, p payload, err error) {
-	if text = strictjson.TrimMark(text); len(text) > maxPayload {
+	text = strictjson.TrimMark(text)
+	if len(text) > maxPayload {
 		return from, p, fmt.Errorf("%d bytes long; expected %d at most", len(text), maxPayload)
 	}
 	if p.value, err = strictjson.Parse(text); err != nil {

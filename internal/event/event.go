@@ -137,10 +137,8 @@ func (b *Batch) failures(outcomes []deletion.Outcome) []*deletion.Error {
 	errs := make([]*deletion.Error, len(b.messages))
 	orders := make(map[string]*deletion.Error)
 	for i, m := range b.messages {
-		if errs[i] = orders[m.order]; errs[i] != nil {
-			continue
-		}
-		if o := deletion.LongestRetry(outcomes[m.first : m.first+m.count]); o != nil {
+		errs[i] = orders[m.order]
+		if o := deletion.LongestRetry(outcomes[m.first : m.first+m.count]); o != nil && errs[i] == nil {
 			errs[i] = o.Err
 		}
 		if m.order != "" {

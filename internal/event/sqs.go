@@ -57,7 +57,8 @@ func (d *Decoder) decodeSQS(list strictjson.Value) (*Batch, error) {
 			return fmt.Errorf("messageId: %q; expected 1 to %d characters, and no control characters", strictjson.Shorten(id), body.MaxID)
 		}
 		queue, _ := record.Text("eventSourceARN")
-		if queue = body.CleanID(queue); i == 0 {
+		queue = body.CleanID(queue)
+		if i == 0 {
 			batch.SourceARN = queue
 		}
 		m, base := sqsMessage(record, id, queue)

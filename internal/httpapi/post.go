@@ -92,7 +92,8 @@ func (r *request) readEvents(several bool, contents ...body.Content) (call *Call
 		if c.OwnEvent != "" && !several {
 			return r.refuse(http.StatusBadRequest, c.OwnEvent), false
 		}
-		if call.Requests = append(call.Requests, c.Requests...); len(call.Requests) > body.MaxList {
+		call.Requests = append(call.Requests, c.Requests...)
+		if len(call.Requests) > body.MaxList {
 			return r.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the events ask for more than %d deletions", body.MaxList)), false
 		}
 	}

@@ -239,24 +239,19 @@ func skip(text []byte, at, depth int) int {
 		return -1
 	}
 	closing := opening + 2 // in ASCII
-	if at = skipSpace(text, at+1); byteAt(text, at) == closing {
+	at = skipSpace(text, at+1)
+	if byteAt(text, at) == closing {
 		return at + 1
 	}
 	for {
 		if opening == '{' {
-			at = skipString(text, at)
-			if at < 0 {
-				return -1
-			}
-			if at = skipSpace(text, at); byteAt(text, at) != ':' {
+			at = skipSpace(text, skipString(text, at))
+			if byteAt(text, at) != ':' {
 				return -1
 			}
 			at = skipSpace(text, at+1)
 		}
-		if at = skip(text, at, depth-1); at < 0 {
-			return -1
-		}
-		at = skipSpace(text, at)
+		at = skipSpace(text, skip(text, at, depth-1))
 		switch byteAt(text, at) {
 		case closing:
 			return at + 1
@@ -309,16 +304,16 @@ func skipScalar(text []byte, at int) int {
 	return -1
 }
 
-// byteAt returns the byte at a place, and 0, which is in no valid JSON, behind the end.
+// byteAt returns the byte at a place, and 0, which is in no valid JSON, at -1 and behind the end.
 func byteAt(text []byte, at int) byte {
-	if at < len(text) {
+	if uint(at) < uint(len(text)) { //nolint:gosec // -1 becomes large
 		return text[at]
 	}
 	return 0
 }
 
 func skipSpace(text []byte, at int) int {
-	for at < len(text) && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r') {
+	for c := byteAt(text, at); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = byteAt(text, at) {
 		at++
 	}
 	return at
@@ -326,7 +321,8 @@ func skipSpace(text []byte, at int) int {
 
 // skipComma also skips the space on both sides of a comma that may be there.
 func skipComma(text []byte, at int) int {
-	if at = skipSpace(text, at); text[at] == ',' {
+	at = skipSpace(text, at)
+	if text[at] == ',' {
 		at = skipSpace(text, at+1)
 	}
 	return at
