@@ -17,20 +17,21 @@ const maxEnvelopes = 5
 
 // part is a value of a body.
 type part struct {
-	name  string // what names the value in a message
-	value strictjson.Value
-	base  deletion.Request // what its requests have in common
+	name    string // what names the value in a message
+	value   strictjson.Value
+	members strictjson.Object // of an object; nil if they were not read yet
+	base    deletion.Request  // what its requests have in common
 }
 
 // Read reads the requests of a text that is an object or an array of objects. What the message that
 // holds the text says of all its requests is in base; an envelope in the text may say it more exactly.
 func (r Reader) Read(text []byte, base deletion.Request) Content {
-	return r.parse(part{name: "the body", base: base}, text, maxEnvelopes)
+	return r.parse("the body", text, base, maxEnvelopes)
 }
 
-// ReadValue is [Reader.Read] for a value that was parsed before.
-func (r Reader) ReadValue(value strictjson.Value, base deletion.Request) Content {
-	return r.open(part{"the body", value, base}, maxEnvelopes)
+// ReadValue is [Reader.Read] for a value that was parsed before, with its members if it is an object.
+func (r Reader) ReadValue(value strictjson.Value, members strictjson.Object, base deletion.Request) Content {
+	return r.open(part{"the body", value, members, base}, maxEnvelopes)
 }
 
 // ReadNotification reads the requests of what an SNS topic delivers, from its members.
@@ -49,20 +50,20 @@ func (r Reader) ReadEventText(text []byte, base deletion.Request) Content {
 
 // ReadEvent reads the requests of a value that must be a CloudEvent in structured mode.
 func (r Reader) ReadEvent(value strictjson.Value, base deletion.Request) Content {
-	if members, err := value.Object(); err == nil && !members.Has("specversion") {
+	members, err := value.Object()
+	if err == nil && !members.Has("specversion") {
 		return dropOwnEvents(Invalid(base, "the body is no CloudEvent in structured mode, as its Content-Type says"), value, members)
 	}
-	return r.openObject(part{"the body", value, base}, maxEnvelopes)
+	return r.openObject(part{"the body", value, members, base}, maxEnvelopes)
 }
 
-// parse reads the requests of a part whose value is still a text.
-func (r Reader) parse(p part, text []byte, envelopes int) Content {
-	value, err := strictjson.Parse(text)
+// parse reads the requests of a text.
+func (r Reader) parse(name string, text []byte, base deletion.Request, envelopes int) Content {
+	value, members, err := strictjson.ParseObject(text)
 	if err != nil {
-		return dropOwnEvents(Invalid(p.base, p.name+" is "+err.Error()), text, nil)
+		return dropOwnEvents(Invalid(base, name+" is "+err.Error()), text, nil)
 	}
-	p.value = value
-	return r.open(p, envelopes)
+	return r.open(part{name, value, members, base}, envelopes)
 }
 
 // open reads the requests of a value that is an object or an array of objects, in that many envelopes
@@ -77,7 +78,10 @@ func (r Reader) open(p part, envelopes int) Content {
 // openObject reads the requests of an object, out of whatever envelopes it is in. The innermost
 // envelope's id becomes the request id, because that is the id its sender received.
 func (r Reader) openObject(p part, envelopes int) Content {
-	members, err := p.value.Object()
+	members, err := p.members, error(nil)
+	if members == nil {
+		members, err = p.value.Object()
+	}
 	var c Content
 	switch other := services.Other(members); {
 	case err != nil:
@@ -121,7 +125,7 @@ func (r Reader) openList(p part, envelopes int) Content {
 	for i, element := range elements {
 		base := p.base
 		base.Field += "[" + strconv.Itoa(i) + "]"
-		c := r.openObject(part{"it", element, base}, envelopes)
+		c := r.openObject(part{"it", element, nil, base}, envelopes)
 		all.OwnEvent = cmp.Or(all.OwnEvent, c.OwnEvent)
 		all.NamesDryRun = all.NamesDryRun || c.NamesDryRun
 		all.Requests = append(all.Requests, c.Requests...)
@@ -145,7 +149,7 @@ func (r Reader) notification(members strictjson.Object, base deletion.Request, e
 	if !ok {
 		return Invalid(base, "Message: missing or no string; expected a text")
 	}
-	return r.parse(part{name: "Message", base: base}, text, envelopes)
+	return r.parse("Message", text, base, envelopes)
 }
 
 // destinationRecord reads the requests of what Lambda sends to the destination of an asynchronous
@@ -172,7 +176,7 @@ func (r Reader) destinationRecord(members strictjson.Object, base deletion.Reque
 	case isEmptyResult(value):
 		return Content{OwnEvent: name + ": the reply to a payload that held only own outcome events"}
 	}
-	return r.open(part{name, value, base}, envelopes)
+	return r.open(part{name, value, nil, base}, envelopes)
 }
 
 // ofBusEvent reads the requests of an event of an EventBridge bus, which others may read as well: its

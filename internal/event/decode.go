@@ -63,14 +63,11 @@ func recognise(text []byte) (from source, p payload, err error) {
 	if len(text) > maxPayload {
 		return from, p, fmt.Errorf("%d bytes long; expected %d at most", len(text), maxPayload)
 	}
-	if p.value, err = strictjson.Parse(text); err != nil {
+	if p.value, p.members, err = strictjson.ParseObject(text); err != nil {
 		return from, p, err
 	}
 	if p.value.Kind() == "array" {
 		from, err = recogniseArray(p.value)
-		return from, p, err
-	}
-	if p.members, err = p.value.Object(); err != nil {
 		return from, p, err
 	}
 	if other := services.Other(p.members); other != "" {

@@ -32,6 +32,31 @@ type Value []byte
 // Parse checks that a text is one JSON value in UTF-8. A byte order mark before it is ignored, as
 // RFC 8259 allows.
 func Parse(text []byte) (Value, error) {
+	value, err := trim(text)
+	if err == nil && skip(value, 0, maxDepth) != len(value) {
+		return nil, malformed(text)
+	}
+	return value, err
+}
+
+// ParseObject is [Parse] and [Value.Object] in one pass. An array is no error, and has no members.
+func ParseObject(text []byte) (Value, Object, error) {
+	value, err := trim(text)
+	if value.Kind() != "object" {
+		if value, err = Parse(text); err == nil && value.Kind() != "array" {
+			_, err = value.Object()
+		}
+		return value, nil, err
+	}
+	members, end, err := value.appendTo(nil)
+	if end != len(value) {
+		return nil, nil, malformed(text)
+	}
+	return value, members, err
+}
+
+// trim returns a text without what may stand around a value.
+func trim(text []byte) (Value, error) {
 	text = TrimMark(text)
 	value := bytes.Trim(text, " \t\r\n")
 	switch {
@@ -41,17 +66,21 @@ func Parse(text []byte) (Value, error) {
 		return nil, errors.New("text in UTF-16; expected UTF-8")
 	case !utf8.Valid(text):
 		return nil, fmt.Errorf("%d bytes that are not UTF-8; expected a JSON object", len(text))
-	case skip(value, 0, maxDepth) == len(value):
-		return value, nil
 	}
+	return value, nil
+}
+
+// malformed says what is wrong with a text that is not valid JSON.
+func malformed(text []byte) error {
+	text = TrimMark(text)
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(text, new(json.RawMessage)); !errors.As(err, &syntax) {
-		return nil, errors.New("malformed JSON")
+		return errors.New("malformed JSON")
 	}
 	if strings.Contains(syntax.Error(), "max depth") {
-		return nil, fmt.Errorf("nested too deep; expected %d levels at the most", maxDepth)
+		return fmt.Errorf("nested too deep; expected %d levels at the most", maxDepth)
 	}
-	return nil, fmt.Errorf("malformed JSON at byte %d of %d", syntax.Offset, len(text))
+	return fmt.Errorf("malformed JSON at byte %d of %d", syntax.Offset, len(text))
 }
 
 // TrimMark returns a text without the byte order mark before it, which means nothing in UTF-8.
@@ -88,44 +117,55 @@ func (v Value) Text() (text string, ok bool) {
 }
 
 // Array returns the elements of an array.
-func (v Value) Array() ([]Value, error) {
-	if byteAt(v, 0) != '[' {
+func (v Value) Array() (elements []Value, err error) {
+	if v.Kind() != "array" {
 		return nil, fmt.Errorf("a JSON %s; expected an array", v.Kind())
 	}
-	var elements []Value
-	for at := skipSpace(v, 1); v[at] != ']'; {
+	walk(v, 0, maxDepth, func(_, element []byte) {
 		if len(elements) == MaxElements {
-			return nil, fmt.Errorf("an array of more than %d elements", MaxElements)
+			err = fmt.Errorf("an array of more than %d elements", MaxElements)
+			return
 		}
-		end := skip(v, at, maxDepth)
-		elements = append(elements, v[at:end])
-		at = skipComma(v, end)
-	}
-	return elements, nil
+		elements = append(elements, element)
+	})
+	return elements, err
 }
 
 // IsEmptyArray reports whether a value is an array without elements.
 func (v Value) IsEmptyArray() bool { return byteAt(v, 0) == '[' && v[skipSpace(v, 1)] == ']' }
 
 // Object returns the members of an object.
-func (v Value) Object() (Object, error) {
-	const shortest = 24 // bytes of a usual member; none of a record of a queue has more than ten
-	return v.AppendTo(make(Object, 0, min(10, len(v)/shortest)))
-}
+func (v Value) Object() (Object, error) { return v.AppendTo(nil) }
 
 // AppendTo is [Value.Object] with the memory of an empty Object that is not needed any more.
 func (v Value) AppendTo(members Object) (Object, error) {
-	if byteAt(v, 0) != '{' {
+	if v.Kind() != "object" {
 		return nil, fmt.Errorf("a JSON %s; expected a JSON object", v.Kind())
 	}
-	const small = 32
-	var seen map[string]bool // the names of an object that is not small; a small one is looked through
-	for at := skipSpace(v, 1); v[at] != '}'; {
-		if len(members) == maxMembers {
-			return nil, fmt.Errorf("an object of more than %d members", maxMembers)
+	members, _, err := v.appendTo(members)
+	return members, err
+}
+
+// appendTo also returns the place after the object, or -1 if that is not valid JSON.
+func (v Value) appendTo(members Object) (_ Object, end int, err error) {
+	const (
+		usual = 24 // bytes of a member
+		most  = 10 // members of a record of a queue
+		small = 32 // members that are looked through for one that comes twice
+	)
+	if members == nil {
+		members = make(Object, 0, min(most, len(v)/usual))
+	}
+	var seen map[string]bool // the names of an object that is not small
+	end = walk(v, 0, maxDepth, func(quoted, value []byte) {
+		if err != nil {
+			return
 		}
-		end := skipString(v, at)
-		name := unquote(v[at:end])
+		if len(members) == maxMembers {
+			err = fmt.Errorf("an object of more than %d members", maxMembers)
+			return
+		}
+		name := unquote(quoted)
 		if len(members) == small {
 			seen = make(map[string]bool, 2*small)
 			for _, m := range members {
@@ -133,17 +173,18 @@ func (v Value) AppendTo(members Object) (Object, error) {
 			}
 		}
 		if seen[string(name)] || (seen == nil && members.Has(string(name))) {
-			return nil, fmt.Errorf("an object in which %q is given twice", Shorten(string(name)))
+			err = fmt.Errorf("an object in which %q is given twice", Shorten(string(name)))
+			return
 		}
 		if seen != nil {
 			seen[string(name)] = true
 		}
-		at = skipSpace(v, skipSpace(v, end)+1) // over the colon
-		end = skip(v, at, maxDepth)
-		members = append(members, Member{name, v[at:end]})
-		at = skipComma(v, end)
+		members = append(members, Member{name, value})
+	})
+	if err != nil {
+		return nil, end, err
 	}
-	return members, nil
+	return members, end, nil
 }
 
 // Member is one member of an object: its name, and its value as it stands.
@@ -235,23 +276,43 @@ func skip(text []byte, at, depth int) int {
 	if opening != '{' && opening != '[' {
 		return skipScalar(text, at)
 	}
+	return walk(text, at, depth, nil)
+}
+
+// walk skips an object or an array, and calls part with each member or element if it is not nil. An
+// element has no name.
+func walk(text []byte, at, depth int, part func(quoted, value []byte)) int {
 	if depth == 0 {
 		return -1
 	}
+	opening := text[at]
 	closing := opening + 2 // in ASCII
 	at = skipSpace(text, at+1)
 	if byteAt(text, at) == closing {
 		return at + 1
 	}
 	for {
+		var quoted []byte
 		if opening == '{' {
-			at = skipSpace(text, skipString(text, at))
+			end := skipString(text, at)
+			if end < 0 {
+				return -1
+			}
+			quoted = text[at:end]
+			at = skipSpace(text, end)
 			if byteAt(text, at) != ':' {
 				return -1
 			}
 			at = skipSpace(text, at+1)
 		}
-		at = skipSpace(text, skip(text, at, depth-1))
+		end := skip(text, at, depth-1)
+		if end < 0 {
+			return -1
+		}
+		if part != nil {
+			part(quoted, text[at:end])
+		}
+		at = skipSpace(text, end)
 		switch byteAt(text, at) {
 		case closing:
 			return at + 1
@@ -315,15 +376,6 @@ func byteAt(text []byte, at int) byte {
 func skipSpace(text []byte, at int) int {
 	for c := byteAt(text, at); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = byteAt(text, at) {
 		at++
-	}
-	return at
-}
-
-// skipComma also skips the space on both sides of a comma that may be there.
-func skipComma(text []byte, at int) int {
-	at = skipSpace(text, at)
-	if text[at] == ',' {
-		at = skipSpace(text, at+1)
 	}
 	return at
 }
