@@ -53,8 +53,8 @@ func (r *request) readBody(media string) (call *Call, namesDryRun bool) {
 		return r.refuse(http.StatusBadRequest, c.OwnEvent), false
 	}
 	call = &Call{Requests: c.Requests, answer: answerOne}
-	if c.List {
-		call.answer = answerList
+	if c.List { // an error is a result of it, too
+		call.answer = func(outcomes []deletion.Outcome) *Response { return resultsResponse(http.StatusMultiStatus, outcomes) }
 	}
 	return call, c.NamesDryRun
 }

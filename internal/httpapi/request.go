@@ -26,11 +26,14 @@ type request struct {
 
 // newRequest reads the body of a call; the second result refuses a body that cannot be read.
 func newRequest(r *http.Request, reader body.Reader, basePath string) (*request, *Call) {
-	in := &request{Request: r, reader: reader, basePath: basePath, front: frontOf(r.Context()), path: r.URL.RawPath}
+	front, _ := r.Context().Value(frontKey{}).(Front) // zero without one
+	in := &request{
+		Request: r, reader: reader, basePath: basePath, front: front,
+		path: r.URL.RawPath, attributes: binaryAttributes(r.Header),
+	}
 	if in.path == "" {
 		in.path = r.URL.EscapedPath()
 	}
-	in.attributes = binaryAttributes(r.Header)
 	if r.Body == nil || r.Body == http.NoBody {
 		return in, nil
 	}

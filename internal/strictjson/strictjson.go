@@ -42,17 +42,20 @@ func Parse(text []byte) (Value, error) {
 // ParseObject is [Parse] and [Value.Object] in one pass. An array is no error, and has no members.
 func ParseObject(text []byte) (Value, Object, error) {
 	value, err := trim(text)
-	if value.Kind() != "object" {
-		if value, err = Parse(text); err == nil && value.Kind() != "array" {
-			_, err = value.Object()
+	if value.Kind() == "object" {
+		members, end, err := value.appendTo(nil)
+		if end != len(value) {
+			return nil, nil, malformed(text)
 		}
-		return value, nil, err
+		return value, members, err
 	}
-	members, end, err := value.appendTo(nil)
-	if end != len(value) {
-		return nil, nil, malformed(text)
+	if err == nil {
+		value, err = Parse(text)
 	}
-	return value, members, err
+	if err == nil && value.Kind() != "array" {
+		_, err = value.Object()
+	}
+	return value, nil, err
 }
 
 // trim returns a text without what may stand around a value.
@@ -367,7 +370,7 @@ func skipScalar(text []byte, at int) int {
 
 // byteAt returns the byte at a place, and 0, which is in no valid JSON, at -1 and behind the end.
 func byteAt(text []byte, at int) byte {
-	if uint(at) < uint(len(text)) { //nolint:gosec // -1 becomes large
+	if uint(at) < uint(len(text)) {
 		return text[at]
 	}
 	return 0
