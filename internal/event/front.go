@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -237,14 +238,15 @@ func (e envelope) joinedQuery() []httpapi.Parameter {
 	if err != nil {
 		e.fail("rawQueryString", err.Error())
 	}
-	if len(joined) > 0 && !sameQuery(parameters, joined) {
+	if len(joined) > 0 && !maps.Equal(joinValues(parameters), joinValues(joined)) {
 		e.fail("queryStringParameters", "not what rawQueryString says")
 	}
 	return parameters
 }
 
-// sameQuery reports whether joined has the parameters of a query, apart from those of a signature.
-func sameQuery(query, joined []httpapi.Parameter) bool {
+// joinValues returns the values of a query by their names, apart from those of a signature. Those of a
+// repeated name are joined by commas.
+func joinValues(query []httpapi.Parameter) map[string]string {
 	values := make(map[string]string)
 	for _, p := range query {
 		if p.IsSignature() {
@@ -255,16 +257,7 @@ func sameQuery(query, joined []httpapi.Parameter) bool {
 		}
 		values[p.Name] = p.Value
 	}
-	for _, p := range joined {
-		if p.IsSignature() {
-			continue
-		}
-		if value, ok := values[p.Name]; !ok || value != p.Value {
-			return false
-		}
-		delete(values, p.Name)
-	}
-	return len(values) == 0
+	return values
 }
 
 // encodeQuery returns a query as it stands in a URL.
