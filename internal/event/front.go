@@ -120,14 +120,15 @@ func (e envelope) value(name, kind, expected string) strictjson.Value {
 
 // object returns the object of that name, which has no members if it is missing.
 func (e envelope) object(name string) envelope {
-	inner := envelope{where: e.where + name + ".", err: e.err}
-	if value := e.value(name, "object", "a JSON object"); value != nil {
-		var err error
-		if inner.members, err = value.Object(); err != nil {
-			e.fail(name, err.Error())
-		}
+	value := e.value(name, "object", "a JSON object")
+	if value == nil {
+		return envelope{err: e.err}
 	}
-	return inner
+	members, err := value.Object()
+	if err != nil {
+		e.fail(name, err.Error())
+	}
+	return envelope{where: e.where + name + ".", members: members, err: e.err}
 }
 
 // text returns a text; empty if it is missing. A number or a boolean is its text: some fronts and

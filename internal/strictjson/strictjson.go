@@ -100,7 +100,7 @@ func isUTF16(text []byte) bool {
 }
 
 // kinds are the kinds of values by their first byte. All others are numbers.
-var kinds = map[byte]string{'{': "object", '[': "array", '"': "string", 't': "boolean", 'f': "boolean", 'n': "null", 0: "null"}
+var kinds = [256]string{'{': "object", '[': "array", '"': "string", 't': "boolean", 'f': "boolean", 'n': "null", 0: "null"}
 
 // Kind names the kind of a value: object, array, string, number, boolean or null.
 func (v Value) Kind() string { return cmp.Or(kinds[byteAt(v, 0)], "number") }
@@ -124,6 +124,8 @@ func (v Value) Array() (elements []Value, err error) {
 	if v.Kind() != "array" {
 		return nil, fmt.Errorf("a JSON %s; expected an array", v.Kind())
 	}
+	const usual, most = 64, 10 // bytes of an element; elements to take memory for in advance
+	elements = make([]Value, 0, min(most, len(v)/usual))
 	walk(v, 0, maxDepth, func(_, element []byte) {
 		if len(elements) == MaxElements {
 			err = fmt.Errorf("an array of more than %d elements", MaxElements)
@@ -152,7 +154,7 @@ func (v Value) AppendTo(members Object) (Object, error) {
 // appendTo also returns the place after the object, or -1 if that is not valid JSON.
 func (v Value) appendTo(members Object) (_ Object, end int, err error) {
 	const (
-		usual = 24 // bytes of a member
+		usual = 12 // bytes of a member, at the least
 		most  = 10 // members of a record of a queue
 		small = 32 // members that are looked through for one that comes twice
 	)
@@ -225,6 +227,9 @@ func (o Object) Text(name string) (text string, ok bool) {
 // Object returns the members of a member: nil if it is missing or not an object.
 func (o Object) Object(name string) Object {
 	value, _ := o.Get(name)
+	if value == nil { // an error costs more than this
+		return nil
+	}
 	members, _ := value.Object()
 	return members
 }
@@ -356,13 +361,19 @@ func skipString(text []byte, at int) int {
 	return -1
 }
 
-// skipScalar checks a number, true, false or null.
+// skipScalar skips a number, true, false or null.
 func skipScalar(text []byte, at int) int {
-	end, digits := at, true
-	for ; end < len(text) && strings.IndexByte(",]}: \t\r\n", text[end]) < 0; end++ {
-		digits = digits && '0' <= text[end] && text[end] <= '9'
+	end := at
+	for c := byteAt(text, end); '0' <= c && c <= '9'; c = byteAt(text, end) {
+		end++
 	}
-	if digits && end > at && (text[at] != '0' || end == at+1) || json.Valid(text[at:end]) {
+	if c := byteAt(text, end); end > at && (text[at] != '0' || end == at+1) && c != '.' && c|0x20 != 'e' {
+		return end // a whole number, which lists of bytes are full of
+	}
+	for end < len(text) && strings.IndexByte(",]}: \t\r\n", text[end]) < 0 {
+		end++
+	}
+	if json.Valid(text[at:end]) {
 		return end
 	}
 	return -1
