@@ -26,7 +26,7 @@ type Reader struct {
 	RequestType string
 }
 
-func (r *Reader) requestType() string { return cmp.Or(r.RequestType, RequestType) }
+func (r Reader) requestType() string { return cmp.Or(r.RequestType, RequestType) }
 
 // Content is what a body asks for.
 type Content struct {

@@ -1,6 +1,7 @@
 package body
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"unicode/utf8"
@@ -26,6 +27,8 @@ func structured(members strictjson.Object) cloudEvent {
 	})
 	data, hasData := members.Get("data")
 	encoded, hasBase64 := members.Get("data_base64")
+	text, isText := encoded.Text()
+	decoded, err := base64.StdEncoding.DecodeString(text)
 	switch {
 	case hasData && hasBase64:
 		e.fault = "data and data_base64: both given; expected one of them"
@@ -33,24 +36,19 @@ func structured(members strictjson.Object) cloudEvent {
 		e.data = data
 	case !hasBase64:
 		e.fault = "data: missing; expected a JSON object"
+	case !isText:
+		e.fault = "data_base64: a JSON " + encoded.Kind() + "; expected a string"
+	case err != nil:
+		e.fault = fmt.Sprintf("data_base64: %d characters that are not base64", len(text))
 	default:
-		text, isText := encoded.Text()
-		decoded, err := base64.StdEncoding.DecodeString(text)
-		switch {
-		case !isText:
-			e.fault = "data_base64: a JSON " + encoded.Kind() + "; expected a string"
-		case err != nil:
-			e.fault = fmt.Sprintf("data_base64: %d characters that are not base64", len(text))
-		default:
-			e.parseData(decoded)
-		}
+		e.parseData(decoded)
 	}
 	return e
 }
 
 // ReadBinary reads the requests of a CloudEvent in binary mode: its attributes, readable or not, came
 // beside the text, for example as headers.
-func (r *Reader) ReadBinary(text []byte, base deletion.Request, attributes map[string]string) Content {
+func (r Reader) ReadBinary(text []byte, base deletion.Request, attributes map[string]string) Content {
 	e := attributesOf(func(name string) string { return attributes[name] })
 	e.parseData(text)
 	var members strictjson.Object
@@ -71,21 +69,19 @@ func attributesOf(get func(name string) string) cloudEvent {
 }
 
 func (e *cloudEvent) parseData(text []byte) {
-	value, err := strictjson.Parse(text)
-	if e.data = value; err != nil {
+	var err error
+	if e.data, err = strictjson.Parse(text); err != nil {
 		e.fault = "data: " + err.Error()
 	}
 }
 
 // ofCloudEvent reads the requests of a CloudEvent, if that asks for a deletion. Only its type says so:
 // it may be an event that others can see, too.
-func (r *Reader) ofCloudEvent(e cloudEvent, base deletion.Request) Content {
+func (r Reader) ofCloudEvent(e cloudEvent, base deletion.Request) Content {
 	if IsID(e.id) && IsID(e.source) {
 		base.ID, base.Origin = e.id, e.source
 	}
-	if trace := TraceParent(e.traceParent); trace != "" {
-		base.TraceParent = trace
-	}
+	base.TraceParent = cmp.Or(TraceParent(e.traceParent), base.TraceParent)
 	switch {
 	case e.eventType != r.requestType():
 		return Invalid(base, fmt.Sprintf("it is a CloudEvent of type %q; expected %q", strictjson.Shorten(e.eventType), r.requestType()))

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"dds-backup-delete/internal/spelling"
 )
 
 // MaxID bounds, in characters, an id that an event or an envelope brings.
@@ -16,7 +18,7 @@ const MaxID = 1024
 // control characters.
 func IsID(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= MaxID && !strings.ContainsFunc(s, func(c rune) bool {
-		return unicode.IsControl(c) || unicode.Is(unicode.Noncharacter_Code_Point, c)
+		return unicode.IsControl(c) || c > unicode.MaxLatin1 && unicode.Is(unicode.Noncharacter_Code_Point, c)
 	})
 }
 
@@ -40,8 +42,8 @@ func TraceParent(s string) string {
 	if len(s) != 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return ""
 	}
-	for _, part := range []string{s[:2], s[3:35], s[36:52], s[53:]} {
-		if strings.Trim(part, "0123456789abcdef") != "" {
+	for _, digits := range []string{s[:2], s[3:35], s[36:52], s[53:]} {
+		if !spelling.Only(digits, spelling.Digits+"abcdef") {
 			return ""
 		}
 	}
@@ -79,4 +81,4 @@ func isTraceID(s string) bool {
 	return len(s) == 35 && s[:2] == "1-" && s[10] == '-' && isHex(s[2:10]) && isHex(s[11:])
 }
 
-func isHex(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
+func isHex(s string) bool { return spelling.Only(s, spelling.Digits+"abcdefABCDEF") }

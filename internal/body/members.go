@@ -28,14 +28,14 @@ func checkMembers(members strictjson.Object) string {
 	return ""
 }
 
-// misspelled returns the first member that was probably meant to name a backup.
-func misspelled(members strictjson.Object) (name string, ok bool) {
+// misspelled is the message about the first member that was probably meant to name a backup, or "".
+func misspelled(members strictjson.Object) string {
 	for _, m := range members {
-		if near := nearMember(string(m.Name)); slices.Contains(spellings, near) {
-			return string(m.Name), true
+		if slices.Contains(spellings, nearMember(string(m.Name))) {
+			return unknownMember(string(m.Name))
 		}
 	}
-	return "", false
+	return ""
 }
 
 // unknownMember is the message about a member that no request has.

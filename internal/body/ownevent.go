@@ -19,45 +19,34 @@ var published = []deletion.Status{
 	deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated,
 }
 
+// maxEncodings is how many encodings are undone, one inside the other.
+const maxEncodings = 2
+
 // isOwnEvent reports whether a text that is no request is an own outcome event, or the data of one, in
 // whatever wrapping. Rejecting it would publish another event, which would come back the same way: a
 // loop without end.
 //
-// The wrapping may be unknown, so it is not opened: the members that make an outcome are searched for
-// in the text, however often its quotes were escaped, and in what the text holds in base64 or
-// percent-encoded.
-func isOwnEvent(text []byte) bool { return holdsOutcome(text, maxEncodings) }
-
-// maxEncodings is how many encodings are undone, one inside the other.
-const maxEncodings = 2
-
-func holdsOutcome(text []byte, encodings int) bool {
+// The wrapping may be unknown, so it is not opened: the type of the event, or all of the members that
+// make the data of one, are searched for in the text, however often its quotes were escaped, and in what
+// the text holds in that many layers of base64 or percent-encoding.
+func isOwnEvent(text []byte, encodings int) bool {
 	text = plainEscapes(text)
-	if hasMarks(text) {
+	m := marks()
+	if m[0].Match(text) || (m[1].Match(text) && m[2].Match(text) && m[3].Match(text)) {
 		return true
 	}
 	if encodings == 0 {
 		return false
 	}
 	if bytes.Contains(text, []byte("%22")) {
-		if plain, err := url.PathUnescape(string(text)); err == nil && holdsOutcome([]byte(plain), encodings-1) {
+		if plain, err := url.PathUnescape(string(text)); err == nil && isOwnEvent([]byte(plain), encodings-1) {
 			return true
 		}
 	}
-	for _, run := range base64Runs().FindAll(text, -1) {
+	return slices.ContainsFunc(base64Runs().FindAll(text, -1), func(run []byte) bool {
 		plain, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(string(run)))
-		if err == nil && holdsOutcome(plain, encodings-1) {
-			return true
-		}
-	}
-	return false
-}
-
-// hasMarks reports whether a text has what an outcome is recognised by: the type of the event, or all of
-// the members of its data.
-func hasMarks(text []byte) bool {
-	m := marks()
-	return m[0].Match(text) || (m[1].Match(text) && m[2].Match(text) && m[3].Match(text))
+		return err == nil && isOwnEvent(plain, encodings-1)
+	})
 }
 
 // base64Runs finds what may be base64 and is long enough for an outcome.
@@ -72,10 +61,7 @@ func plainEscapes(text []byte) []byte {
 		return text
 	}
 	return escapes().ReplaceAllFunc(text, func(escape []byte) []byte {
-		code, err := strconv.ParseUint(string(escape[len(escape)-2:]), 16, 8)
-		if err != nil {
-			return escape
-		}
+		code, _ := strconv.ParseUint(string(escape[len(escape)-2:]), 16, 8) // two digits, by the pattern
 		return []byte{byte(code)}
 	})
 }
@@ -103,12 +89,8 @@ func isOutcomeType(eventType string) bool {
 // dropOwnEvents drops what is no request because it is an own outcome event. The members are those of
 // the text if it is an object; none otherwise.
 func dropOwnEvents(c Content, text []byte, members strictjson.Object) Content {
-	for i := range c.Requests {
-		if c.Requests[i].Err == nil {
-			return c
-		}
-	}
-	if len(c.Requests) == 0 || !isOwnEvent(withoutMetadata(text, members)) {
+	isValid := func(r deletion.Request) bool { return r.Err == nil }
+	if len(c.Requests) == 0 || slices.ContainsFunc(c.Requests, isValid) || !isOwnEvent(withoutMetadata(text, members), maxEncodings) {
 		return c
 	}
 	return Content{List: c.List, OwnEvent: c.Requests[0].Err.Message}

@@ -47,46 +47,35 @@ func ofPlain(members strictjson.Object, base deletion.Request) Content {
 // maxMetadata bounds, in bytes, the metadata of a request as it was sent.
 const maxMetadata = 1024
 
-// options are the members of a request that do not name what to delete: the kinds of their values, and
-// what is expected.
-var options = map[string]struct{ kind, expected string }{
-	"project_id":  {"string", "a string that is not empty"},
-	"region":      {"string", "a string that is not empty"},
-	"traceparent": {"string", "a string"},
-	"dry_run":     {"boolean", "true or false"},
-	"metadata":    {"object", "a JSON object"},
-}
-
 // readOptions reads the members of a request that do not name what to delete.
 func readOptions(members strictjson.Object, r *deletion.Request) error {
 	for _, m := range members {
-		name := string(m.Name)
-		option, known := options[name]
-		if !known {
-			continue
-		}
-		text, _ := m.Value.Text()
-		if m.Value.Kind() != option.kind || (text == "" && (name == "project_id" || name == "region")) {
-			return fmt.Errorf("%s: %s; expected %s", name, quote(m.Value), option.expected)
-		}
-		switch name {
+		text, isText := m.Value.Bytes()
+		valid, expected := true, ""
+		switch string(m.Name) {
 		case "project_id":
-			r.ProjectID = text
+			r.ProjectID = string(text)
+			valid, expected = r.ProjectID != "", "a string that is not empty"
 		case "region":
-			r.Region = text
+			r.Region = string(text)
+			valid, expected = r.Region != "", "a string that is not empty"
 		case "traceparent": // a receiver ignores one that it cannot parse, says W3C Trace Context
-			r.TraceParent = cmp.Or(TraceParent(text), r.TraceParent)
+			r.TraceParent = cmp.Or(TraceParent(string(text)), r.TraceParent)
+			valid, expected = isText, "a string"
 		case "dry_run":
 			r.DryRun = string(m.Value) == "true"
+			valid, expected = m.Value.Kind() == "boolean", "true or false"
 		case "metadata":
-			if len(m.Value) > maxMetadata {
+			valid, expected = m.Value.Kind() == "object", "a JSON object"
+			if valid && len(m.Value) > maxMetadata {
 				return fmt.Errorf("metadata: %d bytes; expected %d at most", len(m.Value), maxMetadata)
 			}
 			var compact bytes.Buffer
-			if err := json.Compact(&compact, m.Value); err != nil {
-				return fmt.Errorf("metadata: %w", err)
-			}
+			_ = json.Compact(&compact, m.Value) // it is valid
 			r.Metadata = compact.Bytes()
+		}
+		if !valid {
+			return fmt.Errorf("%s: %s; expected %s", m.Name, quote(m.Value), expected)
 		}
 	}
 	return nil
@@ -119,10 +108,7 @@ func missingBackup(members strictjson.Object) string {
 	if namesBackup(members) {
 		return ""
 	}
-	if name, ok := misspelled(members); ok {
-		return unknownMember(name)
-	}
-	return "backup_id: missing; expected the id of a backup"
+	return cmp.Or(misspelled(members), "backup_id: missing; expected the id of a backup")
 }
 
 // withBackup returns the request for the backup that a value names.

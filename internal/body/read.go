@@ -1,6 +1,7 @@
 package body
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,93 +15,102 @@ import (
 // maxEnvelopes is how many envelopes are opened, one inside the other.
 const maxEnvelopes = 5
 
+// part is a value of a body.
+type part struct {
+	name    string // what names the value in a message
+	value   strictjson.Value
+	members strictjson.Object // of an object; nil if they were not read yet
+	base    deletion.Request  // what its requests have in common
+}
+
 // Read reads the requests of a text that is an object or an array of objects. What the message that
 // holds the text says of all its requests is in base; an envelope in the text may say it more exactly.
-func (r *Reader) Read(text []byte, base deletion.Request) Content {
-	value, err := strictjson.Parse(text)
-	if err != nil {
-		return unreadable(text, base, err)
-	}
-	return r.ReadValue(value, base)
+func (r Reader) Read(text []byte, base deletion.Request) Content {
+	return r.parse("the body", text, base, maxEnvelopes)
 }
 
-// unreadable is the content of a text that is not JSON.
-func unreadable(text []byte, base deletion.Request, err error) Content {
-	return dropOwnEvents(Invalid(base, "the body is "+err.Error()), text, nil)
-}
-
-// ReadValue is [Reader.Read] for a value that was parsed before.
-func (r *Reader) ReadValue(value strictjson.Value, base deletion.Request) Content {
-	return r.openAny(wrapped{"the body", value, base}, maxEnvelopes)
+// ReadValue is [Reader.Read] for a value that was parsed before, with its members if it is an object.
+func (r Reader) ReadValue(value strictjson.Value, members strictjson.Object, base deletion.Request) Content {
+	return r.open(part{"the body", value, members, base}, maxEnvelopes)
 }
 
 // ReadNotification reads the requests of what an SNS topic delivers, from its members.
-func (r *Reader) ReadNotification(members strictjson.Object, base deletion.Request) Content {
-	inner, refused := notification(members, base)
-	if refused != nil {
-		return *refused
-	}
-	return r.openAny(inner, maxEnvelopes-1)
+func (r Reader) ReadNotification(members strictjson.Object, base deletion.Request) Content {
+	return r.notification(members, base, maxEnvelopes-1)
 }
 
-// ReadEventText reads the requests of a text that must be a CloudEvent in structured mode.
-func (r *Reader) ReadEventText(text []byte, base deletion.Request) Content {
+// ReadEventText is [Reader.ReadEvent] for a text.
+func (r Reader) ReadEventText(text []byte, base deletion.Request) Content {
 	value, err := strictjson.Parse(text)
 	if err != nil {
-		return unreadable(text, base, err)
+		return r.Read(text, base) // which says why not
 	}
 	return r.ReadEvent(value, base)
 }
 
-// ReadEvent is [Reader.ReadEventText] for a value that was parsed before, for example in a batch.
-func (r *Reader) ReadEvent(value strictjson.Value, base deletion.Request) Content {
-	if members, err := value.Object(); err == nil && !members.Has("specversion") {
+// ReadEvent reads the requests of a value that must be a CloudEvent in structured mode.
+func (r Reader) ReadEvent(value strictjson.Value, base deletion.Request) Content {
+	members, err := value.Object()
+	if err == nil && !members.Has("specversion") {
 		return dropOwnEvents(Invalid(base, "the body is no CloudEvent in structured mode, as its Content-Type says"), value, members)
 	}
-	return r.open(wrapped{"the body", value, base}, maxEnvelopes)
+	return r.openObject(part{"the body", value, members, base}, maxEnvelopes)
 }
 
-// openAny reads the requests of a value that is an object or an array of objects, in that many
-// envelopes at the most.
-func (r *Reader) openAny(w wrapped, envelopes int) Content {
-	if w.value.Kind() == "array" {
-		return r.openList(w, envelopes)
+// parse reads the requests of a text.
+func (r Reader) parse(name string, text []byte, base deletion.Request, envelopes int) Content {
+	value, members, err := strictjson.ParseObject(text)
+	if err != nil {
+		return dropOwnEvents(Invalid(base, name+" is "+err.Error()), text, nil)
 	}
-	return r.open(w, envelopes)
+	return r.open(part{name, value, members, base}, envelopes)
 }
 
-// open reads the requests of an object, out of whatever envelopes it is in. The innermost envelope's
-// id becomes the request id, because that is the id its sender received.
-func (r *Reader) open(w wrapped, envelopes int) Content {
-	members, err := w.value.Object()
+// open reads the requests of a value that is an object or an array of objects, in that many envelopes
+// at the most.
+func (r Reader) open(p part, envelopes int) Content {
+	if p.value.Kind() == "array" {
+		return r.openList(p, envelopes)
+	}
+	return r.openObject(p, envelopes)
+}
+
+// openObject reads the requests of an object, out of whatever envelopes it is in. The innermost
+// envelope's id becomes the request id, because that is the id its sender received.
+func (r Reader) openObject(p part, envelopes int) Content {
+	members, err := p.members, error(nil)
+	if members == nil {
+		members, err = p.value.Object()
+	}
 	var c Content
 	switch other := services.Other(members); {
 	case err != nil:
-		c = Invalid(w.base, w.name+" is "+err.Error())
+		c = Invalid(p.base, p.name+" is "+err.Error())
 	case envelopes < 0:
-		c = Invalid(w.base, fmt.Sprintf("it is in more than %d envelopes", maxEnvelopes))
+		c = Invalid(p.base, fmt.Sprintf("it is in more than %d envelopes", maxEnvelopes))
 	case other != "":
-		c = Invalid(w.base, "it is "+other+", which asks for no deletion")
-	case isWrapped(members):
-		inner, done := unwrap(members, w.base)
-		if done != nil {
-			return *done
-		}
-		return r.openAny(inner, envelopes-1)
+		c = Invalid(p.base, "it is "+other+", which asks for no deletion")
+	case isNotification(members):
+		return r.notification(members, p.base, envelopes-1)
+	case isTopicEvent(members):
+		record, _ := members.FirstObject("Records")
+		return r.notification(record.Object("Sns"), p.base, envelopes-1)
+	case isDestinationRecord(members):
+		return r.destinationRecord(members, p.base, envelopes-1)
 	case members.Has("specversion"):
-		c = r.ofCloudEvent(structured(members), w.base)
+		c = r.ofCloudEvent(structured(members), p.base)
 	case members.Has("detail-type"):
-		c = r.ofBusEvent(members, w.base)
+		c = r.ofBusEvent(members, p.base)
 	default:
-		c = ofPlain(members, w.base)
+		c = ofPlain(members, p.base)
 	}
-	return dropOwnEvents(c, w.value, members)
+	return dropOwnEvents(c, p.value, members)
 }
 
 // openList reads the requests of an array, one or more from each element. Own outcome events among
 // them are dropped. An array without any request is invalid as a whole.
-func (r *Reader) openList(w wrapped, envelopes int) Content {
-	elements, err := w.value.Array()
+func (r Reader) openList(p part, envelopes int) Content {
+	elements, err := p.value.Array()
 	switch {
 	case err != nil:
 	case len(elements) == 0 || len(elements) > MaxList:
@@ -109,28 +119,70 @@ func (r *Reader) openList(w wrapped, envelopes int) Content {
 		err = errors.New("an array in which no element is a request; the first is " + Describe(elements[0]))
 	}
 	if err != nil {
-		return dropOwnEvents(Invalid(w.base, w.name+" is "+err.Error()), w.value, nil)
+		return dropOwnEvents(Invalid(p.base, p.name+" is "+err.Error()), p.value, nil)
 	}
-	c := Content{List: true}
+	all := Content{List: true}
 	for i, element := range elements {
-		base := w.base
+		base := p.base
 		base.Field += "[" + strconv.Itoa(i) + "]"
-		part := r.open(wrapped{"it", element, base}, envelopes)
-		if c.OwnEvent == "" {
-			c.OwnEvent = part.OwnEvent
-		}
-		c.NamesDryRun = c.NamesDryRun || part.NamesDryRun
-		if c.Requests = append(c.Requests, part.Requests...); len(c.Requests) > MaxList {
-			return Invalid(w.base, fmt.Sprintf("%s asks for more than %d deletions", w.name, MaxList))
+		c := r.openObject(part{"it", element, nil, base}, envelopes)
+		all.OwnEvent = cmp.Or(all.OwnEvent, c.OwnEvent)
+		all.NamesDryRun = all.NamesDryRun || c.NamesDryRun
+		all.Requests = append(all.Requests, c.Requests...)
+		if len(all.Requests) > MaxList {
+			return Invalid(p.base, fmt.Sprintf("%s asks for more than %d deletions", p.name, MaxList))
 		}
 	}
-	return c
+	return all
+}
+
+// notification reads the requests of what a topic delivers to a queue, or to a function.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+func (r Reader) notification(members strictjson.Object, base deletion.Request, envelopes int) Content {
+	if id, _ := members.Text("MessageId"); IsID(id) {
+		base.ID = id
+	}
+	attribute, _ := members.Object("MessageAttributes").Object("traceparent").Text("Value")
+	base.TraceParent = cmp.Or(TraceParent(attribute), base.TraceParent)
+	message, _ := members.Get("Message")
+	text, ok := message.Bytes()
+	if !ok {
+		return Invalid(base, "Message: missing or no string; expected a text")
+	}
+	return r.parse("Message", text, base, envelopes)
+}
+
+// destinationRecord reads the requests of what Lambda sends to the destination of an asynchronous
+// invocation: the result of one that succeeded, the event of one that did not.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+func (r Reader) destinationRecord(members strictjson.Object, base deletion.Request, envelopes int) Content {
+	context := members.Object("requestContext")
+	var name string
+	switch condition, _ := context.Text("condition"); condition {
+	case "Success":
+		name = "responsePayload"
+	case "RetriesExhausted", "EventAgeExceeded":
+		name = "requestPayload"
+	default:
+		return Invalid(base, fmt.Sprintf("requestContext.condition: %q; expected Success, RetriesExhausted or EventAgeExceeded", strictjson.Shorten(condition)))
+	}
+	if id, _ := context.Text("requestId"); IsID(id) {
+		base.ID = id
+	}
+	value, ok := members.Get(name)
+	switch {
+	case !ok:
+		return Invalid(base, name+": missing; expected a request")
+	case isEmptyResult(value):
+		return Content{OwnEvent: name + ": the reply to a payload that held only own outcome events"}
+	}
+	return r.open(part{name, value, nil, base}, envelopes)
 }
 
 // ofBusEvent reads the requests of an event of an EventBridge bus, which others may read as well: its
 // type must say that it is a request. The detail is a plain request or a whole CloudEvent.
 // https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
-func (r *Reader) ofBusEvent(members strictjson.Object, base deletion.Request) Content {
+func (r Reader) ofBusEvent(members strictjson.Object, base deletion.Request) Content {
 	if id, _ := members.Text("id"); IsID(id) {
 		base.ID = id
 	}

@@ -15,7 +15,8 @@ func MayBeRequest(element strictjson.Value) bool {
 	if err != nil || services.Other(members) != "" {
 		return false
 	}
-	return namesBackup(members) || isWrapped(members) || members.Has("specversion") || members.Has("detail-type")
+	return namesBackup(members) || isNotification(members) || isTopicEvent(members) || isDestinationRecord(members) ||
+		members.Has("specversion") || members.Has("detail-type")
 }
 
 // IsDirect reports whether an object is a plain request, or an envelope of one, that invokes the
@@ -44,8 +45,8 @@ func DescribeUnknown(members strictjson.Object) string {
 	if len(members) == 0 {
 		return "an empty JSON object; " + Expected
 	}
-	if name, ok := misspelled(members); ok {
-		return "not a request: " + unknownMember(name)
+	if why := misspelled(members); why != "" {
+		return "not a request: " + why
 	}
 	if checkMembers(members) == "" {
 		return "a request without backup_id; " + Expected
@@ -59,4 +60,32 @@ func DescribeUnknown(members strictjson.Object) string {
 		quoted = append(quoted, "…")
 	}
 	return "a JSON object with " + strings.Join(quoted, ", ") + ", which is of no known source; " + Expected
+}
+
+func isNotification(members strictjson.Object) bool {
+	kind, _ := members.Text("Type")
+	return kind == "Notification" && members.Has("TopicArn")
+}
+
+// isTopicEvent recognises the event of a topic that invoked a function, as it is kept when that
+// failed. It has one record.
+func isTopicEvent(members strictjson.Object) bool {
+	record, _ := members.FirstObject("Records")
+	if service, _ := record.Text("EventSource"); service != services.SNS || !record.Has("Sns") {
+		return false
+	}
+	list, _ := members.Get("Records")
+	records, err := list.Array()
+	return err == nil && len(records) == 1
+}
+
+func isDestinationRecord(members strictjson.Object) bool {
+	return members.Has("requestPayload") && members.Object("requestContext").Has("functionArn")
+}
+
+// isEmptyResult reports whether a value is what this function returns for a payload without requests:
+// its own outcome events that came back. A destination must not make a request of it.
+func isEmptyResult(value strictjson.Value) bool {
+	members, _ := value.Object()
+	return len(members) == 1 && string(members[0].Name) == "results" && members[0].Value.IsEmptyArray()
 }

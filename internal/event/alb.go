@@ -31,7 +31,7 @@ var alb = source{
 				StatusCode: r.Status, StatusDescription: fmt.Sprintf("%d %s", r.Status, http.StatusText(r.Status)), Body: body,
 			}
 			// The target group is set to one of two styles, and ignores headers in the other.
-			if _, multi := e.given("multiValueHeaders"); !multi {
+			if multi, _ := e.members.Get("multiValueHeaders"); multi.Kind() == "null" {
 				response.Headers = r.Header
 				return response
 			}

@@ -126,9 +126,10 @@ func expand(route string, parameters map[string]string) (path string, ok bool) {
 		if !given {
 			return "", false
 		}
-		if segments[i] = value; !greedy {
-			segments[i] = url.PathEscape(value)
+		if !greedy {
+			value = url.PathEscape(value)
 		}
+		segments[i] = value
 	}
 	return strings.Join(segments, "/"), true
 }

@@ -59,19 +59,15 @@ func (s *source) checkEmpty(members strictjson.Object) error {
 
 // recognise parses a payload and returns its source.
 func recognise(text []byte) (from source, p payload, err error) {
-	if text = strictjson.TrimMark(text); len(text) > maxPayload {
+	text = strictjson.TrimMark(text)
+	if len(text) > maxPayload {
 		return from, p, fmt.Errorf("%d bytes long; expected %d at most", len(text), maxPayload)
 	}
-	if p.value, err = strictjson.Parse(text); err != nil {
+	if p.value, p.members, err = strictjson.ParseObject(text); err != nil {
 		return from, p, err
 	}
 	if p.value.Kind() == "array" {
-		if p.elements, err = p.value.Array(); err == nil {
-			from, err = recogniseArray(p.elements)
-		}
-		return from, p, err
-	}
-	if p.members, err = p.value.Object(); err != nil {
+		from, err = recogniseArray(p.value)
 		return from, p, err
 	}
 	if other := services.Other(p.members); other != "" {
@@ -88,7 +84,11 @@ func recognise(text []byte) (from source, p payload, err error) {
 // recogniseArray recognises a payload that is an array: the records of a queue or of Kafka, as
 // EventBridge Pipes sends them, or a list of requests. An array that is neither is an error, so
 // that it is reported once and not once for each element.
-func recogniseArray(elements []strictjson.Value) (from source, err error) {
+func recogniseArray(list strictjson.Value) (from source, err error) {
+	elements, err := list.Array()
+	if err != nil {
+		return from, err
+	}
 	if len(elements) == 0 {
 		return from, errors.New("an empty array; " + body.Expected)
 	}

@@ -16,7 +16,7 @@ var direct = source{
 	name: SourceDirect,
 	fits: body.IsDirect,
 	decode: func(d *Decoder, p payload, in Invocation) (*Batch, error) {
-		c := d.reader().ReadValue(p.value, deletion.Request{ID: in.ID})
+		c := d.reader().ReadValue(p.value, p.members, deletion.Request{ID: in.ID})
 		if c.OwnEvent != "" {
 			return nil, errors.New(c.OwnEvent)
 		}

@@ -7,7 +7,6 @@
 package event
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -31,11 +30,11 @@ type Decoder struct {
 }
 
 // reader returns the reader of the bodies in payloads.
-func (d *Decoder) reader() *body.Reader { return &body.Reader{RequestType: d.RequestType} }
+func (d *Decoder) reader() body.Reader { return body.Reader{RequestType: d.RequestType} }
 
 // API returns the HTTP API that the HTTP fronts stand before. Its Work is up to the caller.
 func (d *Decoder) API() *httpapi.Handler {
-	return &httpapi.Handler{Body: *d.reader(), BasePath: d.BasePath}
+	return &httpapi.Handler{Body: d.reader(), BasePath: d.BasePath}
 }
 
 // Invocation is what the host knows of an invocation.
@@ -60,9 +59,8 @@ type source struct {
 
 // payload is a payload that was parsed.
 type payload struct {
-	value    strictjson.Value
-	members  strictjson.Object  // of an object
-	elements []strictjson.Value // of an array
+	value   strictjson.Value
+	members strictjson.Object // none of an array
 }
 
 // maxRequests bounds how many requests of one payload are worked.
@@ -92,7 +90,7 @@ type Batch struct {
 type message struct {
 	id       string // what the source calls it
 	order    string // messages of one order follow each other; empty for none
-	receipt  string // SQS: the receipt handle
+	receipt  []byte // SQS: the receipt handle, a part of the payload
 	receives int    // SQS: how often it was received
 	offset   int64  // Kafka: its offset in the partition that is its order
 
@@ -139,10 +137,8 @@ func (b *Batch) failures(outcomes []deletion.Outcome) []*deletion.Error {
 	errs := make([]*deletion.Error, len(b.messages))
 	orders := make(map[string]*deletion.Error)
 	for i, m := range b.messages {
-		if errs[i] = orders[m.order]; errs[i] != nil {
-			continue
-		}
-		if o := deletion.LongestRetry(outcomes[m.first : m.first+m.count]); o != nil {
+		errs[i] = orders[m.order]
+		if o := deletion.LongestRetry(outcomes[m.first : m.first+m.count]); o != nil && errs[i] == nil {
 			errs[i] = o.Err
 		}
 		if m.order != "" {
@@ -152,30 +148,24 @@ func (b *Batch) failures(outcomes []deletion.Outcome) []*deletion.Error {
 	return errs
 }
 
-// recordsOf returns the records of a batch of SQS or SNS.
-func recordsOf(members strictjson.Object) ([]strictjson.Value, error) {
-	list, ok := members.Get("Records")
-	if !ok {
-		return nil, errors.New("the member Records is missing; expected an array")
-	}
+// eachRecord calls read with each record of a batch, which must all be of the same service. The record
+// is only valid during the call.
+func (b *Batch) eachRecord(list strictjson.Value, service string, read func(i int, record strictjson.Object) error) error {
 	records, err := list.Array()
 	if err != nil {
-		return nil, fmt.Errorf("the member Records is %w", err)
+		return fmt.Errorf("the member Records is %w", err)
 	}
-	return records, nil
-}
-
-// eachRecord calls add with each record of a batch, which must all be of the same service.
-func eachRecord(records []strictjson.Value, service string, add func(i int, record strictjson.Object) error) error {
+	// A batch can have thousands of records, so memory is taken once.
+	b.Requests, b.messages = make([]deletion.Request, 0, len(records)), make([]message, 0, len(records))
+	var record strictjson.Object
 	for i, value := range records {
-		record, err := value.Object()
-		if err != nil {
+		if record, err = value.AppendTo(record[:0]); err != nil {
 			return fmt.Errorf("record %d is %w", i, err)
 		}
 		if other, _ := services.OfRecord(record); other != service {
 			return fmt.Errorf("record %d is of %q; expected %q, as the first", i, strictjson.Shorten(other), service)
 		}
-		if err := add(i, record); err != nil {
+		if err := read(i, record); err != nil {
 			return fmt.Errorf("record %d: %w", i, err)
 		}
 	}

@@ -32,6 +32,6 @@ var cloudEvents = source{
 // decodeEvent reads a payload that is one event.
 func decodeEvent(d *Decoder, p payload, in Invocation) (*Batch, error) {
 	batch := &Batch{reply: replyResult}
-	batch.add(message{id: in.ID}, d.reader().ReadValue(p.value, deletion.Request{ID: in.ID}))
+	batch.add(message{id: in.ID}, d.reader().ReadValue(p.value, p.members, deletion.Request{ID: in.ID}))
 	return batch, nil
 }

@@ -22,10 +22,10 @@ func (d *Decoder) readEncoded(message strictjson.Object, member string, base del
 	if err != nil {
 		return body.Invalid(base, fmt.Sprintf("%s: %d characters that are not base64", member, len(value)))
 	}
-	if text = trim(text); len(attributes) == 0 {
-		return d.reader().Read(text, base)
+	if len(attributes) == 0 {
+		return d.reader().Read(trim(text), base)
 	}
-	return d.reader().ReadBinary(text, base, attributes)
+	return d.reader().ReadBinary(trim(text), base, attributes)
 }
 
 // headers are those of a message that matter: its trace context, and the attributes of a
@@ -64,10 +64,9 @@ func headerText(value strictjson.Value) string {
 	if text, ok := value.Text(); ok {
 		return text
 	}
-	if members, err := value.Object(); err == nil {
-		if value, _ = members.Get("bytes"); value == nil {
-			return ""
-		}
+	if value.Kind() == "object" {
+		members, _ := value.Object()
+		value, _ = members.Get("bytes")
 	}
 	var numbers []int16
 	if json.Unmarshal(value, &numbers) != nil {

@@ -43,17 +43,18 @@ func decodeKafka(d *Decoder, p payload, _ Invocation) (*Batch, error) {
 		return nil, fmt.Errorf("records: %w", err)
 	}
 	for _, partition := range byPartition {
+		name := string(partition.Name)
 		list, err := partition.Value.Array()
 		if err != nil {
-			return nil, fmt.Errorf("records of %q: %w", strictjson.Shorten(string(partition.Name)), err)
+			return nil, fmt.Errorf("records of %q: %w", strictjson.Shorten(name), err)
 		}
 		for i, element := range list {
 			record, err := element.Object()
 			if err == nil {
-				err = d.addKafka(batch, record, string(partition.Name), cluster)
+				err = d.addKafka(batch, record, name, cluster)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("record %d of %q: %w", i, strictjson.Shorten(string(partition.Name)), err)
+				return nil, fmt.Errorf("record %d of %q: %w", i, strictjson.Shorten(name), err)
 			}
 		}
 	}
@@ -67,8 +68,9 @@ func decodeKafka(d *Decoder, p payload, _ Invocation) (*Batch, error) {
 var kafkaPipe = source{
 	name: SourceKafka,
 	decode: func(d *Decoder, p payload, _ Invocation) (*Batch, error) {
-		batch := &Batch{wholeOnly: true, reply: replyKafkaPipe}
-		for i, element := range p.elements {
+		batch := &Batch{wholeOnly: true, reply: replyWhole(`{"batchItemFailures":[]}`)}
+		records, err := p.value.Array()
+		for i, element := range records {
 			record, err := element.Object()
 			if err == nil {
 				err = d.addKafka(batch, record, pipePartition(record), batch.cluster(record))
@@ -77,7 +79,7 @@ var kafkaPipe = source{
 				return nil, fmt.Errorf("record %d: %w", i, err)
 			}
 		}
-		return batch, nil
+		return batch, err
 	},
 }
 
@@ -188,12 +190,4 @@ func replyKafka(b *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 		}
 	}
 	return json.Marshal(response)
-}
-
-// replyKafkaPipe answers a pipe with an error where another delivery of the whole batch helps.
-func replyKafkaPipe(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
-	if err := failure(outcomes); err != nil {
-		return nil, err
-	}
-	return []byte(`{"batchItemFailures":[]}`), nil
 }

@@ -58,7 +58,7 @@ var activeMQ = source{
 }
 
 func newBrokerBatch(members strictjson.Object) *Batch {
-	batch := &Batch{wholeOnly: true, reply: replyBroker}
+	batch := &Batch{wholeOnly: true, reply: replyWhole("{}")}
 	arn, _ := members.Text("eventSourceArn")
 	batch.SourceARN = body.CleanID(arn)
 	return batch
@@ -76,7 +76,8 @@ func (d *Decoder) addAll(batch *Batch, list strictjson.Value, queue string) erro
 		if err != nil {
 			return fmt.Errorf("message %d is %w", i, err)
 		}
-		base := deletion.Request{Origin: body.CleanID(queue), Redelivered: m.IsTrue("redelivered")}
+		redelivered, _ := m.Get("redelivered")
+		base := deletion.Request{Origin: body.CleanID(queue), Redelivered: string(redelivered) == "true"}
 		// The AMQP binding of CloudEvents, and its spelling for JMS, which allows no colon.
 		var headers headers
 		if queue == "" {
@@ -102,13 +103,4 @@ func digestOf(queue string, m strictjson.Object) string {
 	data, _ := m.Text("data")
 	sent, _ := m.Object("basicProperties").Text("timestamp")
 	return body.Digest(queue + "\x00" + sent + "\x00" + data)
-}
-
-// replyBroker answers a broker with an error where another delivery of the whole batch helps.
-// What was done before is not done again. Nobody reads another reply.
-func replyBroker(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
-	if err := failure(outcomes); err != nil {
-		return nil, err
-	}
-	return []byte("{}"), nil
 }

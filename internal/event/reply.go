@@ -46,14 +46,6 @@ func failed(o *deletion.Outcome) *FunctionError {
 	return newError(o.Err.Class, message)
 }
 
-// failure returns the error of an invocation of which something must be tried again; nil of another.
-func failure(outcomes []deletion.Outcome) error {
-	if o := deletion.LongestRetry(outcomes); o != nil {
-		return failed(o)
-	}
-	return nil
-}
-
 // Panicked returns the error of an invocation that met a bug of this program.
 func Panicked() *FunctionError {
 	return newError(deletion.ClassInternal, "the function panicked")
@@ -65,12 +57,21 @@ func Misconfigured() *FunctionError {
 	return newError(deletion.ClassUndelivered, "OUTCOME_SINK is the source of the requests, so nobody would get their outcomes")
 }
 
-// replyResult answers a source that can only deliver the whole payload again: with an error if that
-// helps, else with the result, which a destination of the function may want. What was done before is not
-// done again.
+// replyWhole answers a source that can only take back the whole batch: with an error where another
+// delivery helps, else with a result that nobody reads. What was done before is not done again.
+func replyWhole(result string) func(*Batch, []deletion.Outcome) ([]byte, error) {
+	return func(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
+		if o := deletion.LongestRetry(outcomes); o != nil {
+			return nil, failed(o)
+		}
+		return []byte(result), nil
+	}
+}
+
+// replyResult is [replyWhole] with the outcomes, which a destination of the function may want.
 func replyResult(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
-	if err := failure(outcomes); err != nil {
-		return nil, err
+	if o := deletion.LongestRetry(outcomes); o != nil {
+		return nil, failed(o)
 	}
 	if len(outcomes) == 1 {
 		return json.Marshal(outcomes[0].Data())

@@ -19,12 +19,9 @@ var sns = source{
 		return service == services.SNS
 	},
 	decode: func(d *Decoder, p payload, in Invocation) (*Batch, error) {
-		list, err := recordsOf(p.members)
-		if err != nil {
-			return nil, err
-		}
 		batch := &Batch{reply: replyResult}
-		err = eachRecord(list, services.SNS, func(i int, record strictjson.Object) error {
+		list, _ := p.members.Get("Records")
+		err := batch.eachRecord(list, services.SNS, func(i int, record strictjson.Object) error {
 			notification := record.Object("Sns")
 			id, _ := notification.Text("MessageId")
 			if topic, _ := notification.Text("TopicArn"); i == 0 {

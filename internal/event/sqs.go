@@ -23,7 +23,7 @@ const SourceSQS deletion.Source = "sqs"
 var sqs = source{
 	name: SourceSQS, members: []string{"Records"},
 	fits: func(members strictjson.Object) bool {
-		if list, ok := members.Get("Records"); ok && list.IsEmptyArray() {
+		if list, _ := members.Get("Records"); list.IsEmptyArray() {
 			return true
 		}
 		record, _ := members.FirstObject("Records")
@@ -31,11 +31,8 @@ var sqs = source{
 		return service == services.SQS
 	},
 	decode: func(d *Decoder, p payload, _ Invocation) (*Batch, error) {
-		records, err := recordsOf(p.members)
-		if err != nil {
-			return nil, err
-		}
-		return d.decodeSQS(records)
+		list, _ := p.members.Get("Records")
+		return d.decodeSQS(list)
 	},
 }
 
@@ -44,14 +41,14 @@ var sqs = source{
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html
 var sqsPipe = source{
 	name:   SourceSQS,
-	decode: func(d *Decoder, p payload, _ Invocation) (*Batch, error) { return d.decodeSQS(p.elements) },
+	decode: func(d *Decoder, p payload, _ Invocation) (*Batch, error) { return d.decodeSQS(p.value) },
 }
 
 // decodeSQS reads the requests of each message. A message without a usable id could be neither
 // acknowledged nor given back, so it fails the batch before any work is done.
-func (d *Decoder) decodeSQS(records []strictjson.Value) (*Batch, error) {
-	batch := &Batch{Requests: make([]deletion.Request, 0, len(records)), reply: replySQS}
-	err := eachRecord(records, services.SQS, func(i int, record strictjson.Object) error {
+func (d *Decoder) decodeSQS(list strictjson.Value) (*Batch, error) {
+	batch := &Batch{reply: replySQS}
+	err := batch.eachRecord(list, services.SQS, func(i int, record strictjson.Object) error {
 		id, _ := record.Text("messageId")
 		if id == "" {
 			return errors.New("messageId: missing or empty")
@@ -60,15 +57,17 @@ func (d *Decoder) decodeSQS(records []strictjson.Value) (*Batch, error) {
 			return fmt.Errorf("messageId: %q; expected 1 to %d characters, and no control characters", strictjson.Shorten(id), body.MaxID)
 		}
 		queue, _ := record.Text("eventSourceARN")
-		if queue = body.CleanID(queue); i == 0 {
+		queue = body.CleanID(queue)
+		if i == 0 {
 			batch.SourceARN = queue
 		}
 		m, base := sqsMessage(record, id, queue)
-		content := body.Invalid(base, "body: missing or no string; expected a text")
-		if text, ok := record.Text("body"); ok {
-			content = d.reader().Read([]byte(text), base)
+		value, _ := record.Get("body")
+		if text, ok := value.Bytes(); ok {
+			batch.add(m, d.reader().Read(text, base))
+		} else {
+			batch.add(m, body.Invalid(base, "body: missing or no string; expected a text"))
 		}
-		batch.add(m, content)
 		return nil
 	})
 	return batch, err
@@ -78,7 +77,8 @@ func (d *Decoder) decodeSQS(records []strictjson.Value) (*Batch, error) {
 func sqsMessage(record strictjson.Object, id, queue string) (message, deletion.Request) {
 	attributes := record.Object("attributes")
 	m := message{id: id}
-	m.receipt, _ = record.Text("receiptHandle")
+	receipt, _ := record.Get("receiptHandle")
+	m.receipt, _ = receipt.Bytes()
 	count, _ := attributes.Text("ApproximateReceiveCount")
 	m.receives, _ = strconv.Atoi(count) // no number is no evidence
 	// Messages of a standard queue may have a group, too, and no order.
@@ -122,8 +122,8 @@ type Visibility struct {
 func (b *Batch) Visibilities(outcomes []deletion.Outcome) []Visibility {
 	var all []Visibility
 	for i, err := range b.failures(outcomes) {
-		if m := b.messages[i]; err != nil && m.receipt != "" {
-			all = append(all, Visibility{m.id, m.receipt, backoff(err.RetryAfter, m.receives)})
+		if m := b.messages[i]; err != nil && len(m.receipt) > 0 {
+			all = append(all, Visibility{m.id, string(m.receipt), backoff(err.RetryAfter, m.receives)})
 		}
 	}
 	return all

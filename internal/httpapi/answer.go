@@ -43,11 +43,6 @@ func answerError(o *deletion.Outcome, all []deletion.Data) *Response {
 	return response
 }
 
-// answerList answers a list with a result for each of its requests, even if that is an error.
-func answerList(outcomes []deletion.Outcome) *Response {
-	return resultsResponse(http.StatusMultiStatus, outcomes)
-}
-
 // resultsResponse returns the response with all results.
 func resultsResponse(status int, outcomes []deletion.Outcome) *Response {
 	response := jsonResponse(status, mediaJSON, deletion.ResultsOf(outcomes))

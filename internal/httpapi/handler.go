@@ -40,7 +40,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Read reads a call. Whatever is wrong with it becomes its answer.
 func (h *Handler) Read(r *http.Request) *Call {
-	in, call := newRequest(r, &h.Body, h.BasePath)
+	in, call := newRequest(r, h.Body, h.BasePath)
 	if call == nil {
 		call = in.route()
 	}

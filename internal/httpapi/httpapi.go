@@ -49,9 +49,3 @@ type frontKey struct{}
 func WithFront(ctx context.Context, front Front) context.Context {
 	return context.WithValue(ctx, frontKey{}, front)
 }
-
-// frontOf returns what WithFront put into a context; the zero value if nothing.
-func frontOf(ctx context.Context) Front {
-	front, _ := ctx.Value(frontKey{}).(Front)
-	return front
-}

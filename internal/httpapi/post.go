@@ -53,8 +53,8 @@ func (r *request) readBody(media string) (call *Call, namesDryRun bool) {
 		return r.refuse(http.StatusBadRequest, c.OwnEvent), false
 	}
 	call = &Call{Requests: c.Requests, answer: answerOne}
-	if c.List {
-		call.answer = answerList
+	if c.List { // an error is a result of it, too
+		call.answer = func(outcomes []deletion.Outcome) *Response { return resultsResponse(http.StatusMultiStatus, outcomes) }
 	}
 	return call, c.NamesDryRun
 }
@@ -92,7 +92,8 @@ func (r *request) readEvents(several bool, contents ...body.Content) (call *Call
 		if c.OwnEvent != "" && !several {
 			return r.refuse(http.StatusBadRequest, c.OwnEvent), false
 		}
-		if call.Requests = append(call.Requests, c.Requests...); len(call.Requests) > body.MaxList {
+		call.Requests = append(call.Requests, c.Requests...)
+		if len(call.Requests) > body.MaxList {
 			return r.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the events ask for more than %d deletions", body.MaxList)), false
 		}
 	}

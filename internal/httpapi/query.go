@@ -10,10 +10,9 @@ import (
 	"dds-backup-delete/internal/strictjson"
 )
 
-// query is what the query of a call says. Its parameters mean what the members of a request mean.
-type query struct {
-	projectID, region, dryRun string // empty if they are not given
-}
+// query is what the query of a call says, by the names of its parameters: project_id, region and
+// dry_run, which mean what the members of a request mean.
+type query map[string]string
 
 // Parameter is one parameter of a query.
 type Parameter struct{ Name, Value string }
@@ -55,31 +54,26 @@ func (p Parameter) IsSignature() bool {
 
 // parseQuery reads the query of a call. A deletion cannot be taken back, so nothing is ignored.
 func parseQuery(raw string) (query, error) {
-	var q query
-	if raw == "" {
-		return q, nil
-	}
 	parameters, err := SplitQuery(raw)
 	if err != nil {
-		return q, fmt.Errorf("the query: %w", err)
+		return nil, fmt.Errorf("the query: %w", err)
 	}
-	fields := map[string]*string{"project_id": &q.projectID, "region": &q.region, "dry_run": &q.dryRun}
+	q := make(query, len(parameters))
 	for _, p := range parameters {
-		field, known := fields[p.Name]
 		switch {
 		case p.IsSignature():
 			continue
-		case !known:
-			return q, fmt.Errorf("the query: %q is unknown; expected dry_run, project_id or region", strictjson.Shorten(p.Name))
-		case *field != "":
-			return q, fmt.Errorf("the query: %s is given twice; expected it once", p.Name)
+		case p.Name != "project_id" && p.Name != "region" && p.Name != "dry_run":
+			return nil, fmt.Errorf("the query: %q is unknown; expected dry_run, project_id or region", strictjson.Shorten(p.Name))
+		case q[p.Name] != "":
+			return nil, fmt.Errorf("the query: %s is given twice; expected it once", p.Name)
 		case p.Value == "":
-			return q, fmt.Errorf("the query: %s is empty; expected a value, or leave it out", p.Name)
+			return nil, fmt.Errorf("the query: %s is empty; expected a value, or leave it out", p.Name)
 		}
-		*field = p.Value
+		q[p.Name] = p.Value
 	}
-	if q.dryRun != "" && q.dryRun != "true" && q.dryRun != "false" {
-		return q, fmt.Errorf("the query: dry_run is %q; expected true or false", strictjson.Shorten(q.dryRun))
+	if dryRun, given := q["dry_run"]; given && dryRun != "true" && dryRun != "false" {
+		return nil, fmt.Errorf("the query: dry_run is %q; expected true or false", strictjson.Shorten(dryRun))
 	}
 	return q, nil
 }
@@ -89,25 +83,21 @@ func parseQuery(raw string) (query, error) {
 func (q query) addTo(r *deletion.Request, place string) error {
 	for _, p := range []struct {
 		name  string
-		twice bool
-	}{
-		{"project_id", q.projectID != "" && r.ProjectID != ""},
-		{"region", q.region != "" && r.Region != ""},
-		{"dry_run", q.dryRun != "" && r.DryRun},
-	} {
-		if p.twice {
+		given bool
+	}{{"project_id", r.ProjectID != ""}, {"region", r.Region != ""}, {"dry_run", r.DryRun}} {
+		if p.given && q[p.name] != "" {
 			return fmt.Errorf("%s: both in the query and in %s; expected it once", p.name, place)
 		}
 	}
-	r.ProjectID += q.projectID
-	r.Region += q.region
-	r.DryRun = r.DryRun || q.dryRun == "true"
+	r.ProjectID += q["project_id"]
+	r.Region += q["region"]
+	r.DryRun = r.DryRun || q["dry_run"] == "true"
 	return nil
 }
 
 // addToAll completes the requests of a body.
 func (q query) addToAll(requests []deletion.Request, namesDryRun bool) error {
-	if q.dryRun != "" && namesDryRun { // a request itself does not tell "dry_run": false from none
+	if q["dry_run"] != "" && namesDryRun { // a request itself does not tell "dry_run": false from none
 		return errors.New("dry_run: both in the query and in the body; expected it once")
 	}
 	for i := range requests {

@@ -15,8 +15,8 @@ import (
 // request is a call as it came in.
 type request struct {
 	*http.Request
-	reader     *body.Reader // of bodies
-	basePath   string       // that paths may begin with
+	reader     body.Reader // of bodies
+	basePath   string      // that paths may begin with
 	front      Front
 	path       string            // neither decoded nor cleaned
 	attributes map[string]string // of a CloudEvent in binary mode; none of another call
@@ -25,12 +25,15 @@ type request struct {
 }
 
 // newRequest reads the body of a call; the second result refuses a body that cannot be read.
-func newRequest(r *http.Request, reader *body.Reader, basePath string) (*request, *Call) {
-	in := &request{Request: r, reader: reader, basePath: basePath, front: frontOf(r.Context()), path: r.URL.RawPath}
+func newRequest(r *http.Request, reader body.Reader, basePath string) (*request, *Call) {
+	front, _ := r.Context().Value(frontKey{}).(Front) // zero without one
+	in := &request{
+		Request: r, reader: reader, basePath: basePath, front: front,
+		path: r.URL.RawPath, attributes: binaryAttributes(r.Header),
+	}
 	if in.path == "" {
 		in.path = r.URL.EscapedPath()
 	}
-	in.attributes = binaryAttributes(r.Header)
 	if r.Body == nil || r.Body == http.NoBody {
 		return in, nil
 	}

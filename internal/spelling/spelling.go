@@ -1,5 +1,8 @@
-// Package spelling finds the name that a misspelled one was probably meant to be.
+// Package spelling finds the name that a misspelled one was probably meant to be, and checks of which
+// characters a text consists.
 package spelling
+
+import "strings"
 
 // Distance returns how many bytes must be inserted, deleted or replaced to turn a into b.
 func Distance(a, b string) int {
@@ -21,3 +24,14 @@ func Distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Characters for [Only].
+const (
+	Digits  = "0123456789"
+	Lower   = "abcdefghijklmnopqrstuvwxyz"
+	Letters = Lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+
+// Only reports whether text consists of these characters, which are ASCII. The start of a Lambda
+// function is too short for regular expressions.
+func Only(text, characters string) bool { return strings.Trim(text, characters) == "" }

@@ -7,6 +7,7 @@ package strictjson
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,15 +21,45 @@ const (
 	maxMembers = 10_000
 	// MaxElements bounds an array that is read. A batch has 10,000 records at the most.
 	MaxElements = 10_000
+	// maxDepth bounds how deep values are nested, as encoding/json does.
+	maxDepth = 10_000
 )
 
 // Value is one valid JSON value without space around it. Only [Parse], [Object] and its own methods
-// make one.
+// make one. A nil Value, which stands for a member that is missing, is null.
 type Value []byte
 
 // Parse checks that a text is one JSON value in UTF-8. A byte order mark before it is ignored, as
 // RFC 8259 allows.
 func Parse(text []byte) (Value, error) {
+	value, err := trim(text)
+	if err == nil && skip(value, 0, maxDepth) != len(value) {
+		return nil, malformed(text)
+	}
+	return value, err
+}
+
+// ParseObject is [Parse] and [Value.Object] in one pass. An array is no error, and has no members.
+func ParseObject(text []byte) (Value, Object, error) {
+	value, err := trim(text)
+	if value.Kind() == "object" {
+		members, end, err := value.appendTo(nil)
+		if end != len(value) {
+			return nil, nil, malformed(text)
+		}
+		return value, members, err
+	}
+	if err == nil {
+		value, err = Parse(text)
+	}
+	if err == nil && value.Kind() != "array" {
+		_, err = value.Object()
+	}
+	return value, nil, err
+}
+
+// trim returns a text without what may stand around a value.
+func trim(text []byte) (Value, error) {
 	text = TrimMark(text)
 	value := bytes.Trim(text, " \t\r\n")
 	switch {
@@ -38,17 +69,21 @@ func Parse(text []byte) (Value, error) {
 		return nil, errors.New("text in UTF-16; expected UTF-8")
 	case !utf8.Valid(text):
 		return nil, fmt.Errorf("%d bytes that are not UTF-8; expected a JSON object", len(text))
-	case json.Valid(value):
-		return value, nil
 	}
+	return value, nil
+}
+
+// malformed says what is wrong with a text that is not valid JSON.
+func malformed(text []byte) error {
+	text = TrimMark(text)
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(text, new(json.RawMessage)); !errors.As(err, &syntax) {
-		return nil, errors.New("malformed JSON")
+		return errors.New("malformed JSON")
 	}
 	if strings.Contains(syntax.Error(), "max depth") {
-		return nil, errors.New("nested too deep; expected 10000 levels at the most") // the limit of encoding/json
+		return fmt.Errorf("nested too deep; expected %d levels at the most", maxDepth)
 	}
-	return nil, fmt.Errorf("malformed JSON at byte %d of %d", syntax.Offset, len(text))
+	return fmt.Errorf("malformed JSON at byte %d of %d", syntax.Offset, len(text))
 }
 
 // TrimMark returns a text without the byte order mark before it, which means nothing in UTF-8.
@@ -64,66 +99,78 @@ func isUTF16(text []byte) bool {
 	return a == 0xff && b == 0xfe || a == 0xfe && b == 0xff || (a == 0) != (b == 0)
 }
 
+// kinds are the kinds of values by their first byte. All others are numbers.
+var kinds = [256]string{'{': "object", '[': "array", '"': "string", 't': "boolean", 'f': "boolean", 'n': "null", 0: "null"}
+
 // Kind names the kind of a value: object, array, string, number, boolean or null.
-func (v Value) Kind() string {
-	switch v[0] {
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	case '"':
-		return "string"
-	case 't', 'f':
-		return "boolean"
-	case 'n':
-		return "null"
-	default:
-		return "number"
+func (v Value) Kind() string { return cmp.Or(kinds[byteAt(v, 0)], "number") }
+
+// Bytes returns the text of a string, and false for another value. It may be a part of the value.
+func (v Value) Bytes() (text []byte, ok bool) {
+	if byteAt(v, 0) != '"' {
+		return nil, false
 	}
+	return unquote(v), true
 }
 
 // Text returns the text of a string, and false for another value.
 func (v Value) Text() (text string, ok bool) {
-	if v[0] != '"' {
-		return "", false
-	}
-	return string(unquote(v)), true
+	plain, ok := v.Bytes()
+	return string(plain), ok
 }
 
 // Array returns the elements of an array.
-func (v Value) Array() ([]Value, error) {
-	if v[0] != '[' {
+func (v Value) Array() (elements []Value, err error) {
+	if v.Kind() != "array" {
 		return nil, fmt.Errorf("a JSON %s; expected an array", v.Kind())
 	}
-	var elements []Value
-	for at := skipSpace(v, 1); v[at] != ']'; {
+	const usual, most = 64, 10 // bytes of an element; elements to take memory for in advance
+	elements = make([]Value, 0, min(most, len(v)/usual))
+	walk(v, 0, maxDepth, func(_, element []byte) {
 		if len(elements) == MaxElements {
-			return nil, fmt.Errorf("an array of more than %d elements", MaxElements)
+			err = fmt.Errorf("an array of more than %d elements", MaxElements)
+			return
 		}
-		end := skipValue(v, at)
-		elements = append(elements, v[at:end])
-		at = skipComma(v, end)
-	}
-	return elements, nil
+		elements = append(elements, element)
+	})
+	return elements, err
 }
 
 // IsEmptyArray reports whether a value is an array without elements.
-func (v Value) IsEmptyArray() bool { return v[0] == '[' && v[skipSpace(v, 1)] == ']' }
+func (v Value) IsEmptyArray() bool { return byteAt(v, 0) == '[' && v[skipSpace(v, 1)] == ']' }
 
 // Object returns the members of an object.
-func (v Value) Object() (Object, error) {
-	if v[0] != '{' {
+func (v Value) Object() (Object, error) { return v.AppendTo(nil) }
+
+// AppendTo is [Value.Object] with the memory of an empty Object that is not needed any more.
+func (v Value) AppendTo(members Object) (Object, error) {
+	if v.Kind() != "object" {
 		return nil, fmt.Errorf("a JSON %s; expected a JSON object", v.Kind())
 	}
-	members := make(Object, 0, 10) // a record of a queue has no more, and none grows in small steps
-	const small = 32
-	var seen map[string]bool // the names of an object that is not small; a small one is looked through
-	for at := skipSpace(v, 1); v[at] != '}'; {
-		if len(members) == maxMembers {
-			return nil, fmt.Errorf("an object of more than %d members", maxMembers)
+	members, _, err := v.appendTo(members)
+	return members, err
+}
+
+// appendTo also returns the place after the object, or -1 if that is not valid JSON.
+func (v Value) appendTo(members Object) (_ Object, end int, err error) {
+	const (
+		usual = 12 // bytes of a member, at the least
+		most  = 10 // members of a record of a queue
+		small = 32 // members that are looked through for one that comes twice
+	)
+	if members == nil {
+		members = make(Object, 0, min(most, len(v)/usual))
+	}
+	var seen map[string]bool // the names of an object that is not small
+	end = walk(v, 0, maxDepth, func(quoted, value []byte) {
+		if err != nil {
+			return
 		}
-		end := skipString(v, at)
-		name := unquote(v[at:end])
+		if len(members) == maxMembers {
+			err = fmt.Errorf("an object of more than %d members", maxMembers)
+			return
+		}
+		name := unquote(quoted)
 		if len(members) == small {
 			seen = make(map[string]bool, 2*small)
 			for _, m := range members {
@@ -131,17 +178,18 @@ func (v Value) Object() (Object, error) {
 			}
 		}
 		if seen[string(name)] || (seen == nil && members.Has(string(name))) {
-			return nil, fmt.Errorf("an object in which %q is given twice", Shorten(string(name)))
+			err = fmt.Errorf("an object in which %q is given twice", Shorten(string(name)))
+			return
 		}
 		if seen != nil {
 			seen[string(name)] = true
 		}
-		at = skipSpace(v, skipSpace(v, end)+1) // over the colon
-		end = skipValue(v, at)
-		members = append(members, Member{name, v[at:end]})
-		at = skipComma(v, end)
+		members = append(members, Member{name, value})
+	})
+	if err != nil {
+		return nil, end, err
 	}
-	return members, nil
+	return members, end, nil
 }
 
 // Member is one member of an object: its name, and its value as it stands.
@@ -172,33 +220,28 @@ func (o Object) Has(name string) bool {
 
 // Text returns the text of a member: "" and false if it is missing or not a string.
 func (o Object) Text(name string) (text string, ok bool) {
-	if value, given := o.Get(name); given {
-		return value.Text()
-	}
-	return "", false
+	value, _ := o.Get(name)
+	return value.Text()
 }
 
-// Object returns the members of a member: none if it is missing or not an object.
+// Object returns the members of a member: nil if it is missing or not an object.
 func (o Object) Object(name string) Object {
-	value, ok := o.Get(name)
-	if !ok {
+	value, _ := o.Get(name)
+	if value == nil { // an error costs more than this
 		return nil
 	}
-	members, err := value.Object()
-	if err != nil {
-		return nil
-	}
+	members, _ := value.Object()
 	return members
 }
 
 // FirstObject returns the first element of a member that is an array, if that element is an object.
 func (o Object) FirstObject(name string) (first Object, ok bool) {
 	list, _ := o.Get(name)
-	if list == nil || list[0] != '[' || list.IsEmptyArray() {
+	if list.Kind() != "array" || list.IsEmptyArray() {
 		return nil, false
 	}
 	at := skipSpace(list, 1)
-	first, err := list[at:skipValue(list, at)].Object()
+	first, err := list[at:skip(list, at, maxDepth)].Object()
 	return first, err == nil
 }
 
@@ -209,71 +252,144 @@ func (o Object) Integer(name string) (n int64, ok bool) {
 	return n, err == nil
 }
 
-// IsTrue reports whether a member is there and true.
-func (o Object) IsTrue(name string) bool {
-	value, _ := o.Get(name)
-	return string(value) == "true"
-}
-
 // unquote returns the text of a string.
 func unquote(quoted []byte) []byte {
-	if plain := quoted[1 : len(quoted)-1]; bytes.IndexByte(plain, '\\') < 0 {
-		return plain
+	text := quoted[1 : len(quoted)-1]
+	at := bytes.IndexByte(text, '\\')
+	if at < 0 {
+		return text
 	}
-	var s string
-	if err := json.Unmarshal(quoted, &s); err != nil {
-		return nil // it was parsed before
+	plain := make([]byte, 0, len(text))
+	for ; at >= 0; at = bytes.IndexByte(text, '\\') {
+		escaped := strings.IndexByte(`"\/bfnrt`, text[at+1])
+		if escaped < 0 { // \u
+			var decoded string
+			_ = json.Unmarshal(quoted, &decoded) // it is valid
+			return []byte(decoded)
+		}
+		plain = append(append(plain, text[:at]...), "\"\\/\b\f\n\r\t"[escaped])
+		text = text[at+2:]
 	}
-	return []byte(s)
+	return append(plain, text...)
 }
 
-// The skip functions walk over valid JSON; each returns the place after what it skipped.
+// The skip functions return the place after what they skip, or -1 if that is not valid JSON.
 
-func skipSpace(text []byte, at int) int {
-	for at < len(text) && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r') {
-		at++
+// skip skips a value of no more levels than depth.
+func skip(text []byte, at, depth int) int {
+	opening := byteAt(text, at)
+	if opening == '"' {
+		return skipString(text, at)
 	}
-	return at
+	if opening != '{' && opening != '[' {
+		return skipScalar(text, at)
+	}
+	return walk(text, at, depth, nil)
 }
 
-// skipComma also skips the space on both sides of a comma that may be there.
-func skipComma(text []byte, at int) int {
-	if at = skipSpace(text, at); text[at] == ',' {
-		at = skipSpace(text, at+1)
+// walk skips an object or an array, and calls part with each member or element if it is not nil. An
+// element has no name.
+func walk(text []byte, at, depth int, part func(quoted, value []byte)) int {
+	if depth == 0 {
+		return -1
 	}
-	return at
+	opening := text[at]
+	closing := opening + 2 // in ASCII
+	at = skipSpace(text, at+1)
+	if byteAt(text, at) == closing {
+		return at + 1
+	}
+	for {
+		var quoted []byte
+		if opening == '{' {
+			end := skipString(text, at)
+			if end < 0 {
+				return -1
+			}
+			quoted = text[at:end]
+			at = skipSpace(text, end)
+			if byteAt(text, at) != ':' {
+				return -1
+			}
+			at = skipSpace(text, at+1)
+		}
+		end := skip(text, at, depth-1)
+		if end < 0 {
+			return -1
+		}
+		if part != nil {
+			part(quoted, text[at:end])
+		}
+		at = skipSpace(text, end)
+		switch byteAt(text, at) {
+		case closing:
+			return at + 1
+		case ',':
+			at = skipSpace(text, at+1)
+		default:
+			return -1
+		}
+	}
 }
 
 func skipString(text []byte, at int) int {
-	for at++; text[at] != '"'; at++ {
-		if text[at] == '\\' {
+	if byteAt(text, at) != '"' {
+		return -1
+	}
+	for at++; at < len(text); at++ {
+		switch c := text[at]; {
+		case c == '"':
+			return at + 1
+		case c < ' ':
+			return -1
+		case c == '\\':
 			at++
+			switch byteAt(text, at) {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				for range 4 {
+					at++
+					if c := byteAt(text, at); (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+						return -1
+					}
+				}
+			default:
+				return -1
+			}
 		}
 	}
-	return at + 1
+	return -1
 }
 
-func skipValue(text []byte, at int) int {
-	for depth := 0; at < len(text); at++ {
-		switch text[at] {
-		case '"':
-			if at = skipString(text, at); depth == 0 {
-				return at
-			}
-			at--
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return at + 1
-			} else if depth < 0 {
-				return at // the end of the object around a number or a literal
-			}
-		case ',', ' ', '\t', '\n', '\r':
-			if depth == 0 {
-				return at
-			}
-		}
+// skipScalar skips a number, true, false or null.
+func skipScalar(text []byte, at int) int {
+	end := at
+	for c := byteAt(text, end); '0' <= c && c <= '9'; c = byteAt(text, end) {
+		end++
+	}
+	if c := byteAt(text, end); end > at && (text[at] != '0' || end == at+1) && c != '.' && c|0x20 != 'e' {
+		return end // a whole number, which lists of bytes are full of
+	}
+	for end < len(text) && strings.IndexByte(",]}: \t\r\n", text[end]) < 0 {
+		end++
+	}
+	if json.Valid(text[at:end]) {
+		return end
+	}
+	return -1
+}
+
+// byteAt returns the byte at a place, and 0, which is in no valid JSON, at -1 and behind the end.
+func byteAt(text []byte, at int) byte {
+	if uint(at) < uint(len(text)) {
+		return text[at]
+	}
+	return 0
+}
+
+func skipSpace(text []byte, at int) int {
+	for c := byteAt(text, at); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = byteAt(text, at) {
+		at++
 	}
 	return at
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"dds-backup-delete/internal/strictjson"
 )
@@ -79,15 +81,25 @@ func TestBounds(t *testing.T) {
 
 // FuzzParse holds the parts that are handed out against what encoding/json finds.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{`{"a":[1,"\"]",{"b":null}], "c" : true}`, "\ufeff[ ]", ` [ -1e5 , "\u00e4\\" , {} ] `, `"a"`, `{"\u0061":"\ud800"}`} {
+	for _, text := range []string{`{"a":[1,"\"]",{"b":null}], "c" : true}`, "\ufeff[ ]", ` [ -1e5 , "\u00e4\\" , {} ] `, `[0, 10, 01, -0.5E+3, tru, {"a":false,}]`, "[\"\t\"]", `"a"`, `{"\u0061":"\ud800"}`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		value, err := strictjson.Parse(text)
-		if err != nil {
-			return
+		if valid := json.Valid(bytes.Trim(strictjson.TrimMark(text), " \t\r\n")) && utf8.Valid(text); (err == nil) != valid {
+			t.Fatalf("error %v, but JSON: %t", err, valid)
 		}
-		compare(t, value)
+		var members strictjson.Object
+		if err == nil && value.Kind() != "array" {
+			members, err = value.Object()
+		}
+		both, inOnePass, inOne := strictjson.ParseObject(text)
+		if fmt.Sprint(err) != fmt.Sprint(inOne) || (err == nil && (!bytes.Equal(both, value) || !reflect.DeepEqual(members, inOnePass))) {
+			t.Fatalf("in one pass %q, %v, error %v; want %q, %v, error %v", both, inOnePass, inOne, value, members, err)
+		}
+		if value != nil {
+			compare(t, value)
+		}
 	})
 }
 
