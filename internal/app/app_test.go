@@ -179,6 +179,21 @@ func TestTheLimitOfASourceHolds(t *testing.T) {
 	}
 }
 
+// What a server is asked has a source, like every other request.
+func TestTheSourceOfAServer(t *testing.T) {
+	var log bytes.Buffer
+	lines := slog.New(slog.NewJSONHandler(&log, nil))
+	a := &App{log: lines, Service: &deletion.Service{
+		Deleter: new(deadline), Ledger: ledger.NewMemory(10, nil), Sink: sink.NewStdout(io.Discard), Concurrency: 1, Log: lines,
+		Scope: deletion.Scope{ProjectID: "p"},
+	}}
+	got := httptest.NewRecorder()
+	a.HTTP().ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "/backups/b", http.NoBody))
+	if got.Code != http.StatusAccepted || strings.Count(log.String(), `"source":"http"`) != 3 { // job started, outcome, invocation
+		t.Errorf("status %d, log %s", got.Code, log.String())
+	}
+}
+
 func TestWiring(t *testing.T) {
 	_, c := serve(t)
 	c.Concurrency = 7

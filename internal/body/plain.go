@@ -13,9 +13,17 @@ import (
 	"dds-backup-delete/internal/strictjson"
 )
 
-// ofPlain reads {"backup_id": "…", "project_id": "…", …}, the innermost form of a request.
-// {"backup_ids": ["…"]} asks for several deletions.
+// ofPlain is plainContent, and notes the member dry_run also if the request is invalid: a query that
+// repeats it contradicts the body as a whole.
 func ofPlain(members strictjson.Object, base deletion.Request) Content {
+	c := plainContent(members, base)
+	c.NamesDryRun = members.Has("dry_run")
+	return c
+}
+
+// plainContent reads {"backup_id": "…", "project_id": "…", …}, the innermost form of a request.
+// {"backup_ids": ["…"]} asks for several deletions.
+func plainContent(members strictjson.Object, base deletion.Request) Content {
 	if why := cmp.Or(notARequest(members), missingBackup(members), checkMembers(members)); why != "" {
 		return Invalid(base, why)
 	}
@@ -25,10 +33,8 @@ func ofPlain(members strictjson.Object, base deletion.Request) Content {
 	if err = cmp.Or(err, twice); err != nil {
 		return Invalid(base, err.Error())
 	}
-	c := Content{NamesDryRun: members.Has("dry_run")}
 	if name != "backup_ids" {
-		c.Requests = []deletion.Request{withBackup(r, name, value)}
-		return c
+		return Content{Requests: []deletion.Request{withBackup(r, name, value)}}
 	}
 	ids, err := value.Array()
 	if err == nil && (len(ids) == 0 || len(ids) > MaxList) {
@@ -37,7 +43,7 @@ func ofPlain(members strictjson.Object, base deletion.Request) Content {
 	if err != nil {
 		return Invalid(r, "backup_ids: "+err.Error())
 	}
-	c.List, c.Requests = true, make([]deletion.Request, len(ids))
+	c := Content{List: true, Requests: make([]deletion.Request, len(ids))}
 	for i, id := range ids {
 		c.Requests[i] = withBackup(r, "backup_ids["+strconv.Itoa(i)+"]", id)
 	}

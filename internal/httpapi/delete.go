@@ -20,7 +20,7 @@ func (r *request) readDelete(project *string, segment string) *Call {
 	if r.contradicts("project_id", request.ProjectID) || r.contradicts("backup_id", request.BackupID) {
 		return r.refuse(http.StatusBadRequest, "the event of the HTTP front: pathParameters: not what the path says")
 	}
-	query, err := parseQuery(r.URL.RawQuery)
+	query, err := parseQuery(r.parameters)
 	if err == nil {
 		err = query.addTo(&request, "the path")
 	}

@@ -148,6 +148,7 @@ func TestHTTPQueriesAndHealth(t *testing.T) {
 		{http.MethodDelete, "/dds/backups/a?dry_run=true&X-Amz-Date=1", 200, `{"request_id"`},
 		{http.MethodDelete, "/backups/%61", 200, `{"request_id"`},
 		{http.MethodDelete, "/backups/a?dry_run=%zz", 400, `{"title":"Bad Request","status":400,"detail":"the query: \"dry_run\" is not URL-encoded"`},
+		{http.MethodGet, "/healthz?%zz", 400, `{"title":"Bad Request","status":400,"detail":"the query: \"%zz\" is not URL-encoded"`},
 		{http.MethodDelete, "//backups/a", 404, `{"title":"Not Found"`},
 		{http.MethodDelete, "/x/../backups/a", 404, `{"title":"Not Found"`},
 	} {
@@ -155,6 +156,31 @@ func TestHTTPQueriesAndHealth(t *testing.T) {
 		dryRun := len(w.asked) == 1 && w.asked[0].DryRun
 		if status != tc.status || !strings.HasPrefix(body, tc.body) || dryRun != strings.Contains(tc.path, "dry_run=true") {
 			t.Errorf("%s %s: status %d, body %s, dry run %t", tc.method, tc.path, status, body, dryRun)
+		}
+	}
+}
+
+// A contradiction between the query and any part of the body refuses the whole call, also if that part
+// is no request.
+func TestAContradictionIsRefusedAsAWhole(t *testing.T) {
+	const valid = `{"backup_id":"a"}`
+	for _, part := range []string{`{"x":1,"dry_run":false}`, `{"backup_id":"b","dry_run":"true"}`, `{"backup_id":"b","dry_run":false}`} {
+		w := worker{outcome: deletion.Outcome{Status: deletion.Accepted}}
+		status, _, body := call(t, &httpapi.Handler{Work: w.work}, http.MethodPost, "/deletions?dry_run=false", "["+valid+","+part+"]")
+		if status != http.StatusBadRequest || !strings.Contains(body, "dry_run: both in the query and in the body") || len(w.asked) != 1 {
+			t.Errorf("%s: status %d, body %s, requests %+v", part, status, body, w.asked)
+		}
+	}
+}
+
+// A byte order mark is not part of the body that is measured.
+func TestTheLargestBody(t *testing.T) {
+	for padding, want := range map[int]int{0: http.StatusAccepted, 1: http.StatusRequestEntityTooLarge} {
+		w := worker{outcome: deletion.Outcome{Status: deletion.Accepted, JobID: "job"}}
+		const request = `{"backup_id":"a"}`
+		body := "\ufeff" + request + strings.Repeat(" ", httpapi.MaxBody-len(request)+padding)
+		if status, _, text := call(t, &httpapi.Handler{Work: w.work}, http.MethodPost, "/deletions", body); status != want {
+			t.Errorf("%d bytes: status %d, want %d: %s", len(body), status, want, text)
 		}
 	}
 }

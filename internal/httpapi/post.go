@@ -21,15 +21,15 @@ func (r *request) readPost(onlyEvents bool) *Call {
 		response.Header["Accept"] = acceptedInBodies
 		return answered(response)
 	}
-	query, err := parseQuery(r.URL.RawQuery)
+	query, err := parseQuery(r.parameters)
 	if err != nil {
 		return r.rejected(err.Error())
 	}
-	if r.size > MaxBody {
-		return r.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes; expected %d at most", r.size, MaxBody))
-	}
 	if r.front.BodyFault != "" {
 		return r.rejected(r.front.BodyFault)
+	}
+	if r.size > MaxBody {
+		return r.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes; expected %d at most", r.size, MaxBody))
 	}
 	call, namesDryRun := r.readBody(media)
 	if err := query.addToAll(call.Requests, namesDryRun); err != nil {

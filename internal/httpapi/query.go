@@ -53,11 +53,7 @@ func (p Parameter) IsSignature() bool {
 }
 
 // parseQuery reads the query of a call. A deletion cannot be taken back, so nothing is ignored.
-func parseQuery(raw string) (query, error) {
-	parameters, err := SplitQuery(raw)
-	if err != nil {
-		return nil, fmt.Errorf("the query: %w", err)
-	}
+func parseQuery(parameters []Parameter) (query, error) {
 	q := make(query, len(parameters))
 	for _, p := range parameters {
 		switch {

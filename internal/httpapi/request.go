@@ -19,10 +19,14 @@ type request struct {
 	basePath   string      // that paths may begin with
 	front      Front
 	path       string            // neither decoded nor cleaned
+	parameters []Parameter       // of the query
 	attributes map[string]string // of a CloudEvent in binary mode; none of another call
 	body       []byte            // without a byte order mark
-	size       int64             // of the body as it came; more than the body if that was cut off
+	size       int64             // of the whole body; more than the body if that was cut off
 }
+
+// maxMark is the length, in bytes, of a byte order mark, which is not part of a body.
+const maxMark = 3
 
 // newRequest reads the body of a call; the second result refuses a body that cannot be read.
 func newRequest(r *http.Request, reader body.Reader, basePath string) (*request, *Call) {
@@ -37,11 +41,12 @@ func newRequest(r *http.Request, reader body.Reader, basePath string) (*request,
 	if r.Body == nil || r.Body == http.NoBody {
 		return in, nil
 	}
-	text, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	text, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+maxMark+1))
 	if err != nil {
 		return in, in.refuse(http.StatusBadRequest, "the body cannot be read to its end")
 	}
-	in.body, in.size = strictjson.TrimMark(text), max(r.ContentLength, int64(len(text)))
+	in.body = strictjson.TrimMark(text)
+	in.size = max(r.ContentLength, int64(len(text))) - int64(len(text)-len(in.body))
 	return in, nil
 }
 

@@ -20,6 +20,10 @@ func (r *request) route() *Call {
 	if r.front.Fault != "" {
 		return r.refuse(http.StatusBadRequest, "the event of the HTTP front: "+r.front.Fault)
 	}
+	var err error
+	if r.parameters, err = SplitQuery(r.URL.RawQuery); err != nil {
+		return r.refuse(http.StatusBadRequest, "the query: "+err.Error())
+	}
 	path := strings.TrimSuffix(strings.TrimPrefix(WithoutPrefix(r.path, r.basePath), "/"), "/")
 	segments := strings.Split(path, "/")
 	switch {
