@@ -317,6 +317,7 @@ func testBackupsDoNotMix(t *testing.T, run runner) {
 // Whatever the number and size of the refusals, there is room for the next request. The oldest are
 // forgotten, the newest never.
 func testRefusalsAreBounded(t *testing.T, run runner) {
+	skipInShort(t)
 	for name, size := range map[string]int{"short": 2000, "long": 6500} {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(t *testing.T, l deletion.Ledger, c *Clock) {
@@ -341,6 +342,7 @@ func testRefusalsAreBounded(t *testing.T, run runner) {
 
 // The largest possible write fits beside as many refusals as a request can meet.
 func testTheLargestRecordFits(t *testing.T, run runner) {
+	skipInShort(t)
 	run(t, func(t *testing.T, l deletion.Ledger, c *Clock) {
 		for round := range 3 {
 			for i := range 19 { // just below the limit, so nothing is forgotten
@@ -362,4 +364,12 @@ func testTheLargestRecordFits(t *testing.T, run runner) {
 		Note(t, l, Begin(t, l, "last", false), Record("last", deletion.Accepted, "e"))
 		Done(t, l, "single-0-0", deletion.Accepted, "e")
 	})
+}
+
+// skipInShort skips a test that writes megabytes to a ledger.
+func skipInShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it fills items up to their limit, which takes seconds")
+	}
 }
