@@ -27,7 +27,7 @@ func (r *request) readDelete(project *string, segment string) *Call {
 	switch {
 	case r.isBinary(): // its sender reports something to others and did not ask for a deletion
 		return r.rejected("it is a CloudEvent; expected a plain request")
-	case r.size > 0 || r.front.BodyFault != "":
+	case r.hasBody || r.front.BodyFault != "":
 		return r.rejected("the body: a DELETE takes none; expected the request in the path, or POST /deletions")
 	case project != nil && *project == "":
 		return r.rejected("project_id: empty in the path")

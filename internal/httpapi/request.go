@@ -23,6 +23,7 @@ type request struct {
 	attributes map[string]string // of a CloudEvent in binary mode; none of another call
 	body       []byte            // without a byte order mark
 	size       int64             // of the whole body; more than the body if that was cut off
+	hasBody    bool              // something was sent, be it a byte order mark alone
 }
 
 // maxMark is the length, in bytes, of a byte order mark, which is not part of a body.
@@ -46,6 +47,7 @@ func newRequest(r *http.Request, reader body.Reader, basePath string) (*request,
 		return in, in.refuse(http.StatusBadRequest, "the body cannot be read to its end")
 	}
 	in.body = strictjson.TrimMark(text)
+	in.hasBody = len(text) > 0
 	in.size = max(r.ContentLength, int64(len(text))) - int64(len(text)-len(in.body))
 	return in, nil
 }
