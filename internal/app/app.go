@@ -1,4 +1,4 @@
-// Package app wires the rooms: configuration in, a handler of payloads and an [http.Handler] out. It
+// Package app wires the packages: configuration in, a handler of payloads and an [http.Handler] out. It
 // knows no host and no AWS client. What only some programs have, their main passes in as [Links].
 package app
 
@@ -84,7 +84,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	if err := errors.Join(sinkErr, ledgerErr, credentialsErr); err != nil {
 		return nil, err
 	}
-	if c.InLambda && c.Ledger.Kind == config.Memory { // the first line of the log
+	if c.InLambda && c.Ledger.Kind == config.Memory {
 		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
 			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; expected dynamodb://<table>")
 	}
@@ -106,10 +106,11 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		a.project = a.newProject(c)
 		a.Service.FindProject = a.project.get
 		if a.credentials.lastFailure() == nil {
-			_, _ = a.project.get(ctx) // as above
+			_, _ = a.project.get(ctx) // a failure is in the log here, too
 		}
 	}
-	if c.OnDemand { // otherwise the first event may be hours away
+	// Provisioned starts skip this: their first event may come hours later, when the connections are closed.
+	if c.OnDemand {
 		connect(ctx, links.Connect, func(ctx context.Context) { a.DDS.Connect(ctx, c.Region, c.ProjectID, c.Connections) })
 	}
 	return a, nil
@@ -197,7 +198,7 @@ func build[K ~string, C, S any](variable string, kind K, c *C, linked, own map[K
 const connectTime = 2 * time.Second
 
 // connect opens, all at once, the connections that the first invocation needs. A function has a whole
-// CPU while it starts on demand and, with 128 MB, a fourteenth of one for its invocations, where
+// CPU while it starts on demand and, with 128 MB, a fourteenth of one for its invocations (a whole one is 1,769 MB), where
 // handshakes and reading the system's certificates would take most of the time. What fails here fails
 // again, and is reported, when it is needed.
 // https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting

@@ -35,8 +35,8 @@ type Content struct {
 	Requests []deletion.Request
 	// List says that the body is a list, so that its sender expects a list in return.
 	List bool
-	// OwnEvent says why an own outcome event in the body is not a request; empty if there is none.
-	OwnEvent string
+	// OwnEventReason says why an own outcome event in the body is not a request; empty if there is none.
+	OwnEventReason string
 	// NamesDryRun says that a request has the member dry_run, whatever its value.
 	NamesDryRun bool
 }

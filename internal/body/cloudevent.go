@@ -56,8 +56,8 @@ func (r Reader) ReadBinary(text []byte, base deletion.Request, attributes map[st
 		members, _ = e.data.Object() // another value has no members
 	}
 	c := dropOwnEvents(r.ofCloudEvent(e, base), text, members)
-	if c.OwnEvent == "" && isOutcomeType(e.eventType) {
-		c = Content{OwnEvent: c.Requests[0].Err.Message}
+	if c.OwnEventReason == "" && isOutcomeType(e.eventType) {
+		c = Content{OwnEventReason: c.Requests[0].Err.Message}
 	}
 	return c
 }

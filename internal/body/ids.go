@@ -14,8 +14,8 @@ import (
 const MaxID = 1024
 
 // IsID reports whether a text can name a request: whatever it says goes into events, into log lines,
-// into the ledger and into a queue, which takes no noncharacter. CloudEvents allows neither those nor
-// control characters.
+// into the ledger and into SQS, which takes no noncharacter, as CloudEvents forbids those and control
+// characters.
 func IsID(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= MaxID && !strings.ContainsFunc(s, func(c rune) bool {
 		return unicode.IsControl(c) || c > unicode.MaxLatin1 && unicode.Is(unicode.Noncharacter_Code_Point, c)

@@ -9,14 +9,17 @@ import (
 	"dds-backup-delete/internal/strictjson"
 )
 
-// spellings are the members that name what to delete: ours, that of the DDS page, and a list.
-var spellings = []string{"backup_id", "backups_id", "backup_ids"}
+// backupMembers are the members that name what to delete: backup_id, backups_id as the DDS API page
+// spells it, and backup_ids for a list.
+var backupMembers = []string{"backup_id", "backups_id", "backup_ids"}
 
 // requestMembers are all the members that a request may have. A member that is not among them may be
 // a condition that its sender counts on, so the request is refused.
 var requestMembers = []string{"backup_id", "backups_id", "backup_ids", "project_id", "region", "traceparent", "dry_run", "metadata"}
 
-func namesBackup(members strictjson.Object) bool { return slices.ContainsFunc(spellings, members.Has) }
+func namesBackup(members strictjson.Object) bool {
+	return slices.ContainsFunc(backupMembers, members.Has)
+}
 
 // checkMembers returns what is wrong with the first member that no request has, or "".
 func checkMembers(members strictjson.Object) string {
@@ -31,7 +34,7 @@ func checkMembers(members strictjson.Object) string {
 // misspelled is the message about the first member that was probably meant to name a backup, or "".
 func misspelled(members strictjson.Object) string {
 	for _, m := range members {
-		if slices.Contains(spellings, nearMember(string(m.Name))) {
+		if slices.Contains(backupMembers, nearMember(string(m.Name))) {
 			return unknownMember(string(m.Name))
 		}
 	}
@@ -47,7 +50,7 @@ func unknownMember(name string) string {
 }
 
 // nearMember returns the member of a request that a name was probably meant to be, or "".
-// Another case and other separators are the same name; so is a slip in one of four letters.
+// Letter case and separators do not count, and one letter in four may be wrong.
 func nearMember(name string) string {
 	const longest = 40
 	if len(name) > longest {

@@ -31,8 +31,8 @@ const maxEncodings = 2
 // the text holds in that many layers of base64 or percent-encoding.
 func isOwnEvent(text []byte, encodings int) bool {
 	text = plainEscapes(text)
-	m := marks()
-	if m[0].Match(text) || (m[1].Match(text) && m[2].Match(text) && m[3].Match(text)) {
+	p := patterns()
+	if p.eventType.Match(text) || (p.status.Match(text) && p.requestID.Match(text) && p.projectID.Match(text)) {
 		return true
 	}
 	if encodings == 0 {
@@ -66,8 +66,11 @@ func plainEscapes(text []byte) []byte {
 	})
 }
 
-// marks compiles the type, and the members, when they are first needed, which is rare.
-var marks = sync.OnceValue(func() [4]*regexp.Regexp {
+// outcomePatterns find the type of an outcome event, and the members of its data, in a text.
+type outcomePatterns struct{ eventType, status, requestID, projectID *regexp.Regexp }
+
+// patterns compiles the patterns when they are first needed: most processes never need them.
+var patterns = sync.OnceValue(func() outcomePatterns {
 	statuses := make([]string, len(published))
 	for i, s := range published {
 		statuses[i] = string(s)
@@ -75,7 +78,7 @@ var marks = sync.OnceValue(func() [4]*regexp.Regexp {
 	const colon = `\\*"(?:\s|\\+[nrt])*:(?:\s|\\+[nrt])*`
 	status := `\\*"(?:` + strings.Join(statuses, "|") + `)\\*"`
 	eventType := `\\*"` + regexp.QuoteMeta(deletion.TypePrefix) + "(?:" + strings.Join(statuses, "|") + `)\.v1\\*"`
-	return [4]*regexp.Regexp{
+	return outcomePatterns{
 		regexp.MustCompile(`type` + colon + eventType), regexp.MustCompile(`"status` + colon + status),
 		regexp.MustCompile(`"request_id` + colon), regexp.MustCompile(`"project_id` + colon),
 	}
@@ -93,7 +96,7 @@ func dropOwnEvents(c Content, text []byte, members strictjson.Object) Content {
 	if len(c.Requests) == 0 || slices.ContainsFunc(c.Requests, isValid) || !isOwnEvent(withoutMetadata(text, members), maxEncodings) {
 		return c
 	}
-	return Content{List: c.List, OwnEvent: c.Requests[0].Err.Message}
+	return Content{List: c.List, OwnEventReason: c.Requests[0].Err.Message}
 }
 
 // withoutMetadata returns a text without the metadata of the request in it, which may quote anything,

@@ -97,7 +97,7 @@ func quote(value strictjson.Value) string {
 
 // backupMember finds the one member that names what to delete. There is at least one.
 func backupMember(members strictjson.Object) (name string, value strictjson.Value, err error) {
-	for _, spelling := range spellings {
+	for _, spelling := range backupMembers {
 		given, ok := members.Get(spelling)
 		switch {
 		case ok && name != "":

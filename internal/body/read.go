@@ -126,7 +126,7 @@ func (r Reader) openList(p part, envelopes int) Content {
 		base := p.base
 		base.Field += "[" + strconv.Itoa(i) + "]"
 		c := r.openObject(part{"it", element, nil, base}, envelopes)
-		all.OwnEvent = cmp.Or(all.OwnEvent, c.OwnEvent)
+		all.OwnEventReason = cmp.Or(all.OwnEventReason, c.OwnEventReason)
 		all.NamesDryRun = all.NamesDryRun || c.NamesDryRun
 		all.Requests = append(all.Requests, c.Requests...)
 		if len(all.Requests) > MaxList {
@@ -147,7 +147,7 @@ func (r Reader) notification(members strictjson.Object, base deletion.Request, e
 	message, _ := members.Get("Message")
 	text, ok := message.Bytes()
 	if !ok {
-		return Invalid(base, "Message: missing or no string; expected a text")
+		return Invalid(base, "Message: missing or not a string; expected a text")
 	}
 	return r.parse("Message", text, base, envelopes)
 }
@@ -174,7 +174,7 @@ func (r Reader) destinationRecord(members strictjson.Object, base deletion.Reque
 	case !ok:
 		return Invalid(base, name+": missing; expected a request")
 	case isEmptyResult(value):
-		return Content{OwnEvent: name + ": the reply to a payload that held only own outcome events"}
+		return Content{OwnEventReason: name + ": the reply to a payload that held only own outcome events"}
 	}
 	return r.open(part{name, value, nil, base}, envelopes)
 }

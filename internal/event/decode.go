@@ -21,7 +21,7 @@ var sources = []source{
 	sqs, sns, kafka, rabbitMQ, activeMQ, alb, functionURL, httpAPI, restAPI, eventBridge, cloudEvents, direct,
 }
 
-// Decode recognises by its members where a payload came from and reads its requests.
+// Decode finds the source of a payload by its members and reads its requests.
 //
 // A part of a payload that is not a valid request becomes a request that carries an error; an error of
 // Decode itself, always a [*FunctionError], means that nothing at all could be read.
@@ -47,11 +47,12 @@ func (d *Decoder) Decode(text []byte, in Invocation) (*Batch, error) {
 	return batch, nil
 }
 
-// checkEmpty returns what is wrong with the members of a batch without messages, or nil.
+// checkEmpty returns an error if a batch without messages has a member that its source does not know:
+// something else was meant. A source whose members are not listed takes any.
 func (s *source) checkEmpty(members strictjson.Object) error {
 	for _, m := range members {
 		if s.members != nil && !slices.Contains(s.members, string(m.Name)) {
-			return fmt.Errorf("the batch is empty beside the member %q; expected records, or no other member", strictjson.Shorten(string(m.Name)))
+			return fmt.Errorf("the batch has no records but has the member %q; expected records, or no other member", strictjson.Shorten(string(m.Name)))
 		}
 	}
 	return nil

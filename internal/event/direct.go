@@ -17,8 +17,8 @@ var direct = source{
 	fits: body.IsDirect,
 	decode: func(d *Decoder, p payload, in Invocation) (*Batch, error) {
 		c := d.reader().ReadValue(p.value, p.members, deletion.Request{ID: in.ID})
-		if c.OwnEvent != "" {
-			return nil, errors.New(c.OwnEvent)
+		if c.OwnEventReason != "" {
+			return nil, errors.New(c.OwnEventReason)
 		}
 		batch := &Batch{reply: replyCaller}
 		if c.List {

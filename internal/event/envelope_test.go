@@ -133,7 +133,7 @@ func TestForeignEvents(t *testing.T) {
 		"a detail that is a text": {busEvent(event.RequestType, `"{}"`), "detail: a JSON string"},
 		"a topic's other news":    {`{"Type":"SubscriptionConfirmation","TopicArn":"arn","Message":"{}","backup_id":"a"}`, "an envelope"},
 		"a message that is none":  {notification(t, "hello"), "Message is malformed JSON"},
-		"a message no text":       {`{"Type":"Notification","TopicArn":"arn","Message":{"backup_id":"a"}}`, "Message: missing or no string"},
+		"a message no text":       {`{"Type":"Notification","TopicArn":"arn","Message":{"backup_id":"a"}}`, "Message: missing or not a string"},
 		"too many envelopes": {
 			notification(t, notification(t, notification(t, notification(t, notification(t, notification(t, plain)))))), "more than 5 envelopes",
 		},

@@ -99,7 +99,7 @@ type message struct {
 
 // add adds a message with what it asks for.
 func (b *Batch) add(m message, c body.Content) {
-	if c.OwnEvent != "" {
+	if c.OwnEventReason != "" {
 		b.OwnEvents = append(b.OwnEvents, m.id)
 	}
 	if len(c.Requests) > 0 && len(b.Requests)+len(c.Requests) > maxRequests {

@@ -28,15 +28,16 @@ type call struct {
 }
 
 // batch returns the batch of a call. Its reply is what encode makes of the response and its body, in
-// JSON, and has no more bytes than maxReply. It is the last to read the envelope.
+// JSON, and has no more bytes than maxReply. It reads the envelope last,
+// because the first problem in it is kept in e.err until then.
 func (d *Decoder) batch(c call, e envelope, in Invocation, maxReply int, encode func(response *httpapi.Response, body string) any) *Batch {
 	r := c.request(e, in, maxReply)
-	answered := d.API().Read(r)
+	read := d.API().Read(r)
 	write := func(response *httpapi.Response) ([]byte, error) {
 		return json.Marshal(encode(response, string(response.Body())))
 	}
-	return &Batch{Limit: httpapi.MaxTime, Requests: answered.Requests, reply: func(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
-		response := answered.Answer(outcomes)
+	return &Batch{Limit: httpapi.MaxTime, Requests: read.Requests, reply: func(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
+		response := read.Answer(outcomes)
 		text, err := write(response)
 		if err == nil && len(text) > maxReply {
 			return write(response.Short())
@@ -57,7 +58,9 @@ func (c call) request(e envelope, in Invocation, maxReply int) *http.Request {
 		if err != nil {
 			front.BodyFault = fmt.Sprintf("the body is %d characters that are not base64, as isBase64Encoded says", len(text))
 		}
-		if len(decoded) > 0 { // else the text is line ends alone, which base64 ignores and a DELETE does not
+		// Line ends alone decode to nothing; they are kept, so that a DELETE with them is refused as
+		// having a body.
+		if len(decoded) > 0 {
 			text = string(decoded)
 		}
 	}
@@ -71,7 +74,7 @@ func (c call) request(e envelope, in Invocation, maxReply int) *http.Request {
 	return r.WithContext(httpapi.WithFront(context.Background(), front))
 }
 
-// header returns headers by their canonical names. One array holds all values.
+// header returns headers by their canonical names. One allocation holds all values.
 func header(headers []httpapi.Parameter) http.Header {
 	all := make(http.Header, len(headers))
 	values := make([]string, len(headers))

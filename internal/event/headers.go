@@ -16,7 +16,7 @@ import (
 func (d *Decoder) readEncoded(message strictjson.Object, member string, base deletion.Request, attributes map[string]string, trim func([]byte) []byte) body.Content {
 	value, ok := message.Text(member)
 	if !ok {
-		return body.Invalid(base, member+": missing or no string; expected a text in base64")
+		return body.Invalid(base, member+": missing or not a string; expected a text in base64")
 	}
 	text, err := base64.StdEncoding.DecodeString(value)
 	if err != nil {

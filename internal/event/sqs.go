@@ -66,7 +66,7 @@ func (d *Decoder) decodeSQS(list strictjson.Value) (*Batch, error) {
 		if text, ok := value.Bytes(); ok {
 			batch.add(m, d.reader().Read(text, base))
 		} else {
-			batch.add(m, body.Invalid(base, "body: missing or no string; expected a text"))
+			batch.add(m, body.Invalid(base, "body: missing or not a string; expected a text"))
 		}
 		return nil
 	})
@@ -80,7 +80,7 @@ func sqsMessage(record strictjson.Object, id, queue string) (message, deletion.R
 	receipt, _ := record.Get("receiptHandle")
 	m.receipt, _ = receipt.Bytes()
 	count, _ := attributes.Text("ApproximateReceiveCount")
-	m.receives, _ = strconv.Atoi(count) // no number is no evidence
+	m.receives, _ = strconv.Atoi(count) // a text that is not a number counts as 0
 	// Messages of a standard queue may have a group, too, and no order.
 	if strings.HasSuffix(queue, ".fifo") {
 		group, _ := attributes.Text("MessageGroupId")
@@ -94,7 +94,7 @@ func sqsMessage(record strictjson.Object, id, queue string) (message, deletion.R
 }
 
 // replySQS gives back the messages that need another try; all others are deleted from the
-// queue. Of an ordered group, all after the first that is given back are, too.
+// queue. In a FIFO group, everything after the first message given back is given back too.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func replySQS(b *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 	// Never null: an empty list says plainly that all went well.
@@ -112,7 +112,7 @@ func replySQS(b *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 type Visibility struct {
 	// MessageID and ReceiptHandle are those of the message.
 	MessageID, ReceiptHandle string
-	// Timeout is to be its visibility timeout, in whole seconds, twelve hours at the most.
+	// Timeout is the visibility timeout to set, in whole seconds, at most maxVisibility.
 	Timeout time.Duration
 }
 
@@ -129,8 +129,13 @@ func (b *Batch) Visibilities(outcomes []deletion.Outcome) []Visibility {
 	return all
 }
 
-// maxBackoff is what the wait for the next receive grows to.
-const maxBackoff = time.Hour
+const (
+	// maxBackoff is what the wait for the next receive grows to, unless the error asks for more.
+	maxBackoff = time.Hour
+	// maxVisibility is the longest wait for the next receive. SQS allows twelve hours, counted from the
+	// receive and not from now.
+	maxVisibility = 11 * time.Hour
+)
 
 // backoff is the wait for the next receive: that of the error, doubled with each receive.
 func backoff(wait time.Duration, receives int) time.Duration {
@@ -138,6 +143,6 @@ func backoff(wait time.Duration, receives int) time.Duration {
 	for range min(receives, 20) - 1 {
 		wait = min(2*wait, most)
 	}
-	wait = min(wait, 11*time.Hour) // the queue counts twelve hours from the receive
+	wait = min(wait, maxVisibility)
 	return max(wait+time.Second-1, time.Second).Truncate(time.Second)
 }

@@ -82,7 +82,7 @@ func TestKafka(t *testing.T) {
 	want := []deletion.Request{
 		{ID: "a-b-0@9007199254740993", MessageID: "a-b-0@9007199254740993", Source: "kafka", Origin: "b-1:9092", Order: "a-b-0", BackupID: backup, TraceParent: trace},
 		refused("a-b-0@9007199254740994", "value: 10 characters that are not base64"),
-		refused("a-b-0@9007199254740995", "value: missing or no string; expected a text in base64"),
+		refused("a-b-0@9007199254740995", "value: missing or not a string; expected a text in base64"),
 		refused("a-b-0@9007199254740996", `it is a CloudEvent of type "com.example"; expected "dds.backup.deletion.requested.v1"`),
 		{ID: "ü", MessageID: "a-b-0@9007199254740997", Origin: "s", Source: "kafka", Order: "a-b-0", BackupID: backup},
 	}
@@ -232,7 +232,7 @@ func TestRabbitMQ(t *testing.T) {
 		t.Errorf("request %+v", first)
 	}
 	checkRefused(t, second, "m", `a CloudEvent of type "com.example"`)
-	checkRefused(t, third, "n", "data: missing or no string")
+	checkRefused(t, third, "n", "data: missing or not a string")
 	if other.ID == first.ID || len(other.ID) != 32 {
 		t.Errorf("the same text in another queue is the same request: %+v", other)
 	}

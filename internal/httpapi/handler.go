@@ -16,8 +16,9 @@ type Handler struct {
 	Body body.Reader
 	// BasePath is the prefix that paths may have, for example /dds; empty for none.
 	BasePath string
-	// Work works a call that ServeHTTP got: it reads the call, and answers it with the outcomes of its
-	// requests. An error is answered by a problem with status 500. Who only reads calls leaves it nil.
+	// Work handles a call for ServeHTTP: it calls read, processes the requests, and returns the answer to
+	// their outcomes. It calls read itself so that a panic there is reported like any other. An error
+	// becomes a problem with status 500. Work is nil if only Read is used.
 	Work func(ctx context.Context, read func() *Call) (*Response, error)
 }
 
@@ -27,7 +28,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	response, err := h.Work(r.Context(), func() *Call { return h.Read(r) })
 	if err != nil {
 		response = problemResponse(problem{
-			Status: http.StatusInternalServerError, Detail: "the request could not be worked", Class: deletion.ClassInternal,
+			Status: http.StatusInternalServerError, Detail: "the request could not be processed", Class: deletion.ClassInternal,
 		})
 		response.Header["Retry-After"] = "60"
 	}

@@ -38,7 +38,8 @@ func (r *request) media(onlyEvents bool) (string, error) {
 // sent twice, so that it may be a list.
 func contentType(header string) (media string, err error) {
 	parts := []string{header}
-	if _, _, err := mime.ParseMediaType(header); err != nil { // else a comma stands in a quoted parameter
+	// A header that is not one type was perhaps sent twice and joined. A comma in a quoted parameter parses.
+	if _, _, err := mime.ParseMediaType(header); err != nil {
 		parts = strings.Split(header, ",")
 	}
 	for _, part := range parts {

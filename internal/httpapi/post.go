@@ -49,8 +49,8 @@ func (r *request) readBody(media string) (call *Call, namesDryRun bool) {
 		return r.readBatch()
 	}
 	c := r.reader.Read(r.body, r.base())
-	if c.OwnEvent != "" {
-		return r.refuse(http.StatusBadRequest, c.OwnEvent), false
+	if c.OwnEventReason != "" {
+		return r.refuse(http.StatusBadRequest, c.OwnEventReason), false
 	}
 	call = &Call{Requests: c.Requests, answer: answerOne}
 	if c.List { // an error is a result of it, too
@@ -89,8 +89,8 @@ func (r *request) readEvents(several bool, contents ...body.Content) (call *Call
 	call = new(Call)
 	for _, c := range contents {
 		several, namesDryRun = several || c.List, namesDryRun || c.NamesDryRun
-		if c.OwnEvent != "" && !several {
-			return r.refuse(http.StatusBadRequest, c.OwnEvent), false
+		if c.OwnEventReason != "" && !several {
+			return r.refuse(http.StatusBadRequest, c.OwnEventReason), false
 		}
 		call.Requests = append(call.Requests, c.Requests...)
 		if len(call.Requests) > body.MaxList {

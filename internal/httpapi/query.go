@@ -34,7 +34,7 @@ func SplitQuery(raw string) (parameters []Parameter, err error) {
 	return parameters, err
 }
 
-// Decoded returns a parameter that is URL-encoded without its encoding. What cannot be decoded is left
+// Decoded decodes the name and the value of a URL-encoded parameter. What cannot be decoded is left
 // out; that is an error except in the parameter of a signature.
 func (p Parameter) Decoded() (Parameter, error) {
 	name, err1 := url.QueryUnescape(p.Name)
@@ -74,8 +74,8 @@ func parseQuery(parameters []Parameter) (query, error) {
 	return q, nil
 }
 
-// addTo completes a request with what the query says. What the place, its path or its body, says
-// already must not come again.
+// addTo adds to a request what the query says. A value that the place, its path or its body, gives must
+// not be given in the query again.
 func (q query) addTo(r *deletion.Request, place string) error {
 	for _, p := range []struct {
 		name  string

@@ -8,7 +8,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// Call is a call that was read.
+// Call is what an HTTP request asks for, and how to answer it.
 type Call struct {
 	// Requests are what the call asks for. There are none if it is answered without any work.
 	Requests []deletion.Request
@@ -39,7 +39,7 @@ type Response struct {
 	Header map[string]string
 
 	body  any              // nil for none
-	short func() *Response // the same with less to read; nil if it is short
+	short func() *Response // the same without the messages; nil if it is short
 }
 
 // Body returns the body in JSON; nil if there is none, for example in the response to a HEAD.
@@ -54,8 +54,8 @@ func (r *Response) Body() []byte {
 	return text
 }
 
-// Short returns the response with less to read, for a front that takes no long ones. What a program
-// acts on stays.
+// Short returns the response without DDS's messages, for a front that takes no long ones. Ids, statuses
+// and codes stay.
 func (r *Response) Short() *Response {
 	if r.short == nil {
 		return r
@@ -93,7 +93,7 @@ var statuses = map[deletion.Class]int{
 	deletion.ClassInvalid:         http.StatusBadRequest,
 	deletion.ClassNotFound:        http.StatusNotFound,
 	deletion.ClassForbidden:       http.StatusForbidden,
-	deletion.ClassUnauthenticated: http.StatusBadGateway, // this program's towards DDS, and not the caller's
+	deletion.ClassUnauthenticated: http.StatusBadGateway, // our credentials at DDS, not the caller's
 	deletion.ClassConflict:        http.StatusConflict,
 	deletion.ClassUnknown:         http.StatusBadGateway,
 	deletion.ClassThrottled:       http.StatusTooManyRequests,
