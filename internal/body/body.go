@@ -33,7 +33,8 @@ type Content struct {
 	// Requests are in the order of the body. A part that is not a valid request is one that carries an
 	// error. There is one at least, unless all of the body is own outcome events.
 	Requests []deletion.Request
-	// List says that the body is a list, so that its sender expects a list in return.
+	// List says that the body is an array or has the member backup_ids, so that its sender expects a list
+	// of results.
 	List bool
 	// OwnEventReason says why an own outcome event in the body is not a request; empty if there is none.
 	OwnEventReason string

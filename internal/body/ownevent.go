@@ -26,8 +26,8 @@ const maxEncodings = 2
 // whatever wrapping. Rejecting it would publish another event, which would come back the same way: a
 // loop without end.
 //
-// The wrapping may be unknown, so it is not opened: the type of the event, or all of the members that
-// make the data of one, are searched for in the text, however often its quotes were escaped, and in what
+// The wrapping may be unknown, so it is not opened: the type of the event, or the three members that the
+// data of every outcome has, are searched for in the text, however often its quotes were escaped, and in what
 // the text holds in that many layers of base64 or percent-encoding.
 func isOwnEvent(text []byte, encodings int) bool {
 	text = plainEscapes(text)

@@ -12,7 +12,8 @@ import (
 	"dds-backup-delete/internal/strictjson"
 )
 
-// maxEnvelopes is how many envelopes are opened, one inside the other.
+// maxEnvelopes is how many SNS notifications and Lambda destination records are opened, one inside the
+// other.
 const maxEnvelopes = 5
 
 // part is a value of a body.
@@ -52,7 +53,7 @@ func (r Reader) ReadEventText(text []byte, base deletion.Request) Content {
 func (r Reader) ReadEvent(value strictjson.Value, base deletion.Request) Content {
 	members, err := value.Object()
 	if err == nil && !members.Has("specversion") {
-		return dropOwnEvents(Invalid(base, "the body is no CloudEvent in structured mode, as its Content-Type says"), value, members)
+		return dropOwnEvents(Invalid(base, "the Content-Type announces a CloudEvent in structured mode, and the body is none"), value, members)
 	}
 	return r.openObject(part{"the body", value, members, base}, maxEnvelopes)
 }
@@ -107,8 +108,8 @@ func (r Reader) openObject(p part, envelopes int) Content {
 	return dropOwnEvents(c, p.value, members)
 }
 
-// openList reads the requests of an array, one or more from each element. Own outcome events among
-// them are dropped. An array without any request is invalid as a whole.
+// openList reads the requests of an array: at least one of each element, but none of an own outcome
+// event. An array in which no element may be a request is invalid as a whole.
 func (r Reader) openList(p part, envelopes int) Content {
 	elements, err := p.value.Array()
 	switch {

@@ -116,7 +116,7 @@ func (c *Client) checkManual(ctx context.Context, t deletion.Target, maybeSent b
 	case b.Restoring:
 		err = refuse(deletion.ClassConflict, "the instance of the backup is being restored")
 	case !strings.EqualFold(b.Status, "COMPLETED") && !strings.EqualFold(b.Status, "FAILED"):
-		err = refuse(deletion.ClassConflict, fmt.Sprintf("the backup is %q, want COMPLETED", printable(b.Status)))
+		err = refuse(deletion.ClassConflict, fmt.Sprintf("the backup is %q, want COMPLETED or FAILED", printable(b.Status)))
 	}
 	return d, err
 }

@@ -25,7 +25,7 @@ const (
 
 // keyLock gives each call its credentials, and keeps Huawei Cloud from locking a bad key for everyone:
 //   - While the key is not proven, one call goes out at a time: the probe. The others wait for its answer.
-//     If it does not prove the key, they fail with it: no second probe makes them wait, or be refused, again.
+//     If it does not prove the key, the waiting calls fail too, instead of probing one after another.
 //   - A refused key (see [refusesKey]) is not used for five minutes, unless the credentials change.
 //     Other authentication failures concern the token or something in front of DDS, and hold back
 //     only the calls that waited for that answer.
@@ -95,7 +95,7 @@ func (l *keyLock) waitTurn(c *call) (isProbe bool, err error) {
 			Message: "held back, since another call was refused: " + inconclusive.Message,
 		}
 	default:
-		err = &deletion.Error{Class: deletion.ClassUnavailable, Message: "another call tried the key and did not prove it"}
+		err = &deletion.Error{Class: deletion.ClassUnavailable, Message: "held back: the call that tested the key had no clear answer"}
 	}
 	l.probe.Release(1)
 	return false, err

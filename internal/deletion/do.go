@@ -8,13 +8,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// maxGroup is how many requests for one backup are processed together, with one write to the ledger.
+// maxGroup is how many requests for one backup are processed together: with one call to DDS, and one write
+// to the ledger that records their outcomes.
 const maxGroup = 50
 
 // Do processes the requests concurrently and returns an outcome for each, in their order. A request
-// for which the deadline of ctx leaves no time ends as [Retry]. Do never panics and never returns
-// late: it stops deleting early enough to record, recording early enough to publish, and
-// publishing early enough to reply.
+// for which the deadline of ctx leaves no time ends as [Retry]. A panic of the Deleter, the Ledger or the
+// Sink fails only the requests that it concerns. Do stops deleting early enough to record, recording
+// early enough to publish, and publishing early enough to reply.
 func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 	outcomes := make([]Outcome, len(requests))
 	stages := stagesOf(ctx, time.Now())
@@ -59,15 +60,15 @@ func failAll(scope *Scope, requests []Request, outcomes []Outcome, err error) {
 	}
 }
 
-// callKey is the same for requests that share one call to DDS. A dry run shares nothing with a deletion.
+// callKey is the same for requests that can share a call to DDS. A dry run shares nothing with a deletion.
 type callKey struct {
 	Target
 
 	dryRun bool
 }
 
-// deleteAll fills outcomes. Requests for one backup share one call to DDS and its result, unless
-// they have an ordering key.
+// deleteAll fills outcomes. Up to maxGroup requests for one backup share one call to DDS and its
+// result, unless they have an ordering key.
 func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, requests []Request, outcomes []Outcome) {
 	// All groups share two contexts, because each deadline costs a timer.
 	deleting, cancel := withDeadline(ctx, stages.deleteBy)

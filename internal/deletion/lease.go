@@ -26,8 +26,9 @@ type lease struct {
 	maybeSent bool      // an earlier holder may have sent the DELETE
 }
 
-// begin asks the ledger about each request of a group. It sets the outcomes that the ledger knows, and
-// returns the others with one lease for them all.
+// begin asks the ledger about each request of a group. It sets the outcome of each that the
+// ledger knows, cannot answer for, or has leased to another holder, and returns the rest with one lease
+// for them all.
 func (s *Service) begin(ctx context.Context, deadline time.Time, group []*Outcome) (undecided []*Outcome, held lease) {
 	for _, o := range group {
 		claim, stopAt, err := s.askLedger(ctx, deadline, &o.Request)
@@ -169,7 +170,7 @@ func unrecorded(request Request, earlier *Record, err error) Outcome {
 	}
 }
 
-// replay returns the recorded outcome as the outcome of request, which may not be the request
+// replay returns the recorded outcome as the outcome of request, which need not be the request
 // that was recorded. DDS is not asked.
 func (r *Record) replay(request Request) Outcome {
 	var e cloudEvent

@@ -24,7 +24,7 @@ var sources = []source{
 // Decode finds the source of a payload by its members and reads its requests.
 //
 // A part of a payload that is not a valid request becomes a request that carries an error; an error of
-// Decode itself, always a [*FunctionError], means that nothing at all could be read.
+// Decode itself, always a [*FunctionError], means that the payload is refused as a whole.
 func (d *Decoder) Decode(text []byte, in Invocation) (*Batch, error) {
 	in.ID, in.TraceHeader = body.CleanID(in.ID), body.TraceHeader(in.TraceHeader)
 	from, p, err := recognise(text)

@@ -56,10 +56,10 @@ func (c call) request(e envelope, in Invocation, maxReply int) *http.Request {
 	if e.boolean("isBase64Encoded") {
 		decoded, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			front.BodyFault = fmt.Sprintf("the body is %d characters that are not base64, as isBase64Encoded says", len(text))
+			front.BodyFault = fmt.Sprintf("isBase64Encoded is true, and the body is %d characters that are not base64", len(text))
 		}
-		// Line ends alone decode to nothing; they are kept, so that a DELETE with them is refused as
-		// having a body.
+		// If nothing was decoded, the text is kept: it may be line ends alone, which base64 ignores and
+		// which a DELETE must refuse as a body.
 		if len(decoded) > 0 {
 			text = string(decoded)
 		}

@@ -221,7 +221,7 @@ func TestCloudEventsOverHTTP(t *testing.T) {
 		says    string
 	}{
 		"of another type":         {binary("com.example.backup.created", plain), "a CloudEvent of type"},
-		"not as it says":          {withType(httpAPI("POST", "/deletions", plain), "application/cloudevents+json"), "no CloudEvent in structured mode"},
+		"not as it says":          {withType(httpAPI("POST", "/deletions", plain), "application/cloudevents+json"), "a CloudEvent in structured mode, and the body is none"},
 		"broken":                  {withType(httpAPI("POST", "/", "{"), "application/cloudevents+json"), "malformed JSON"},
 		"a broken one of a batch": {withType(httpAPI("POST", "/", `[{"specversion":"1.0"}]`), "application/cloudevents-batch+json"), "a CloudEvent of type"},
 	} {

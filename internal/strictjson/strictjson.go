@@ -1,6 +1,7 @@
 // Package strictjson reads JSON that somebody else wrote and that must not be misunderstood. The names
-// of an object match exactly and none may be given twice, because readers differ in which of the two
-// they believe. [Parse] checks a text once; what it returns is then walked through without copies.
+// of an object match exactly. None may be given twice, because readers differ in which of the two they
+// believe: reading the members of an object refuses that. [Parse] checks the syntax of a text once; what
+// it returns is then walked through.
 //
 // Its errors complete a sentence that begins with what was read, for example "the body is" or "Message is".
 package strictjson
@@ -25,8 +26,8 @@ const (
 	maxDepth = 10_000
 )
 
-// Value is one valid JSON value without space around it. Only [Parse], [Object] and its own methods
-// make one. A nil Value, which stands for a member that is missing, is null.
+// Value is one valid JSON value without space around it. Get one from [Parse], [ParseObject] or another
+// Value, and do not convert a text. A nil Value, which stands for a member that is missing, is null.
 type Value []byte
 
 // Parse checks that a text is one JSON value in UTF-8. A byte order mark before it is ignored, as
@@ -105,7 +106,8 @@ var kinds = [256]string{'{': "object", '[': "array", '"': "string", 't': "boolea
 // Kind names the kind of a value: object, array, string, number, boolean or null.
 func (v Value) Kind() string { return cmp.Or(kinds[byteAt(v, 0)], "number") }
 
-// Bytes returns the text of a string, and false for another value. It may be a part of the value.
+// Bytes returns the text of a string, and false for another value. It may be a part of the value: do
+// not change it.
 func (v Value) Bytes() (text []byte, ok bool) {
 	if byteAt(v, 0) != '"' {
 		return nil, false
@@ -142,7 +144,7 @@ func (v Value) IsEmptyArray() bool { return byteAt(v, 0) == '[' && v[skipSpace(v
 // Object returns the members of an object.
 func (v Value) Object() (Object, error) { return v.AppendTo(nil) }
 
-// AppendTo is [Value.Object] with the memory of an empty Object that is not needed any more.
+// AppendTo is [Value.Object], and uses the memory of an empty Object.
 func (v Value) AppendTo(members Object) (Object, error) {
 	if v.Kind() != "object" {
 		return nil, fmt.Errorf("a JSON %s; expected a JSON object", v.Kind())
@@ -379,7 +381,7 @@ func skipScalar(text []byte, at int) int {
 	return -1
 }
 
-// byteAt returns the byte at a place, and 0, which is in no valid JSON, at -1 and behind the end.
+// byteAt returns the byte at a place, and 0, which is in no valid JSON, at -1 and past the end.
 func byteAt(text []byte, at int) byte {
 	if uint(at) < uint(len(text)) {
 		return text[at]
