@@ -37,6 +37,7 @@ type call struct {
 
 // facts are what the handlers of the chain need to know about the last try.
 type facts struct {
+	sent  bool      // it was given to the transport
 	stale bool      // a kept-alive connection turned out to be dead
 	date  time.Time // of the answer, by the server's clock; zero if there was none
 	limit rateLimit // that a throttled answer reported; zero if there was none

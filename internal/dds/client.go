@@ -56,8 +56,9 @@ type Client struct {
 	transport     http.RoundTripper
 	handle        handler
 	handleIAM     handler // handle without the pace, which is for DDS only
-	handleOnce    handler // makes one try, which is not observed
+	handleOnce    handler // reads a backup list with one try, which is not observed
 	lock          *keyLock
+	pace          *pace
 }
 
 // New returns a client. No call is made.
@@ -85,7 +86,7 @@ func New(o Options) (*Client, error) {
 	corrected := &clock{machine: o.Now}
 	h := parsing(signing(sending(o.Transport), corrected.now), corrected.now)
 	c.lock = newKeyLock(o.Credentials, o.Renew, o.Now)
-	c.handleOnce = c.lock.supplying(c.lock.locking(corrected.correcting(h)))
+	c.handleOnce = c.lock.supplying(c.lock.locking(readingList(corrected.correcting(h))))
 	if o.Observe != nil {
 		h = observing(h, o.Observe)
 	}
@@ -93,28 +94,51 @@ func New(o Options) (*Client, error) {
 	h = c.lock.locking(h)
 	budget := rate.NewLimiter(1, 2*o.Connections)
 	c.handleIAM = c.lock.supplying(retrying(h, o.RetryPolicy, budget))
-	h = newPace(o.Rate, o.Now).pacing(h) // outside the lock: a waiting call has not passed it
+	c.pace = newPace(o.Rate, o.Now)
+	h = c.pace.pacing(h) // outside the lock: a waiting call has not passed it
 	c.handle = c.lock.supplying(retrying(h, o.RetryPolicy, budget))
 	return c, nil
 }
 
 // Connect opens n connections to a region's DDS, all at once. One of them carries a signed call that
 // reads the shortest backup list of the project, because its answer proves the key: otherwise the first
-// call of a batch is a probe, and the others wait for it (see [keyLock]). A key without the permission dds:backup:list is proven, too.
-// Connect reports no error, because the calls that need the connections will.
+// call of a batch goes alone (see [keyLock]). A key without the permission dds:backup:list is proven, too.
+// The call is left out if the key is proven, as by the look-up of the project, or if calls are counted
+// ([Options].Rate). Connect reports no error, because the calls that need the connections will.
 func (c *Client) Connect(ctx context.Context, region, projectID string, n int) {
 	endpoint, ok := c.endpoints[region]
 	if !ok || n < 1 {
 		return
 	}
-	var reading sync.WaitGroup
 	r, err := c.newBackupsCall(ctx, http.MethodGet, deletion.Target{Region: region, ProjectID: projectID}, url.Values{"limit": {"1"}})
-	if err == nil && !c.lock.isProven() { // the look-up of a project proves the key, too
-		n--
-		reading.Go(func() { _, _ = c.handleOnce(r) })
+	if err != nil || c.pace.ceiling != rate.Inf || c.lock.isProven() {
+		transport.Open(ctx, c.transport.RoundTrip, endpoint, n)
+		return
 	}
-	transport.Open(ctx, c.transport.RoundTrip, endpoint, n)
-	reading.Wait()
+	var others sync.WaitGroup
+	others.Go(func() { transport.Open(ctx, c.transport.RoundTrip, endpoint, n-1) })
+	_, err = c.handleOnce(r)
+	c.pace.noteAnswer(r, err)
+	if !r.last.sent { // the key is held back
+		transport.Open(ctx, c.transport.RoundTrip, endpoint, 1)
+	}
+	others.Wait()
+}
+
+// readingList returns a handler that takes only a backup list for a success. A proxy, for example, answers
+// a GET with a page, which proves no key.
+func readingList(next handler) handler {
+	return func(c *call) (*response, error) {
+		resp, err := next(c)
+		if err != nil {
+			return nil, err
+		}
+		var body struct{ Backups *[]json.RawMessage }
+		if json.Unmarshal(resp.body, &body) != nil || body.Backups == nil {
+			return nil, unreadable(resp)
+		}
+		return resp, nil
+	}
 }
 
 // CloseIdleConnections closes the connections that no call is using, if the transport keeps any.

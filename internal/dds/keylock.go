@@ -84,6 +84,11 @@ func (l *keyLock) waitTurn(c *call) (isProbe bool, err error) {
 	if err := l.probe.Acquire(c.Context(), 1); err != nil {
 		return false, unavailable("no time was left while another call tried the key", err)
 	}
+	defer func() {
+		if !isProbe { // also after a panic of the source of the credentials
+			l.probe.Release(1)
+		}
+	}()
 	proven, inconclusive, err := l.credentialsFor(c)
 	switch {
 	case proven || err != nil:
@@ -97,7 +102,6 @@ func (l *keyLock) waitTurn(c *call) (isProbe bool, err error) {
 	default:
 		err = &deletion.Error{Class: deletion.ClassUnavailable, Message: "held back: the call that tested the key had no clear answer"}
 	}
-	l.probe.Release(1)
 	return false, err
 }
 

@@ -24,6 +24,7 @@ func sending(over http.RoundTripper) handler {
 			// The context does not know: its timer stops while the function is frozen.
 			return nil, &deletion.Error{Class: deletion.ClassUnavailable, Message: "the deadline passed while the function was frozen"}
 		}
+		c.last.sent = true
 		res, err := over.RoundTrip(c.Request)
 		if err != nil {
 			return nil, c.noAnswer(err)

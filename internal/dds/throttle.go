@@ -73,17 +73,24 @@ func (p *pace) pacing(next handler) handler {
 				return nil, cmp.Or(err, held) // the answer of DDS says more
 			}
 			resp, err = next(c)
-			e, failed := errors.AsType[*deletion.Error](err)
-			switch {
-			case failed && e.Class == deletion.ClassThrottled:
-				p.slowDown(e, c.last.limit, p.now())
-				continue
-			case err == nil || failed && e.HTTPStatus != 0:
-				p.speedUp(p.now())
+			if !p.noteAnswer(c, err) {
+				return resp, err
 			}
-			return resp, err
 		}
 	}
+}
+
+// noteAnswer adapts the pace to the answer to a call, and reports whether the call was throttled.
+func (p *pace) noteAnswer(c *call, err error) (throttled bool) {
+	e, failed := errors.AsType[*deletion.Error](err)
+	switch {
+	case failed && e.Class == deletion.ClassThrottled:
+		p.slowDown(e, c.last.limit, p.now())
+		return true
+	case err == nil || failed && e.HTTPStatus != 0:
+		p.speedUp(p.now())
+	}
+	return false
 }
 
 // wait waits for the turn of c. It fails at once if the turn would come after end.

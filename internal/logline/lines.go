@@ -5,6 +5,9 @@ import (
 	"sync"
 )
 
+// maxKept bounds, in bytes, the memory that a [Writer] keeps between calls of Together.
+const maxKept = 64 << 10
+
 // Writer writes the lines of a log, each at once unless [Writer.Together] holds it. It is safe for use by
 // many goroutines.
 type Writer struct {
@@ -44,5 +47,8 @@ func (w *Writer) hold(calls int) {
 	if w.held == 0 && len(w.text) > 0 {
 		_, _ = w.w.Write(w.text) // there is no other place to report it
 		w.text = w.text[:0]
+		if cap(w.text) > maxKept {
+			w.text = nil
+		}
 	}
 }
