@@ -185,12 +185,12 @@ func (in *Input) throttleGoals() []goal {
 // why says why a goal is missed, where it is; see the section on what was tried. Read it again
 // after each run, since it stands beside other figures then.
 var why = map[string]string{
-	"first batch":   "one connection a host is opened at the start, the others in the batch with a fourteenth of a CPU",
-	"together":      "the start waits for its connections, and the batch opens more and lets one call prove the key first",
-	"together, TLS": "both read the system's certificates and make two handshakes, which is most of it",
+	"first batch":   "the batch works with a fourteenth of a CPU",
+	"together":      "the start waits for its connections",
+	"together, TLS": "the template opens connections for a batch of ten, and a batch of one pays for all of their handshakes; see [Connections at start](#connections-at-start)",
 	"cpu":           "most of it is net/http and the kernel for one call a record, which both make",
 	"cpu, ledger":   "most of it is net/http and the kernel for three calls a record, which both make",
-	"start":         "the tables of the AWS clients, and connections that the no-op has no use for",
+	"start":         "the tables of the AWS clients, and connections for a batch of ten, which the no-op has no use for",
 	"memory":        "the no-op has no HTTP client, no TLS and no AWS client in memory; sdk-go needs more",
 	"trips":         "a call waited for another",
 	"signer":        "the hashing is the same for both",
