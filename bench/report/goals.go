@@ -148,7 +148,7 @@ func (in *Input) trips(ledger, manual bool, batch int) float64 {
 
 // limit says why no goal holds a start over TLS against the no-op.
 func (in *Input) limit() string {
-	return fmt.Sprintf("No goal holds a start over TLS against the no-op, which is at %s ms: below this project's %s ms are two handshakes and the system's "+
+	return fmt.Sprintf("No goal holds a start over TLS against the no-op, which is at %s ms: below this project's %s ms are handshakes and the system's "+
 		"certificates,\nwhich have to be paid for somewhere, and are cheapest where Lambda gives a whole CPU.", short(in.start(measure.NoOp, true)), short(in.start(measure.Ours, true)))
 }
 
