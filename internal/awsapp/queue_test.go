@@ -120,7 +120,7 @@ func TestPostponeThatFails(t *testing.T) {
 
 // A queue that does not answer must leave time for the reply.
 func TestPostponeLeavesTime(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	hang := make(chan struct{})
 	defer close(hang)
