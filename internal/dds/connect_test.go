@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,13 +94,13 @@ func TestAPanicOfTheSourceLeavesTheWayFree(t *testing.T) {
 			time.Sleep(time.Second)
 			return nil, refusedKey()
 		})
-		panics := 0
+		var panics atomic.Int32
 		var calls sync.WaitGroup
 		for range 2 {
 			calls.Go(func() {
 				defer func() {
 					if recover() != nil {
-						panics++
+						panics.Add(1)
 					}
 				}()
 				_, _ = h(newTestCall(t.Context(), t))
@@ -107,8 +108,8 @@ func TestAPanicOfTheSourceLeavesTheWayFree(t *testing.T) {
 			synctest.Wait()
 		}
 		calls.Wait()
-		if panics != 2 || !l.probe.TryAcquire(1) {
-			t.Errorf("%d panics, or the turn of the probe is lost", panics)
+		if panics.Load() != 2 || !l.probe.TryAcquire(1) {
+			t.Errorf("%d panics, or the turn of the probe is lost", panics.Load())
 		}
 	})
 }

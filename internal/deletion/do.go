@@ -36,7 +36,7 @@ func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 
 	logAll := func() {
 		for i := range outcomes {
-			s.logOutcome(ctx, &outcomes[i])
+			logOutcome(ctx, s.Log, &outcomes[i])
 		}
 	}
 	if s.Together == nil {

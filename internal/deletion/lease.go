@@ -68,7 +68,7 @@ func (s *Service) askLedger(ctx context.Context, deadline time.Time, r *Request)
 	stopAt = s.now().Add(duration)
 	claim, err = s.Ledger.Begin(ctx, r, duration+leaseMargin)
 	if err != nil {
-		s.logRequest(ctx, slog.LevelWarn, "ledger: begin", r, slog.String("error", err.Error()))
+		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: begin", r, slog.String("error", err.Error()))
 		err = errors.New("the ledger could not be reached, so nothing was deleted")
 	}
 	return claim, stopAt, err
@@ -81,7 +81,7 @@ func (s *Service) recordOrRelease(ctx context.Context, token string, maybeSent b
 	if first.Status == Retry {
 		if err := s.Ledger.Release(ctx, &first.Request, token, maybeSent); err != nil {
 			// The lease expires by itself, and then counts as released with maybeSent.
-			s.logRequest(ctx, slog.LevelWarn, "ledger: release", &first.Request, slog.String("error", err.Error()))
+			logRequest(ctx, s.Log, slog.LevelWarn, "ledger: release", &first.Request, slog.String("error", err.Error()))
 		}
 		return
 	}
@@ -95,7 +95,7 @@ func (s *Service) recordOrRelease(ctx context.Context, token string, maybeSent b
 	case err == nil && recorded.Earlier == nil: // stored
 	case err != nil && first.JobID != "":
 		// It is published anyway: otherwise the job id would be lost, and no other one can follow.
-		s.logRequest(ctx, slog.LevelError, "ledger: not recorded", &first.Request, slog.String("job_id", first.JobID), slog.String("error", err.Error()))
+		logRequest(ctx, s.Log, slog.LevelError, "ledger: not recorded", &first.Request, slog.String("job_id", first.JobID), slog.String("error", err.Error()))
 		for _, o := range group {
 			o.LedgerFailed = true
 		}
@@ -140,7 +140,7 @@ func (s *Service) record(ctx context.Context, token string, maybeSent bool, reco
 		defer cancel()
 	}
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		if s.protect(ctx, nil, func() { recorded, err = s.Ledger.Record(ctx, token, maybeSent, records) }) {
+		if protect(ctx, s.Log, nil, func() { recorded, err = s.Ledger.Record(ctx, token, maybeSent, records) }) {
 			err = errors.New("the ledger panicked")
 		}
 		if err == nil || errors.Is(err, ErrLeaseLost) {

@@ -22,8 +22,8 @@ func requestAttrs(r *Request, more ...slog.Attr) []slog.Attr {
 }
 
 // logRequest writes a line about a request.
-func (s *Service) logRequest(ctx context.Context, level slog.Level, message string, r *Request, more ...slog.Attr) {
-	s.Log.LogAttrs(ctx, level, message, requestAttrs(r, more...)...)
+func logRequest(ctx context.Context, log *slog.Logger, level slog.Level, message string, r *Request, more ...slog.Attr) {
+	log.LogAttrs(ctx, level, message, requestAttrs(r, more...)...)
 }
 
 // appendText appends an attribute, unless its value is empty.
@@ -36,14 +36,14 @@ func appendText(attrs []slog.Attr, key, value string) []slog.Attr {
 
 // logJob logs a job id before anything else is done, because DDS returns it only once. It ignores
 // the log level.
-func (s *Service) logJob(ctx context.Context, r *Request, jobID string) {
+func logJob(ctx context.Context, log *slog.Logger, r *Request, jobID string) {
 	line := slog.NewRecord(time.Now(), slog.LevelInfo, "job started", 0)
 	line.AddAttrs(requestAttrs(r, slog.String("job_id", jobID))...)
-	_ = s.Log.Handler().Handle(ctx, line) // there is no other place to report it
+	_ = log.Handler().Handle(ctx, line) // there is no other place to report it
 }
 
 // logOutcome logs an outcome: at error level if it could not be delivered, or if there is a bug.
-func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
+func logOutcome(ctx context.Context, log *slog.Logger, o *Outcome) {
 	attrs := requestAttrs(&o.Request, slog.String("status", string(o.Status)))
 	if len(o.Request.Metadata) > 0 {
 		attrs = append(attrs, slog.Any("metadata", o.Request.Metadata)) // as JSON
@@ -69,13 +69,13 @@ func (s *Service) logOutcome(ctx context.Context, o *Outcome) {
 			level = slog.LevelError
 		}
 	}
-	s.Log.LogAttrs(ctx, level, "outcome", attrs...)
+	log.LogAttrs(ctx, level, "outcome", attrs...)
 }
 
 // protect calls f and reports whether it panicked. It logs the panic, with the request unless that
 // is nil. It guards three places, so that a panic fails only one group of requests, one
 // write to the ledger (a job id was just received), or one call of the sink.
-func (s *Service) protect(ctx context.Context, r *Request, f func()) (panicked bool) {
+func protect(ctx context.Context, log *slog.Logger, r *Request, f func()) (panicked bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			panicked = true
@@ -84,7 +84,7 @@ func (s *Service) protect(ctx context.Context, r *Request, f func()) (panicked b
 				attrs = requestAttrs(r)
 			}
 			attrs = append(attrs, slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
-			s.Log.LogAttrs(ctx, slog.LevelError, "panic", attrs...)
+			log.LogAttrs(ctx, slog.LevelError, "panic", attrs...)
 		}
 	}()
 	f()

@@ -8,7 +8,7 @@ import (
 
 // process sets the outcomes of a group of requests for one backup. A panic fails these requests alone.
 func (s *Service) process(deleting, recording context.Context, deadline time.Time, group []*Outcome) {
-	panicked := s.protect(recording, &group[0].Request, func() {
+	panicked := protect(recording, s.Log, &group[0].Request, func() {
 		if group[0].Request.DryRun {
 			s.simulate(deleting, group)
 		} else {
@@ -77,6 +77,6 @@ func (s *Service) callDDS(ctx context.Context, request Request, held lease) (res
 	if started.JobID == "" {
 		return Outcome{Status: Unconfirmed, Err: &Error{Class: ClassUnavailable, Message: started.Unconfirmed}}, true
 	}
-	s.logJob(ctx, &request, started.JobID)
+	logJob(ctx, s.Log, &request, started.JobID)
 	return Outcome{Status: Accepted, JobID: started.JobID}, true
 }

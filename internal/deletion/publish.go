@@ -45,7 +45,7 @@ func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 func (s *Service) publish(ctx context.Context, events []Event) (errs []error) {
 	var failure error
 	switch {
-	case s.protect(ctx, nil, func() { errs = s.Sink.Publish(ctx, events) }):
+	case protect(ctx, s.Log, nil, func() { errs = s.Sink.Publish(ctx, events) }):
 		failure = errors.New("the sink panicked")
 	case len(errs) == len(events):
 		return errs
