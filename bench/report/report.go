@@ -62,7 +62,7 @@ func (in *Input) markdown(tried []byte) []byte {
 		in.When.Format("2006-01-02"), in.Machine)
 	d.line("which all take turns. [bench/](../bench) says how; times are of a loopback network and say nothing of AWS's own part of a start.")
 	d.line("A time is followed by the CPU time of the process, user and system, behind a slash. Upstreams that are 20 ms away take that for each")
-	d.line("round trip: one for a request, two to open a connection with TLS.\n")
+	d.line("round trip: one for a request, two to open a connection with TLS. A figure without ± was measured one to three times.\n")
 	in.headline(d)
 	d.line("| peer | what it is | binary | zip |\n|---|---|---|---|")
 	for _, p := range in.Measured.Peers {
@@ -94,8 +94,14 @@ func spread(s measure.Sample) string {
 	if len(s) == 0 {
 		return "–"
 	}
+	if len(s) < few {
+		return short(s.Median())
+	}
 	return short(s.Median()) + " ± " + short(s.IQR())
 }
+
+// few is how many samples a range of the middle half needs, to say something.
+const few = 4
 
 func yes(b bool) string {
 	if b {

@@ -157,6 +157,9 @@ func precise(s measure.Sample) string {
 	if len(s) == 0 {
 		return "–"
 	}
+	if len(s) < few {
+		return fmt.Sprintf("%.3f", s.Median())
+	}
 	return fmt.Sprintf("%.3f ± %.3f", s.Median(), s.IQR())
 }
 
