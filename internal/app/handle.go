@@ -40,9 +40,6 @@ func (a *App) HTTP() http.Handler {
 	api.Work = func(ctx context.Context, read func() *httpapi.Call) (response *httpapi.Response, err error) {
 		err = a.invoke(ctx, func(w *work) error {
 			call := read()
-			for i := range call.Requests {
-				call.Requests[i].Source = httpapi.Source
-			}
 			w.batch = &event.Batch{Source: httpapi.Source, Limit: httpapi.MaxTime, Requests: call.Requests}
 			if err := a.work(ctx, w); err != nil {
 				return err

@@ -97,7 +97,8 @@ func joined(values []string) string {
 // base is what the requests of a call have in common.
 func (r *request) base() deletion.Request {
 	return deletion.Request{
-		ID: r.front.RequestID, TraceParent: body.TraceParent(r.header("Traceparent")), TraceHeader: body.TraceHeader(r.header("X-Amzn-Trace-Id")),
+		Source: Source, // of a server; a front is its own source
+		ID:     r.front.RequestID, TraceParent: body.TraceParent(r.header("Traceparent")), TraceHeader: body.TraceHeader(r.header("X-Amzn-Trace-Id")),
 	}
 }
 
