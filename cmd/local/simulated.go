@@ -17,28 +17,17 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"dds-backup-delete/internal/app"
-	"dds-backup-delete/internal/config"
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
-	"dds-backup-delete/internal/secret"
+	"dds-backup-delete/internal/simulation"
 )
 
 // newSimulated starts a DDS that has the backups of the sample events, and an app that calls it. The
 // app writes outcome events to out.
 func newSimulated(ctx context.Context, out io.Writer) (*ddstest.Server, *app.App, error) {
-	server := ddstest.NewServer(ddstest.Options{})
-	server.Add(ddstest.SampleBackups()...)
-	a, err := app.New(ctx, &config.Config{
-		Credentials: config.Credentials{Keys: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)}},
-		ProjectID:   ddstest.ProjectID,
-		Region:      ddstest.Region,
-		Endpoints:   map[string]string{ddstest.Region: server.URL()},
-		Concurrency: 32,
-		Sink:        config.Sink{Kind: config.Stdout},
-		Ledger:      config.Ledger{Kind: config.Memory},
-	}, slog.New(slog.DiscardHandler), out, app.Links{})
+	server, c := simulation.Start()
+	a, err := app.New(ctx, c, slog.New(slog.DiscardHandler), out, app.Links{})
 	return server, a, err
 }
 

@@ -15,28 +15,18 @@ import (
 	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/config"
-	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/secret"
+	"dds-backup-delete/internal/simulation"
 )
 
 // serve starts a simulated DDS and returns a configuration for it.
 func serve(t *testing.T) (*ddstest.Server, *config.Config) {
 	t.Helper()
-	server := ddstest.NewServer(ddstest.Options{})
+	server, c := simulation.Start()
 	t.Cleanup(server.Close)
-	server.Add(ddstest.SampleBackups()...)
-	return server, &config.Config{
-		Credentials: config.Credentials{Keys: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)}},
-		ProjectID:   ddstest.ProjectID,
-		Region:      ddstest.Region,
-		Endpoints:   map[string]string{ddstest.Region: server.URL()},
-		IAMEndpoint: server.URL(),
-		Concurrency: 8,
-		Sink:        config.Sink{Kind: config.Stdout},
-		Ledger:      config.Ledger{Kind: config.Memory},
-	}
+	return server, c
 }
 
 // newApp wires an app with the links of AWS.
