@@ -21,9 +21,9 @@ import (
 )
 
 // serveLambda serves the Lambda Runtime API until the process ends, with a thread for each CPU that the
-// function's memory buys, but not more than most. On SIGTERM, which Lambda sends
-// before the end if an extension runs beside the function, it closes the app. It registers no extension
-// itself, as WithEnableSIGTERM does: that takes a fifth of the start, and an end loses nothing.
+// function's memory buys, but not more than most. On SIGTERM, which Lambda sends before the end if an
+// extension runs beside the function, it closes the app. It registers no extension itself, as
+// WithEnableSIGTERM does: that takes a fifth of the start, and an end loses nothing.
 //
 // The Lambda library prints function errors, and what it cannot do, with the standard logger.
 // That becomes lines of log.

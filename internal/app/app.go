@@ -37,8 +37,8 @@ type Links struct {
 	ReadSecret func(context.Context, arn.ARN) (text string, failure *deletion.Error)
 	// Postpone hides messages for a time before they are returned to their queue. It may be nil.
 	Postpone func(ctx context.Context, queueARN string, messages []event.Visibility)
-	// Connect opens the connections of the sink and the ledger that were built. It may be nil.
-	Connect func(context.Context)
+	// Connects returns what opens the connections of the sink and the ledger that were built. It may be nil.
+	Connects func() []func(context.Context)
 }
 
 // App is the whole program without its host. It is safe for use by many goroutines.
@@ -111,7 +111,11 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	}
 	// Provisioned starts skip this: their first event may come hours later, when the connections are closed.
 	if c.OnDemand {
-		connect(ctx, links.Connect, func(ctx context.Context) { a.DDS.Connect(ctx, c.Region, c.ProjectID, c.Connections) })
+		opens := []func(context.Context){func(ctx context.Context) { a.DDS.Connect(ctx, c.Region, c.ProjectID, c.Connections) }}
+		if links.Connects != nil {
+			opens = append(opens, links.Connects()...)
+		}
+		connect(ctx, opens...)
 	}
 	return a, nil
 }
@@ -198,18 +202,16 @@ func build[K ~string, C, S any](variable string, kind K, c *C, linked, own map[K
 const connectTime = 2 * time.Second
 
 // connect opens, all at once, the connections that the first invocation needs. A function has a whole
-// CPU while it starts on demand and, with 128 MB, a fourteenth of one for its invocations (a whole one is 1,769 MB), where
-// handshakes and reading the system's certificates would take most of the time. What fails here fails
-// again, and is reported, when it is needed.
+// CPU while it starts on demand and, with 128 MB, a fourteenth of one for its invocations (a whole one is
+// 1,769 MB), where handshakes and reading the system's certificates would take most of the time. What
+// fails here fails again, and is reported, when it is needed.
 // https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting
 func connect(ctx context.Context, opens ...func(context.Context)) {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, open := range opens {
-		if open != nil {
-			all.Go(func() { open(ctx) })
-		}
+		all.Go(func() { open(ctx) })
 	}
 	all.Wait()
 }

@@ -11,7 +11,7 @@ import (
 func TestConnectTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, others := time.Now(), 0
-		connect(t.Context(), nil, func(ctx context.Context) { <-ctx.Done() }, func(context.Context) { others++ })
+		connect(t.Context(), func(ctx context.Context) { <-ctx.Done() }, func(context.Context) { others++ })
 		if took := time.Since(began); took != connectTime || others != 1 {
 			t.Errorf("it waited %v, others %d", took, others)
 		}

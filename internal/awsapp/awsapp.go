@@ -46,7 +46,7 @@ func Links(c *config.Config, log *slog.Logger, keys aws.CredentialsProvider) (ap
 		},
 		Ledgers:  map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){config.DynamoDB: s.dynamoDB},
 		Postpone: newQueue(s, log).postpone,
-		Connect:  s.connect,
+		Connects: func() []func(context.Context) { return s.opens },
 	}
 	if secret := c.Credentials.Secret; secret != (arn.ARN{}) {
 		client := secretsmanager.NewFromConfig(s.config(secret.Region, c.AWS.SecretsManager, secretTry, retrySoon))

@@ -2,7 +2,6 @@ package awsapp
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,7 +18,7 @@ import (
 type clients struct {
 	c     *config.Config
 	keys  aws.CredentialsProvider
-	opens []func(context.Context) // each opens the connection of one client
+	opens []func(context.Context) // each opens the connections of one client
 }
 
 // environmentKeys are the AWS keys of the environment.
@@ -78,7 +77,7 @@ type resolver[P any] interface {
 	ResolveEndpoint(context.Context, P) (smithyendpoints.Endpoint, error)
 }
 
-// open makes connect open n connections of the client with that configuration, to the address that its
+// open notes how to open n connections of the client with that configuration, to the address that its
 // service has for those parameters.
 func open[P any](c *clients, config aws.Config, addresses resolver[P], parameters P, n int) {
 	c.opens = append(c.opens, func(ctx context.Context) {
@@ -88,13 +87,4 @@ func open[P any](c *clients, config aws.Config, addresses resolver[P], parameter
 		}
 		transport.Open(ctx, config.HTTPClient.Do, endpoint.URI.String(), n)
 	})
-}
-
-// connect opens the connections of all clients, all at once.
-func (c *clients) connect(ctx context.Context) {
-	var all sync.WaitGroup
-	for _, open := range c.opens {
-		all.Go(func() { open(ctx) })
-	}
-	all.Wait()
 }
