@@ -24,6 +24,15 @@ const (
 	Rejected Status = "rejected"
 	// Simulated means that a dry run found nothing that prevents the deletion. DDS was not asked for it.
 	Simulated Status = "simulated"
+	// Abandoned means that the source or the ledger gave the request up without a verdict. A message that comes
+	// again is worked all the same.
+	Abandoned Status = "abandoned"
+	// Completed means that the deletion ended: the backup is gone.
+	Completed Status = "completed"
+	// Failed means that the deletion ended and the backup is still there.
+	Failed Status = "failed"
+	// Closed means that nobody looks any more, and the end is not known. It is no event.
+	Closed Status = "closed"
 	// Retry means that there is no verdict: the request goes back to its source, and nothing is published.
 	Retry Status = "retry"
 )

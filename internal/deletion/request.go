@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"time"
 )
 
 // Source names where a payload came from.
@@ -16,40 +17,65 @@ type Source string
 type Request struct {
 	// ID is the id that the source gave the request: the message id of a queue, the request id of
 	// an API or of an invocation. A repeat of a request has the same id.
-	ID string
+	ID string `json:"id"`
 	// Source is where the request came from.
-	Source Source
+	Source Source `json:"source"`
 	// Origin tells requests with the same source and id apart if the source does not assign the ids
 	// itself: the source attribute of a CloudEvent, the queue of a broker. Mostly empty.
-	Origin string
+	Origin string `json:"origin,omitempty"`
 	// MessageID is the id of the message that contains the request and maybe others; empty if the
 	// source has no messages.
-	MessageID string
+	MessageID string `json:"message_id,omitempty"`
 	// Order is the ordering key: requests with the same key are processed one after the other. It names a
 	// message group or a partition. Requests without a key are processed concurrently.
-	Order string
+	Order string `json:"-"`
 	// Field is the member of the message that names the backup, for example backup_ids[2]; empty
 	// for backup_id.
-	Field string
+	Field string `json:"field,omitempty"`
 	// Region is the region of the backup; empty for the configured one.
-	Region string
+	Region string `json:"region,omitempty"`
 	// ProjectID is the project of the backup; empty for the configured one.
-	ProjectID string
+	ProjectID string `json:"project_id"`
 	// BackupID is the backup to delete.
-	BackupID string
+	BackupID string `json:"backup_id"`
 	// DryRun asks for everything except the deletion. It leaves no trace in the ledger.
-	DryRun bool
+	DryRun bool `json:"-"`
 	// Metadata is a JSON object that the sender wants logged with the request; nil if it sent none.
-	Metadata json.RawMessage
+	Metadata json.RawMessage `json:"metadata,omitempty"`
 	// Redelivered says that the source has delivered the request before.
-	Redelivered bool
+	Redelivered bool `json:"-"`
 	// TraceParent is the W3C trace context to carry on; empty if there is none.
-	TraceParent string
+	TraceParent string `json:"traceparent,omitempty"`
 	// TraceHeader is the X-Ray trace header to carry on; empty if there is none.
-	TraceHeader string
+	TraceHeader string `json:"trace_header,omitempty"`
+	// ExpiresAt is when the request loses its meaning; zero if it never does.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// SentAt is the oldest time that the payload has for the request; zero if it has none.
+	SentAt time.Time `json:"sent_at,omitzero"`
+	// By is who asked; nil if that is not known. It is no part of the request's identity.
+	By *Principal `json:"by,omitempty"`
+	// Receives counts how often its queue delivered the request, this delivery included; 0 if the source
+	// does not say.
+	Receives int `json:"receives,omitempty"`
+	// LastReceive says that the queue will not deliver the request again.
+	LastReceive bool `json:"-"`
+	// Parkable says that the source may not deliver the request again and nobody waits for its result, so
+	// the ledger must keep it until there is a verdict.
+	Parkable bool `json:"-"`
 	// Err says why this part of a payload is not a valid request; nil if it is. Its class decides the
 	// outcome, without a call to DDS.
-	Err *Error
+	Err *Error `json:"-"`
+}
+
+// Principal is who asked for a deletion, as the CloudEvents extension "Auth Context" has it.
+// https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/authcontext.md
+type Principal struct {
+	// Type is the kind of principal: app_user, user, service_account, system or unknown.
+	Type string `json:"type"`
+	// ID names the principal, for example by its ARN.
+	ID string `json:"id,omitempty"`
+	// Claimed says that the sender wrote this itself, and nobody vouches for it.
+	Claimed bool `json:"claimed,omitempty"`
 }
 
 // Identity returns what two deliveries of the same request have in common. Source, id and origin
@@ -61,6 +87,9 @@ func (r *Request) Identity() string {
 	}
 	return identity
 }
+
+// Key returns the key of a request inside an [Item]. It is a hash because an id may be any text.
+func (r *Request) Key() string { return digest(r.Identity()) }
 
 // Scope limits what a request may name, and holds the defaults for what it leaves out.
 type Scope struct {
@@ -96,6 +125,48 @@ func (s *Scope) admit(r *Request) *Error {
 	}
 	return cmp.Or(r.Err, regionErr, projectErr, backupErr)
 }
+
+// Backup is a backup as the backup list shows it, in DDS's own words. Members that the answer lacks are
+// empty.
+// https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0029.html
+type Backup struct {
+	// Name, Type and Status are the backup's own.
+	Name   string `json:"name,omitempty"`
+	Type   string `json:"type,omitempty"`
+	Status string `json:"status,omitempty"`
+	// InstanceID and InstanceName are those of the instance that was backed up.
+	InstanceID   string `json:"instance_id,omitempty"`
+	InstanceName string `json:"instance_name,omitempty"`
+	// Begin and End are when the backup began and ended.
+	Begin string `json:"begin_time,omitempty"`
+	End   string `json:"end_time,omitempty"`
+	// SizeKB is the size in KB; 0 if it is not known.
+	SizeKB float64 `json:"size_kb,omitempty"`
+}
+
+// Sight is what DDS shows of a backup. The zero value says that the backup is absent.
+type Sight struct {
+	// Backup is the backup; nil if DDS has none with that id.
+	Backup *Backup
+	// Deleting says that the backup is being deleted.
+	Deleting bool
+	// Refusal says why the backup must not be deleted now, for example because it is no finished manual
+	// one; nil if it may be. It says nothing about a backup that is absent or being deleted.
+	Refusal *Error
+}
+
+// JobStatus is the status of a job of DDS.
+// https://support.huaweicloud.com/api-dds/dds_api_0118.html
+type JobStatus string
+
+// The statuses of a job.
+const (
+	JobRunning   JobStatus = "Running"
+	JobCompleted JobStatus = "Completed"
+	JobFailed    JobStatus = "Failed"
+	// JobUnknown is a job that DDS does not know, or not yet, or not any more. It means nothing by itself.
+	JobUnknown JobStatus = ""
+)
 
 // Target is a backup: its region, project and id.
 type Target struct {
