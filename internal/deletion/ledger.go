@@ -25,7 +25,7 @@ type Ledger interface {
 
 // MaxRecorded bounds, in bytes, the events of one write, because a ledger bounds what it keeps for one
 // backup; DynamoDB, for example, bounds an item.
-const MaxRecorded = 128 << 10
+const MaxRecorded = 192 << 10
 
 // Keep is how long an item is kept after its last write, if nothing is due.
 const Keep = 35 * 24 * time.Hour

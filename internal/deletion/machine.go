@@ -18,7 +18,7 @@ const (
 	// maxAnswers bounds, in bytes, the answers of single requests. One record adds at most [MaxRecorded], so
 	// an item stays well below DynamoDB's limit of 400 KB.
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
-	maxAnswers = 128 << 10
+	maxAnswers = 96 << 10
 	// answerOverhead is the size of an answer without its event: its key, time and status, and the names of
 	// these attributes.
 	answerOverhead = 128
