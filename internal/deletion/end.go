@@ -97,7 +97,7 @@ func (i *Item) settleLease(now time.Time, s Sight) {
 	o := Outcome{Request: *p.Lead, Status: Unconfirmed, Err: &Error{
 		Class: ClassUnavailable, Message: "the process that may have sent the DELETE did not report, and now the backup is gone or being deleted",
 	}}
-	o.writeEvent(p.Attempt)
+	o.writeEvent(p.Attempt, true)
 	check := *p.Check
 	h := holder{now: now, token: i.Lease, durable: true}
 	if _, _, err := i.recordFinal(&h, p.Attempt, &o); err != nil {

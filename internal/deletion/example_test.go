@@ -36,7 +36,9 @@ func (shelf) Job(context.Context, deletion.Target, string) (deletion.JobStatus, 
 }
 
 // List implements [deletion.Backups].
-func (shelf) List(context.Context, string, string) (map[string]deletion.Sight, error) { return nil, nil }
+func (shelf) List(context.Context, string, string) (map[string]deletion.Sight, error) {
+	return nil, nil
+}
 
 // printer is a sink that prints what it gets.
 type printer struct{}

@@ -95,14 +95,15 @@ func (s *Service) begin(ctx context.Context, deadline time.Time, g *group, seen 
 
 // recordOrRelease records the outcomes of one backup before they are published, because an outcome that
 // no ledger has could be published in two versions. If there is no verdict, it releases the lease.
-func (s *Service) recordOrRelease(ctx context.Context, g *group, maybeSent bool, undecided []*Outcome) {
+func (s *Service) recordOrRelease(ctx context.Context, g *group, maybeSent bool, c *claim) {
+	undecided := c.undecided
 	first := undecided[0]
 	if first.Status == Retry {
 		s.release(ctx, g, maybeSent, undecided)
 		return
 	}
 	attempt := g.item.Plan.Attempt // that of our lease
-	covered := coveredBy(undecided, attempt)
+	covered := coveredBy(undecided, attempt, c.maybeSent)
 	// A refusal leaves open what an earlier DELETE did, so the next request must know of that DELETE.
 	stored, err := s.record(ctx, g, attempt, maybeSent && !finalForBackup(first.Status), covered)
 	switch {
@@ -123,11 +124,11 @@ func (s *Service) recordOrRelease(ctx context.Context, g *group, maybeSent bool,
 
 // coveredBy writes the events of the outcomes and returns those that one write covers. Requests whose
 // events would make it larger than [MaxRecorded] are retried.
-func coveredBy(outcomes []*Outcome, attempt int) (covered []*Outcome) {
+func coveredBy(outcomes []*Outcome, attempt int, again bool) (covered []*Outcome) {
 	size := 0
 	known := make(map[string]bool, len(outcomes))
 	for _, o := range outcomes {
-		o.writeEvent(attempt)
+		o.writeEvent(attempt, again)
 		id := o.Event.ID
 		if !known[id] && !finalForBackup(o.Status) {
 			size += len(o.Event.JSON)

@@ -253,7 +253,9 @@ func (deleteFunc) Job(context.Context, deletion.Target, string) (deletion.JobSta
 	panic("it looks")
 }
 
-func (deleteFunc) List(context.Context, string, string) (map[string]deletion.Sight, error) { panic("it looks") }
+func (deleteFunc) List(context.Context, string, string) (map[string]deletion.Sight, error) {
+	panic("it looks")
+}
 
 // A holder that was frozen between Begin and the DELETE must not send it: another one may have
 // finished by now.
@@ -407,4 +409,12 @@ func TestManyRequestsForOneBackup(t *testing.T) {
 			t.Errorf("%s: %d calls, want %d", name, len(d.calls), tc.calls)
 		}
 	}
+}
+
+// answersOf returns the answers of single requests in an item, which may be nil.
+func answersOf(i *deletion.Item) map[string]deletion.Answer {
+	if i == nil {
+		return nil
+	}
+	return i.Answers
 }

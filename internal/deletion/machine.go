@@ -112,7 +112,7 @@ func (i *Item) begin(h *holder, group []*Outcome, seen *Backup) (c claim, change
 	if !i.MaybeSent && len(refused) > 0 {
 		for o, err := range refused {
 			result := failed(o.Request, err)
-			result.writeEvent(i.Plan.Attempt)
+			result.writeEvent(i.Plan.Attempt, false)
 			i.answer(h, &result)
 			c.decided[o] = &result
 		}

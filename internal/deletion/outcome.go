@@ -178,11 +178,15 @@ func (o *Outcome) Data() Data {
 // writeEvent writes the event of an outcome that the ledger keeps and returns for every repeat. Its
 // id depends on what the outcome is final for. Accepted and unconfirmed are final for the attempt, so
 // every request for the backup gets the same event. Not found and rejected are final for one request only:
-// another request asks DDS again, so it needs its own id. The attempt counts from 0.
-func (o *Outcome) writeEvent(attempt int) {
+// another request asks DDS again, so it needs its own id. The attempt counts from 0. With again, an earlier
+// holder of the lease may have published a job of its own, so a job id is part of the id.
+func (o *Outcome) writeEvent(attempt int, again bool) {
 	parts := []string{o.Request.ProjectID, o.Request.BackupID, string(o.Status)}
-	if !finalForBackup(o.Status) {
+	switch {
+	case !finalForBackup(o.Status):
 		parts = append(parts, o.Request.Identity())
+	case again && o.JobID != "":
+		parts = append(parts, o.JobID)
 	}
 	data := o.Data()
 	if attempt > 0 {

@@ -61,9 +61,8 @@ func (s *Service) delete(deleting, recording context.Context, deadline time.Time
 		return
 	}
 	looks := s.RequireManual && !s.StopDeletions
-	if looks && s.knows(deleting, g) {
-		looks = false
-	}
+	s.peek(deleting, g, looks)
+	looks = looks && !s.knows(g)
 	start := time.Now()
 	var sight Sight
 	var lookErr error
@@ -95,27 +94,30 @@ func (s *Service) delete(deleting, recording context.Context, deadline time.Time
 			o.setResult(result)
 		}
 	}
-	s.recordOrRelease(recording, g, maybeSent, c.undecided)
+	s.recordOrRelease(recording, g, maybeSent, &c)
 }
 
-// knows asks the ledger, if it probably knows the requests or asking costs nothing, and reports whether it has
-// an answer for all of them, or they are refused. Then the backup need not be looked up.
-func (s *Service) knows(ctx context.Context, g *group) bool {
-	refused := func(o *Outcome) bool { return s.refusal(&o.Request, s.now()) != nil }
-	again := func(o *Outcome) bool { return o.Request.Redelivered || o.Request.OnAgenda }
-	if !s.Durable || slices.ContainsFunc(g.outcomes, again) {
+// peek asks the ledger before anything else if it probably knows the requests: then a look-up would be wasted.
+// A ledger in this process costs nothing to ask.
+func (s *Service) peek(ctx context.Context, g *group, looks bool) {
+	again := func(o *Outcome) bool { return o.Request.OnAgenda || looks && o.Request.Redelivered }
+	if looks && !s.Durable || slices.ContainsFunc(g.outcomes, again) {
 		item, err := s.Ledger.Get(ctx, g.key())
 		if err == nil {
 			g.item = item // otherwise begin reports it
 		}
 	}
+}
+
+// knows reports whether no request of a group needs a look-up: the ledger has its answer, or it is refused.
+func (s *Service) knows(g *group) bool {
 	return !slices.ContainsFunc(g.outcomes, func(o *Outcome) bool {
 		if g.item != nil && !g.item.expired(s.now()) {
 			if _, known := g.item.answerTo(&o.Request); known {
 				return false
 			}
 		}
-		return !refused(o)
+		return s.refusal(&o.Request, s.now()) == nil
 	})
 }
 

@@ -63,7 +63,9 @@ func (*deleter) Job(context.Context, deletion.Target, string) (deletion.JobStatu
 	return deletion.JobUnknown, "", nil
 }
 
-func (*deleter) List(context.Context, string, string) (map[string]deletion.Sight, error) { return nil, nil }
+func (*deleter) List(context.Context, string, string) (map[string]deletion.Sight, error) {
+	return nil, nil
+}
 
 // sink is a [deletion.Sink] made of a function; without one, it takes everything.
 type sink struct {

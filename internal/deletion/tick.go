@@ -71,17 +71,22 @@ func (s *Service) Tick(ctx context.Context) *TickResult {
 		t.result.Failed = true
 		return &t.result
 	}
-	var both sync.WaitGroup
-	both.Go(func() {
+	var both errgroup.Group
+	both.SetLimit(min(2, s.Concurrency))
+	both.Go(func() error {
 		t.each(ctx, Deletions, func(ctx context.Context, items []*Item) {
 			t.check(ctx, items) // an item is in the part of what is due first, and may have a check besides
 			if !s.StopDeletions && !s.DryRun {
 				t.workWaiting(ctx, items)
 			}
 		})
+		return nil
 	})
-	both.Go(func() { t.each(ctx, Checks, t.check) })
-	both.Wait()
+	both.Go(func() error {
+		t.each(ctx, Checks, t.check)
+		return nil
+	})
+	_ = both.Wait() // neither returns an error
 	return &t.result
 }
 
