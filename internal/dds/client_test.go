@@ -196,7 +196,7 @@ func TestAnswers(t *testing.T) {
 // After an answer was lost, "being deleted" means that the deletion was started.
 func TestLostAnswerAndADeletionThatTakesAWhile(t *testing.T) {
 	for _, word := range []string{"DISABLED", "deleting"} {
-		server := serve(t, ddstest.Options{DeleteTakes: time.Hour, DeletionStatus: word})
+		server := serve(t, ddstest.Options{DeletionTime: time.Hour, DeletionStatus: word})
 		server.Inject(ddstest.DropAfter())
 		got, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
 		if err != nil || got.Unconfirmed == "" {
@@ -216,7 +216,7 @@ func TestAmbiguousCode(t *testing.T) {
 	}{
 		"not there":        {backupID: "none", class: deletion.ClassNotFound},
 		"there":            {backupID: backup, class: deletion.ClassConflict},
-		"being deleted":    {options: ddstest.Options{DeleteTakes: time.Hour}, backupID: backup, deleteFirst: true},
+		"being deleted":    {options: ddstest.Options{DeletionTime: time.Hour}, backupID: backup, deleteFirst: true},
 		"may not be asked": {options: ddstest.Options{MayNotList: true}, backupID: "none", class: deletion.ClassConflict},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestRequireManual(t *testing.T) {
 }
 
 func TestRequireManualOfWhatIsBeingDeleted(t *testing.T) {
-	server := serve(t, ddstest.Options{DeleteTakes: time.Hour})
+	server := serve(t, ddstest.Options{DeletionTime: time.Hour})
 	client := connect(t, server, func(o *dds.Options) { o.RequireManual = true })
 	if _, err := client.DeleteBackup(limited(t), target(backup), false); err != nil {
 		t.Fatal(err)
