@@ -1,7 +1,9 @@
 package dds_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/secret"
 )
 
 var _ deletion.Backups = (*dds.Client)(nil)
@@ -281,4 +284,66 @@ func TestListOfOddAnswers(t *testing.T) {
 	if _, err := mayNot.List(limited(t), ddstest.Region, ddstest.ProjectID); !strings.Contains(asError(t, err).Message, "dds:backup:list") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// oneAnswer is a transport that answers every call in the same way.
+type oneAnswer struct {
+	status int
+	body   string
+}
+
+func (a oneAnswer) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: a.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
+}
+
+// No answer to a call that reads is a panic, a lost deletion, or a text that cannot be kept.
+func FuzzReadAnswers(f *testing.F) {
+	for _, body := range []string{
+		`{"backups":[],"total_count":0}`,
+		`{"backups":[{"id":"x","type":"Manual","status":"COMPLETED","size":1.5,"is_instance_restoring":true}],"total_count":1}`,
+		`{"backups":[null,{"id":7}],"total_count":"1"}`,
+		`{"job":{"id":"x","status":"Failed","fail_reason":"why"}}`,
+		`{"error_code":"DBS.201214","error_msg":"gone"}`,
+		`{"error_code":"DBS.200543"}`,
+	} {
+		f.Add(200, body)
+		f.Add(400, body)
+	}
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		client, err := dds.New(dds.Options{
+			Endpoints:   map[string]string{ddstest.Region: "http://dds.example"},
+			Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)},
+			RetryPolicy: func(int, *deletion.Error) (time.Duration, bool) { return 0, false },
+			Transport:   oneAnswer{status, body},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := deletion.InBackground(limited(t)) // a throttled call is not sent again
+		sight, lookErr := client.LookUp(ctx, target("x"))
+		listed, listErr := client.List(ctx, ddstest.Region, ddstest.ProjectID)
+		job, reason, jobErr := client.Job(ctx, target("x"), "x")
+		for _, err := range []error{lookErr, listErr, jobErr} {
+			if err != nil && (asError(t, err).MaybeSent || asError(t, err).Class == "") {
+				t.Errorf("error %+v", err)
+			}
+		}
+		if lookErr == nil && listErr == nil {
+			if diff := cmp.Diff(listed["x"], sight); diff != "" {
+				t.Errorf("in the list and alone:\n%s", diff)
+			}
+		}
+		if lookErr == nil && sight.Backup != nil {
+			text, err := json.Marshal(sight.Backup)
+			if err != nil || len(text) > 8<<10 {
+				t.Errorf("%d bytes, error %v", len(text), err)
+			}
+			if !sight.Deleting && sight.Refusal == nil && !strings.EqualFold(sight.Backup.Type, "manual") {
+				t.Errorf("may be deleted: %+v", sight.Backup)
+			}
+		}
+		if len(reason) > 512 || reason != "" && job != deletion.JobFailed {
+			t.Errorf("job %q, reason of %d bytes", job, len(reason))
+		}
+	})
 }
