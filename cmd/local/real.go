@@ -185,14 +185,14 @@ func lookUp(ctx context.Context, client *dds.Client, atOnce int, all []announced
 	calls.SetLimit(atOnce)
 	for i := range all {
 		calls.Go(func() error {
-			b, listed, err := client.FindBackup(ctx, all[i].Target)
+			sight, err := client.LookUp(ctx, all[i].Target)
 			switch {
 			case err != nil:
 				all[i].found = "not looked up: " + reason(err)
-			case !listed:
+			case sight.Backup == nil:
 				all[i].found = "DDS does not list it"
 			default:
-				all[i].found = describe(&b)
+				all[i].found = describe(sight.Backup)
 			}
 			return nil
 		})
@@ -201,8 +201,8 @@ func lookUp(ctx context.Context, client *dds.Client, atOnce int, all []announced
 }
 
 // describe is a backup in one line.
-func describe(b *dds.Backup) string {
-	text := fmt.Sprintf("%s, %s, name %q, instance %q", cmp.Or(b.Type, "type unknown"), cmp.Or(b.Status, "status unknown"), b.Name, b.Instance)
+func describe(b *deletion.Backup) string {
+	text := fmt.Sprintf("%s, %s, name %q, instance %q", cmp.Or(b.Type, "type unknown"), cmp.Or(b.Status, "status unknown"), b.Name, b.InstanceName)
 	if b.Begin != "" {
 		text += ", made " + b.Begin
 	}
