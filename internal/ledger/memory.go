@@ -1,5 +1,3 @@
-// Package ledger implements [deletion.Ledger] in memory, and holds what all ledgers share. The
-// interface says what a ledger remembers and when.
 package ledger
 
 import (
@@ -12,9 +10,6 @@ import (
 
 	"dds-backup-delete/internal/deletion"
 )
-
-// DefaultSize is how many backups a [Memory] remembers.
-const DefaultSize = 10_000
 
 // Memory is a ledger in the process: for laptops, tests and single processes. It does not know what
 // it has forgotten or what another process did. So if a request was delivered before and there is

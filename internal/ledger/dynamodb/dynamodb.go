@@ -1,4 +1,3 @@
-// Package dynamodb implements [deletion.Ledger] in an Amazon DynamoDB table.
 package dynamodb
 
 import (
@@ -8,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +17,6 @@ import (
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/ledger"
-	"dds-backup-delete/internal/secret"
 )
 
 // Ledger is a ledger in an Amazon DynamoDB table that all processes share. A deletion normally
@@ -40,9 +37,6 @@ type Ledger struct {
 	table  string
 	now    func() time.Time
 }
-
-// item is the attributes of an item, or the values of an expression.
-type item = map[string]types.AttributeValue
 
 // keep is how long an item is kept after its last write. DynamoDB may remove it days later, so this
 // package checks the expiry itself.
@@ -261,30 +255,3 @@ func requestKey(r *deletion.Request) string {
 }
 
 func keyOf(r *deletion.Request) item { return item{"backup": text(ledger.Key(r))} }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-func stringOf(v types.AttributeValue) string { return as[types.AttributeValueMemberS](v).Value }
-
-// integer returns 0 for what this package did not write.
-func integer(v types.AttributeValue) int64 {
-	i, _ := strconv.ParseInt(as[types.AttributeValueMemberN](v).Value, 10, 64)
-	return i
-}
-
-func mapOf(v types.AttributeValue) item { return as[types.AttributeValueMemberM](v).Value }
-
-// as returns a value of one type; empty for a value of another type, or none.
-func as[T any](v types.AttributeValue) *T {
-	if typed, ok := any(v).(*T); ok {
-		return typed
-	}
-	return new(T)
-}
-
-// redact returns the error of a call to DynamoDB without secrets: its text may contain what was sent.
-func redact(err error) error { return fmt.Errorf("ledger: %w", secret.RedactError(err)) }

@@ -26,45 +26,11 @@ import (
 
 func TestDynamoDB(t *testing.T) { ledgertest.Contract(t, newDynamoDB) }
 
-var tables atomic.Int64
-
 // newDynamoDB returns a ledger in a table of its own.
 func newDynamoDB(t *testing.T, now func() time.Time) deletion.Ledger {
 	t.Helper()
 	endpoint, table := newDynamoDBTable(t)
 	return ddbledger.New(newClient(endpoint), table, now)
-}
-
-func newClient(endpoint string) *dynamodb.Client {
-	return dynamodb.New(dynamodb.Options{
-		Region: "eu-central-1", BaseEndpoint: aws.String(endpoint),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond }),
-	})
-}
-
-// newDynamoDBTable creates a table: in the DynamoDB that DYNAMODB_ENDPOINT names (`make test-aws`
-// starts Amazon's own DynamoDB Local), otherwise in a stand-in.
-func newDynamoDBTable(t *testing.T) (endpoint, table string) {
-	t.Helper()
-	if endpoint = os.Getenv("DYNAMODB_ENDPOINT"); endpoint == "" {
-		server := httptest.NewServer(new(dynamodbtest.Tables))
-		t.Cleanup(server.Close)
-		endpoint = server.URL
-	}
-	client := newClient(endpoint)
-	table = fmt.Sprintf("ledger-%d-%d", time.Now().UnixNano(), tables.Add(1))
-	if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName:            aws.String(table),
-		BillingMode:          types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("backup"), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("backup"), KeyType: types.KeyTypeHash}},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return endpoint, table
 }
 
 // DynamoDB removes expired items days late, so the ledger checks the expiry itself.

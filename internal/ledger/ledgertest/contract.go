@@ -1,4 +1,3 @@
-// Package ledgertest holds the contract of [deletion.Ledger] as tests, which every ledger must pass.
 package ledgertest
 
 import (
@@ -42,22 +41,6 @@ func Contract(t *testing.T, newLedger func(t *testing.T, now func() time.Time) d
 
 // runner runs a test on a new ledger.
 type runner func(t *testing.T, test func(t *testing.T, l deletion.Ledger, c *Clock))
-
-// Clock is a clock that only a test moves.
-type Clock struct{ ns atomic.Int64 }
-
-// NewClock returns a clock that stands still.
-func NewClock() *Clock {
-	c := new(Clock)
-	c.ns.Store(time.Date(2026, 11, 23, 21, 0, 0, 0, time.UTC).UnixNano())
-	return c
-}
-
-// Now returns the time of the clock.
-func (c *Clock) Now() time.Time { return time.Unix(0, c.ns.Load()) }
-
-// Advance moves the clock forward.
-func (c *Clock) Advance(d time.Duration) { c.ns.Add(int64(d)) }
 
 // Lease is the duration of the leases that the helpers ask for.
 const Lease = time.Minute
