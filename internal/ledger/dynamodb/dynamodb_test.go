@@ -8,19 +8,16 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"dds-backup-delete/internal/deletion"
 	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
-	"dds-backup-delete/internal/ledger/dynamodbtest"
 	"dds-backup-delete/internal/ledger/ledgertest"
 )
 

@@ -31,7 +31,7 @@ func newClient(endpoint string) *dynamodb.Client {
 
 // newDynamoDBTable creates a table: in the DynamoDB that DYNAMODB_ENDPOINT names (`make test-aws`
 // starts Amazon's own DynamoDB Local), otherwise in a stand-in.
-func newDynamoDBTable(t *testing.T) (endpoint, table string) {
+func newDynamoDBTable(t *testing.T, change ...func(*dynamodb.CreateTableInput)) (endpoint, table string) {
 	t.Helper()
 	if endpoint = os.Getenv("DYNAMODB_ENDPOINT"); endpoint == "" {
 		server := httptest.NewServer(new(dynamodbtest.Tables))
@@ -40,12 +40,28 @@ func newDynamoDBTable(t *testing.T) (endpoint, table string) {
 	}
 	client := newClient(endpoint)
 	table = fmt.Sprintf("ledger-%d-%d", time.Now().UnixNano(), tables.Add(1))
-	if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName:            aws.String(table),
-		BillingMode:          types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("backup"), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("backup"), KeyType: types.KeyTypeHash}},
-	}); err != nil {
+	attribute := func(name string, of types.ScalarAttributeType) types.AttributeDefinition {
+		return types.AttributeDefinition{AttributeName: &name, AttributeType: of}
+	}
+	key := func(name string, of types.KeyType) types.KeySchemaElement {
+		return types.KeySchemaElement{AttributeName: &name, KeyType: of}
+	}
+	in := dynamodb.CreateTableInput{
+		TableName:   aws.String(table),
+		BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			attribute("backup", types.ScalarAttributeTypeS), attribute("due_kind", types.ScalarAttributeTypeS), attribute("due_at", types.ScalarAttributeTypeN),
+		},
+		KeySchema: []types.KeySchemaElement{key("backup", types.KeyTypeHash)},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: aws.String("due"), Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+			KeySchema: []types.KeySchemaElement{key("due_kind", types.KeyTypeHash), key("due_at", types.KeyTypeRange)},
+		}},
+	}
+	for _, c := range change {
+		c(&in)
+	}
+	if _, err := client.CreateTable(t.Context(), &in); err != nil {
 		t.Fatal(err)
 	}
 	return endpoint, table
