@@ -94,6 +94,7 @@ func requireAllSet(t *testing.T, name string, v reflect.Value) {
 				requireAllSet(t, name+"."+field.Name, v.Field(i))
 			}
 		}
+	default: // it has no members
 	}
 }
 
