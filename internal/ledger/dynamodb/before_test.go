@@ -54,13 +54,13 @@ func (b *before) begin(request string) (token, status string) {
 	if final, ok := current["final_status"].(*types.AttributeValueMemberS); ok {
 		return "", final.Value
 	}
-	refused, _ := current["refused"].(*types.AttributeValueMemberM)
-	own, _ := refused.Value[keyOfRequest(request)].(*types.AttributeValueMemberM)
-	if own == nil {
-		return "", ""
+	if refused, ok := current["refused"].(*types.AttributeValueMemberM); ok {
+		if own, ok := refused.Value[keyOfRequest(request)].(*types.AttributeValueMemberM); ok {
+			refusal, _ := own.Value["status"].(*types.AttributeValueMemberS)
+			return "", refusal.Value
+		}
 	}
-	refusal, _ := own.Value["status"].(*types.AttributeValueMemberS)
-	return "", refusal.Value
+	return "", ""
 }
 
 // lease calls begin and expects the lease.
@@ -234,6 +234,22 @@ func TestTheVersionBeforeReadsWhatIsWritten(t *testing.T) {
 				t.Error("it cannot record under its lease")
 			}
 		})
+	}
+}
+
+// The version before keeps its lease if this version writes meanwhile, and records under it.
+func TestTheVersionBeforeRecordsAfterAWrite(t *testing.T) {
+	b, l, _ := beside(t)
+	token := b.lease("r1")
+	read := ledgertest.Get(t, l, key)
+	next := read.Clone()
+	next.Plan.Attempt = 1
+	ledgertest.Swap(t, l, read, next)
+	if !b.refuse(token, "r1") {
+		t.Error("the lease is lost")
+	}
+	if got := ledgertest.Get(t, l, key); got.Plan.Attempt != 1 || got.Lease != "" || got.Answers[keyOfRequest("r1")].Event != "refused event" {
+		t.Errorf("plan %+v, lease %q, answers %v", got.Plan, got.Lease, got.Answers)
 	}
 }
 

@@ -343,7 +343,7 @@ func testDueInOrder(t *testing.T, l deletion.ItemLedger, c *Clock) {
 	now := c.Now()
 	wantDue(t, l, deletion.Checks, now)
 	items := map[string]*deletion.Item{
-		"third": dueAt("third", deletion.Checks, now), "first": dueAt("first", deletion.Checks, now.Add(-10*time.Hour)),
+		"third": dueAt("third", deletion.Checks, now), "first": dueAt("first", deletion.Checks, now.AddDate(-26, 0, 0)), // simulated clocks start in 2000
 		"later": dueAt("later", deletion.Checks, now.Add(time.Millisecond)), "second": dueAt("second", deletion.Checks, now.Add(-time.Millisecond)),
 		"nothing": numbered("nothing", 1),
 	}
