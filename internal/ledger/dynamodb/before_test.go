@@ -25,6 +25,8 @@ type before struct {
 	now    func() time.Time
 }
 
+const leaseTime = time.Minute
+
 type attributes = map[string]types.AttributeValue
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
@@ -40,7 +42,7 @@ func (b *before) begin(request string) (token, status string) {
 	token = rand.Text()
 	now := b.now()
 	current, ok := b.update(attributes{
-		":token": text(token), ":until": number(now.Add(ledgertest.Lease).UnixMilli()), ":expires": number(b.expires()),
+		":token": text(token), ":until": number(now.Add(leaseTime).UnixMilli()), ":expires": number(b.expires()),
 		":empty": text(""), ":none": &types.AttributeValueMemberM{}, ":now": number(now.UnixMilli()), ":seconds": number(now.Unix()),
 	}, map[string]string{"#request": keyOfRequest(request)},
 		"SET lease_token = :token, lease_until = :until, expires_at = :expires, "+
@@ -155,17 +157,17 @@ func TestReadsWhatTheVersionBeforeWrote(t *testing.T) {
 		write func(b *before, c *ledgertest.Clock, want *deletion.Item)
 	}{
 		"lease": {func(b *before, c *ledgertest.Clock, want *deletion.Item) {
-			want.Lease, want.LeaseUntil = b.lease("r1"), c.Now().Add(ledgertest.Lease)
+			want.Lease, want.LeaseUntil = b.lease("r1"), c.Now().Add(leaseTime)
 		}},
 		"lease after an expired one": {func(b *before, c *ledgertest.Clock, want *deletion.Item) {
 			b.lease("r1")
-			c.Advance(2 * ledgertest.Lease)
-			want.Lease, want.LeaseUntil, want.MaybeSent = b.lease("r2"), c.Now().Add(ledgertest.Lease), true
+			c.Advance(2 * leaseTime)
+			want.Lease, want.LeaseUntil, want.MaybeSent = b.lease("r2"), c.Now().Add(leaseTime), true
 		}},
 		"released": {func(b *before, _ *ledgertest.Clock, _ *deletion.Item) { b.release(b.lease("r1"), false) }},
 		"released after an expired one": {func(b *before, c *ledgertest.Clock, _ *deletion.Item) {
 			b.lease("r1")
-			c.Advance(2 * ledgertest.Lease)
+			c.Advance(2 * leaseTime)
 			b.release(b.lease("r2"), false)
 		}},
 		"maybe sent": {func(b *before, _ *ledgertest.Clock, want *deletion.Item) {
@@ -263,7 +265,7 @@ func TestWhatTheVersionBeforeChangesIsNotLost(t *testing.T) {
 	}{
 		"a lease": {nothing, func(b *before, _ *ledgertest.Clock) { b.lease("r1") }},
 		"a lease after an expired one": {leased, func(b *before, c *ledgertest.Clock) {
-			c.Advance(2 * ledgertest.Lease)
+			c.Advance(2 * leaseTime)
 			b.lease("r1")
 		}},
 		"a release":             {leased, func(b *before, _ *ledgertest.Clock) { b.release("token", false) }},
@@ -278,7 +280,7 @@ func TestWhatTheVersionBeforeChangesIsNotLost(t *testing.T) {
 		for _, due := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, due %v", name, due), func(t *testing.T) {
 				b, l, c := beside(t)
-				old := &deletion.Item{Key: key, LeaseUntil: c.Now().Add(ledgertest.Lease)}
+				old := &deletion.Item{Key: key, LeaseUntil: c.Now().Add(leaseTime)}
 				if due {
 					old.Plan.Check = &deletion.Check{Next: c.Now()}
 				}
