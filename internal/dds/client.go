@@ -37,8 +37,6 @@ type Options struct {
 	Connections int
 	// Rate is the most calls per second; 0 if only DDS limits them.
 	Rate float64
-	// RequireManual looks each backup up first and deletes only a finished manual one. Removed with deletion.Deleter.
-	RequireManual bool
 	// RetryPolicy decides which tries are repeated; default [DefaultRetryPolicy].
 	RetryPolicy RetryPolicy
 	// Transport sends the calls; nil for the network.
@@ -51,14 +49,13 @@ type Options struct {
 
 // Client calls the DDS API. It is safe for use by many goroutines.
 type Client struct {
-	endpoints     map[string]string
-	requireManual bool
-	transport     http.RoundTripper
-	handle        handler
-	handleIAM     handler // handle without the pace, which is for DDS only
-	handleOnce    handler // reads a backup list with one try, which is not observed
-	lock          *keyLock
-	pace          *pace
+	endpoints  map[string]string
+	transport  http.RoundTripper
+	handle     handler
+	handleIAM  handler // handle without the pace, which is for DDS only
+	handleOnce handler // reads a backup list with one try, which is not observed
+	lock       *keyLock
+	pace       *pace
 }
 
 // New returns a client. No call is made.
@@ -81,7 +78,7 @@ func New(o Options) (*Client, error) {
 	if o.Transport == nil {
 		o.Transport = transport.New(transport.Options{Connections: o.Connections})
 	}
-	c := &Client{endpoints: endpoints, requireManual: o.RequireManual, transport: o.Transport}
+	c := &Client{endpoints: endpoints, transport: o.Transport}
 	// From the innermost outwards. Each try waits for its turn and is signed again.
 	corrected := &clock{machine: o.Now}
 	h := parsing(signing(sending(o.Transport), corrected.now), corrected.now)

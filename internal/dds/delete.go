@@ -17,11 +17,6 @@ import (
 //
 // https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0028.html
 func (c *Client) DeleteBackup(ctx context.Context, t deletion.Target, maybeSent bool) (deletion.Deletion, error) {
-	if c.requireManual { // removed with deletion.Deleter
-		if d, err := c.checkManual(ctx, t, maybeSent); err != nil || d != (deletion.Deletion{}) {
-			return d, err
-		}
-	}
 	request, err := c.newProjectCall(ctx, http.MethodDelete, t.Region, t.ProjectID, nil, "backups", t.BackupID)
 	if err != nil {
 		return deletion.Deletion{}, err

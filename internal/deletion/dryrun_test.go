@@ -23,9 +23,9 @@ func (u untouchable) Get(context.Context, deletion.Key) (*deletion.Item, error) 
 	return nil, errDown
 }
 
-func (u untouchable) Swap(context.Context, *deletion.Item, *deletion.Item) (*deletion.Item, bool, error) {
+func (u untouchable) Swap(context.Context, *deletion.Item, *deletion.Item) (*deletion.Item, error) {
 	u.t.Error("a dry run called Swap")
-	return nil, false, errDown
+	return nil, errDown
 }
 
 func (u untouchable) Due(context.Context, deletion.Agenda, time.Time, int, string) ([]deletion.Key, string, error) {

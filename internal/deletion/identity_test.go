@@ -122,7 +122,7 @@ type measuring struct {
 	most int
 }
 
-func (m *measuring) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, bool, error) {
+func (m *measuring) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, error) {
 	if old == nil {
 		return m.Ledger.Swap(ctx, old, next)
 	}

@@ -43,11 +43,11 @@ func (s *Service) update(ctx context.Context, key Key, old *Item, change func(*I
 		if !change(next) {
 			return next, nil
 		}
-		current, swapped, err := s.Ledger.Swap(ctx, old, next)
+		current, err := s.Ledger.Swap(ctx, old, next)
 		if err != nil {
 			return nil, err
 		}
-		if swapped {
+		if current == nil {
 			return next, nil
 		}
 		old = current

@@ -39,32 +39,32 @@ func records(old, next *deletion.Item) bool {
 	return !begins(old, next) && (next.Answer != old.Answer || len(next.Answers) != len(old.Answers))
 }
 
-func (f *faulty) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, bool, error) {
+func (f *faulty) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, error) {
 	time.Sleep(f.trip)
 	if begins(old, next) {
 		if f.begin != nil {
-			return nil, false, f.begin
+			return nil, f.begin
 		}
-		current, swapped, err := f.Ledger.Swap(ctx, old, next)
+		current, err := f.Ledger.Swap(ctx, old, next)
 		if f.afterBegin != nil {
 			f.afterBegin()
 		}
-		return current, swapped, err
+		return current, err
 	}
 	if !records(old, next) {
 		return f.Ledger.Swap(ctx, old, next)
 	}
 	if n := int(f.recorded.Add(1)); f.record != nil && (f.recordFor == 0 || n <= f.recordFor) {
-		return nil, false, f.record
+		return nil, f.record
 	}
 	if f.panics {
 		panic("a bug of the ledger")
 	}
-	current, swapped, err := f.Ledger.Swap(ctx, old, next)
+	current, err := f.Ledger.Swap(ctx, old, next)
 	if f.loseAnswer && f.recorded.Load() == 1 {
-		return nil, false, errDown
+		return nil, errDown
 	}
-	return current, swapped, err
+	return current, err
 }
 
 var errDown = errors.New("the table is on fire")
@@ -273,7 +273,7 @@ func TestNoDeleteWithoutALease(t *testing.T) {
 // A concurrent delivery gets a retry, after the rest of the lease at the latest.
 func TestBusyElsewhere(t *testing.T) {
 	l := memory()
-	_, _, err := l.Swap(t.Context(), nil, &deletion.Item{
+	_, err := l.Swap(t.Context(), nil, &deletion.Item{
 		Key: deletion.Key{ProjectID: project, BackupID: "a"}, Lease: "another", LeaseUntil: time.Now().Add(time.Minute),
 	})
 	if err != nil {
@@ -377,7 +377,7 @@ type counting struct {
 	records int
 }
 
-func (c *counting) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, bool, error) {
+func (c *counting) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, error) {
 	c.records = len(next.Answers)
 	return c.Ledger.Swap(ctx, old, next)
 }

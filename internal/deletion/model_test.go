@@ -217,15 +217,15 @@ func (w *worker) opOf(old, next *deletion.Item) string {
 	}
 }
 
-func (w *worker) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, bool, error) {
+func (w *worker) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, error) {
 	done, err := did(w.step(w.opOf(old, next)))
 	if !done {
-		return nil, false, err
+		return nil, err
 	}
-	current, swapped, ledgerErr := w.ledger.Swap(ctx, old, next)
+	current, ledgerErr := w.ledger.Swap(ctx, old, next)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if swapped && ledgerErr == nil {
+	if current == nil && ledgerErr == nil {
 		w.begun = true
 		if next.Answer.Status != "" && (old == nil || old.Answer != next.Answer) {
 			w.final[next.Plan.Attempt] = true
@@ -238,9 +238,9 @@ func (w *worker) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.
 		}
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	return current, swapped, ledgerErr
+	return current, ledgerErr
 }
 
 // sight is what DDS shows now. The caller holds m.mu.

@@ -248,7 +248,7 @@ func (t *tick) claim(ctx context.Context, i *Item) (claimed *Item, look bool) {
 	if !changed {
 		return nil, false
 	}
-	if _, swapped, err := t.Ledger.Swap(ctx, i, next); err != nil || !swapped {
+	if other, err := t.Ledger.Swap(ctx, i, next); err != nil || other != nil {
 		if err != nil {
 			t.warn(ctx, i, "ledger: claim", err)
 		}
@@ -373,7 +373,7 @@ func (t *tick) look(ctx context.Context, i *Item, listed Sight) {
 	next := i.Clone()
 	next.look(now, sight, job, reason)
 	// A look that another write overtook is worth nothing. The item is due again after claimTime.
-	if _, swapped, err := t.Ledger.Swap(ctx, i, next); err != nil || !swapped {
+	if other, err := t.Ledger.Swap(ctx, i, next); err != nil || other != nil {
 		if err != nil {
 			t.warn(ctx, i, "ledger: look", err)
 		}
@@ -393,7 +393,7 @@ func (t *tick) look(ctx context.Context, i *Item, listed Sight) {
 func (t *tick) postpone(ctx context.Context, i *Item) {
 	next := i.Clone()
 	next.Plan.Check.Next = t.now().Add(min(firstLook<<min(next.Plan.Check.Looks+1, 10), longestGap))
-	if _, _, err := t.Ledger.Swap(ctx, i, next); err != nil {
+	if _, err := t.Ledger.Swap(ctx, i, next); err != nil {
 		t.warn(ctx, i, "ledger: postpone", err)
 	}
 	t.overdue(i, t.now())

@@ -53,12 +53,15 @@ func (l *Memory) Get(_ context.Context, key deletion.Key) (*deletion.Item, error
 }
 
 // Swap implements [deletion.Ledger].
-func (l *Memory) Swap(_ context.Context, old, next *deletion.Item) (current *deletion.Item, swapped bool, err error) {
+func (l *Memory) Swap(_ context.Context, old, next *deletion.Item) (*deletion.Item, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	current = l.get(next.Key)
-	if (current == nil) != (old == nil) || current != nil && old.Version != current.Version {
-		return current, false, nil
+	current := l.get(next.Key)
+	switch {
+	case current == nil && old != nil && old.Version != "": // it was forgotten
+		return &deletion.Item{Key: next.Key}, nil
+	case current != nil && (old == nil || old.Version != current.Version):
+		return current, nil
 	}
 	next.Version, next.ExpiresAt = rand.Text(), Expiry(next, l.now())
 	if current == nil {
@@ -67,7 +70,7 @@ func (l *Memory) Swap(_ context.Context, old, next *deletion.Item) (current *del
 		l.order.Remove(l.items[next.Key])
 	}
 	l.items[next.Key] = l.order.PushBack(*next)
-	return next, true, nil
+	return nil, nil //nolint:nilnil // nothing else was there, and no error
 }
 
 // Due implements [deletion.Ledger].
