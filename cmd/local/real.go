@@ -55,8 +55,8 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 		return fmt.Errorf("%w: %w", errNothingDone, err)
 	}
 	defer a.Close()
-	r := &report{Deleter: a.DDS, config: c, out: out, counts: make(map[verdict]int), answers: make(map[deletion.Target]answer)}
-	a.Service.Deleter = r
+	r := &report{Backups: a.DDS, config: c, out: out, counts: make(map[verdict]int), answers: make(map[deletion.Target]answer)}
+	a.Service.Backups = r
 	project := c.ProjectID
 	if project == "" { // the question names it
 		looking, cancel := context.WithTimeout(ctx, timeout)

@@ -60,6 +60,7 @@ func FullItem(backupID string) *deletion.Item {
 			Seen: &deletion.Backup{
 				Name: "name", Type: "Manual", Status: "COMPLETED", InstanceID: "instance", InstanceName: "its name", Begin: "begin", End: "end", SizeKB: 1.5,
 			},
+			Earlier: []deletion.Earlier{{Answer: deletion.Answer{Status: deletion.Accepted, Event: `{"id":"four"}`, At: now()}, Keys: []string{"c"}}},
 			Waiting: map[string]deletion.Waiting{request.Key(): {
 				Request: request, Since: now(), Next: now(), Tries: 4, Counted: 2, Abandon: true, Class: deletion.ClassConflict, Code: "DBS.1",
 			}},
