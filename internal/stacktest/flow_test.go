@@ -124,7 +124,7 @@ func TestTopicAndBusToQueue(t *testing.T) {
 	_, err = w.bus.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String("requests")})
 	w.must(err)
 	w.start("sources", "RequestTopicArn="+*topic.TopicArn, `RequestTopicFilterPolicy={"purpose":["delete-backup"]}`,
-		"RequestBusName=requests", "RequestBusSource=cleanup", "RequireManual=false")
+		"RequestBusName=requests", "RequestBusSource=cleanup", "RequireManual=false", "Follow=false")
 
 	for purpose, id := range map[string]string{"delete-backup": backup(1), "report": backup(13)} {
 		_, err = w.sns.Publish(t.Context(), &sns.PublishInput{
@@ -263,7 +263,8 @@ func TestLeast(t *testing.T) {
 	w.start("least", "HttpApi=none", "Monitoring=false", "Tracing=false", "OutcomeArchiveDays=0")
 	w.want("resources", []string{
 		"DeadLetterQueue", "DeadLetterQueuePolicy", "Function", "FunctionEventInvokeConfig", "FunctionLog", "FunctionRequests", "FunctionRole",
-		"Ledger", "OutcomeBus", "RequestQueue", "RequestQueuePolicy", "UndeliveredQueue", "UndeliveredQueuePolicy",
+		"Ledger", "NextTickPermission", "NextTickRule", "OutcomeBus", "RequestQueue", "RequestQueuePolicy", "TickSchedule", "TickSchedulePermission",
+		"UndeliveredQueue", "UndeliveredQueuePolicy",
 	}, slices.Sorted(func(yield func(string) bool) {
 		for name := range w.stack.Resources {
 			if !yield(name) {
@@ -299,6 +300,10 @@ func TestRefusedParameters(t *testing.T) {
 		{[]string{"HttpApi=jwt", "JwtIssuer=https://issuer.example.com", "JwtScope=none"}, "needs JwtIssuer, JwtAudience and JwtScope"},
 		{[]string{"HttpApi=jwt", "JwtIssuer=https://issuer.example.com", "JwtAudience=backups"}, "needs JwtIssuer, JwtAudience and JwtScope"},
 		{[]string{"RequestBusName=requests"}, "needs RequestBusSource"},
+		{[]string{"RequireManual=false"}, "Follow needs RequireManual"},
+		{[]string{"MaxRequestAge=36"}, "not of the form"},
+		{[]string{"FollowAlarmAfter=2 hours"}, "not of the form"},
+		{[]string{"DirectCalls=Event"}, "want one of"},
 		{[]string{"RequestTopicFilterPolicy=purpose"}, "not of the form"},
 		{[]string{"RequestsEnabled=true"}, "no such parameter"},
 		{[]string{"HuaweiCloudAccessKey=key"}, "no such parameter"},
