@@ -10,5 +10,7 @@ var template = []string{
 	"REQUEST_SOURCES=" + queue,
 	"REQUEST_TYPE=dds.backup.deletion.requested.v1",
 	"HW_CLOUD=", "DRY_RUN=false", "ALLOWED_PROJECTS=", "ALLOWED_REGIONS=", "DDS_RATE=", "HTTP_BASE_PATH=",
+	"STOP_DELETIONS=false", "MAX_REQUEST_AGE=", "QUEUE_MAX_RECEIVES=10", "DIRECT_CALLS=sync", "FOLLOW_ALARM_AFTER=2h",
+	"TICK_BUS=arn:aws:events:eu-central-1:123456789012:event-bus/default",
 	connectionsAtStart + "=10", // as many as BatchSize
 }

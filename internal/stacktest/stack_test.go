@@ -111,8 +111,8 @@ type stack struct {
 		Period, EvaluationPeriods            int
 		Threshold                            float64
 
-		AlarmActions, OKActions         []string
-		Dimensions                      []struct{ Name, Value string }
+		AlarmActions, OKActions []string
+		Dimensions              []struct{ Name, Value string }
 	}
 	Dashboards []string
 }
