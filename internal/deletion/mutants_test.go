@@ -37,7 +37,7 @@ func TestMutants(t *testing.T) {
 		{"a second job has an id of its own", "outcome.go", "case again && o.JobID != \"\":", "case false:", "Promise"},
 		{"a failed attempt keeps its answer", "end.go", "p.Earlier = append(p.Earlier, Earlier{i.Answer, p.Asked})", "", "Promise|Attempt"},
 		{"a failed attempt reopens the item", "end.go", "i.Answer = Answer{}\n\tp.Attempt++", "p.Attempt++", "Promise|Attempt"},
-		{"a job id never passes an end", "machine.go", "ended := p.Attempt != attempt ||", "ended := false && p.Attempt != attempt ||", "Thawed"},
+		{"a job id never passes an end", "machine.go", "ended := p.Attempt != attempt || p.End != nil && p.End.Attempt == attempt", "ended := false", "Thawed"},
 		{"an end is owed", "end.go", "i.owe(owedEnd, now.Add(publishing))", "", "Promise|Ends"},
 		{"one end", "end.go", "p.Check = nil\n\tif status != Failed {", "if status != Failed {", "Promise|Ends"},
 		{"absent in two looks", "end.go", "case s.Backup == nil && c.Absent.IsZero():\n\t\tc.Absent, c.Next = now, now.Add(apart)\n", "", "Ends|Apart"},
