@@ -238,8 +238,8 @@ func ResultsOf(outcomes []Outcome) Results {
 	return all
 }
 
-// LongestRetry returns the outcome whose source should wait longest before its next try; nil if no source needs to
-// try again. The ledger itself tries what it has parked.
+// LongestRetry returns the outcome that should wait longest before its source tries it again; nil if the source
+// need not try any again.
 func LongestRetry(outcomes []Outcome) *Outcome {
 	var found *Outcome
 	for i := range outcomes {

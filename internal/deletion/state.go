@@ -28,24 +28,24 @@ type State struct {
 	End *StateEnd `json:"end,omitempty"`
 }
 
-// Phase is where an attempt to delete a backup stands.
+// Phase is where an attempt to delete a backup stands. An attempt that has ended has the status of its end:
+// [Completed], [Failed] or [Closed].
 type Phase string
 
-// The phases of an attempt.
+// The phases of an attempt that has not ended.
 const (
-	// PhaseOpen means that no DELETE was sent and none is being sent: all that is known are requests that wait, or that
-	// were refused.
-	PhaseOpen Phase = "open"
-	// PhaseLeased means that a process is deleting the backup now.
-	PhaseLeased Phase = "leased"
-	// PhaseUnsettled means that the DELETE may have been sent and nobody knows its answer yet.
+	// PhaseRefused means that nothing is to be done: all requests so far were refused.
+	PhaseRefused Phase = "refused"
+	// PhaseWaiting means that requests wait for their next try, and no DELETE was sent.
+	PhaseWaiting Phase = "waiting"
+	// PhaseWorking means that a process holds the lease, and may be deleting the backup now.
+	PhaseWorking Phase = "working"
+	// PhaseUnsettled means that the DELETE may have been sent, and nobody knows its answer yet.
 	PhaseUnsettled Phase = "unsettled"
 	// PhaseAccepted means that DDS started the deletion, and its end is not known.
 	PhaseAccepted Phase = "accepted"
 	// PhaseUnconfirmed means that the deletion was started without a known job, and its end is not known.
 	PhaseUnconfirmed Phase = "unconfirmed"
-	// PhaseEnded means that the attempt has the end that End names.
-	PhaseEnded Phase = "ended"
 )
 
 // StateEnd is the end of an attempt.

@@ -57,6 +57,6 @@ func (r *request) unknownPath() string {
 	if r.basePath != "" {
 		base = fmt.Sprintf("each may be prefixed with HTTP_BASE_PATH, which is %q", r.basePath)
 	}
-	return fmt.Sprintf("there is no path %q; expected DELETE or GET /backups/{backup_id}, DELETE or GET /v3/{project_id}/backups/{backup_id}, "+
-		"POST /deletions, POST / or GET /healthz; %s", strictjson.Shorten(r.path), base)
+	return fmt.Sprintf("there is no path %q; expected DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id}, "+
+		"GET /backups/{backup_id}, GET /v3/{project_id}/backups/{backup_id}, POST /deletions, POST / or GET /healthz; %s", strictjson.Shorten(r.path), base)
 }
