@@ -73,6 +73,11 @@ func TestOutcomes(t *testing.T) {
 			}
 		})
 	}
+	// A reply may say that an outcome is an earlier one. An event never does.
+	want(t, "outcome.json", with(decode(t, outcomes["accepted"]), "replayed", true), true)
+	want(t, "outcome.json", with(decode(t, outcomes["accepted"]), "replayed", false), false)
+	replayed := with(decode(t, outcomeEvent("accepted")), "data", with(decode(t, outcomes["accepted"]), "replayed", true))
+	want(t, "outcome-event.json", replayed, false)
 	for _, project := range []string{"p/q", strings.Repeat("p", 65)} {
 		want(t, "outcome.json", with(decode(t, outcomes["accepted"]), "project_id", project), false)
 	}
@@ -155,9 +160,9 @@ func TestProblems(t *testing.T) {
 		}
 	}
 	all := `{"title":"Service Unavailable","status":503,"detail":"why","class":"undelivered","code":"DBS.1","request_id":"m",` +
-		`"backup_id":"a","job_id":"j","dds_request_id":"d","results":[` + outcomes["accepted"] + `]}`
+		`"backup_id":"a","job_id":"j","dds_request_id":"d","replayed":true,"results":[` + outcomes["accepted"] + `]}`
 	checkSteps(t, "problem.json", all, func(step, member string) bool {
-		return step == without && slices.Contains([]string{"code", "request_id", "backup_id", "job_id", "dds_request_id", "results"}, member)
+		return step == without && slices.Contains([]string{"code", "request_id", "backup_id", "job_id", "dds_request_id", "replayed", "results"}, member)
 	})
 	for name, value := range map[string]any{"results": []any{}, "type": "about:blank", "backup_id": "a/b"} {
 		want(t, "problem.json", with(decode(t, all), name, value), false)
