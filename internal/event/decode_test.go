@@ -190,6 +190,7 @@ func TestOwnEvents(t *testing.T) {
 		"a completed one":     strings.ReplaceAll(outcomeEvent, "accepted", "completed"),
 		"a failed one's data": strings.ReplaceAll(outcomeData, "accepted", "failed"),
 		"an abandoned data":   strings.ReplaceAll(outcomeData, "accepted", "abandoned"),
+		"a parked one's":      destination("Success", plain, strings.ReplaceAll(outcomeData, "accepted", "retry")),
 		"cut off":             outcomeEvent[:len(outcomeEvent)-5],
 		"written out":         "{\n  \"type\" : \"dds.backup.deletion.accepted.v1\",\n  \"backup_id\": \"a\"}",
 		"in a text":           quoted,
