@@ -51,25 +51,6 @@ func structured(members strictjson.Object) cloudEvent {
 	return e
 }
 
-// ReadBinary reads the requests of a CloudEvent in binary mode: its attributes, readable or not, came
-// beside the text, for example as headers.
-func (r Reader) ReadBinary(text []byte, base deletion.Request, attributes map[string]string) Content {
-	e := attributesOf(func(name string) (string, bool) { text, given := attributes[name]; return text, given })
-	e.parseData(text)
-	var members strictjson.Object
-	if e.fault == "" {
-		members, _ = e.data.Object() // another value has no members
-	}
-	if e.eventType == TickType {
-		return r.ReadTick(members, base)
-	}
-	c := dropOwnEvents(r.ofCloudEvent(e, base), text, members)
-	if c.OwnEventReason == "" && isOutcomeType(e.eventType) {
-		c = Content{OwnEventReason: c.Requests[0].Err.Message}
-	}
-	return c
-}
-
 // attributesOf returns an event without data. The function get returns an attribute and whether it is there.
 // The last three are those of the extensions "Expiry Time" and "Auth Context".
 // https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/expirytime.md

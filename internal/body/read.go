@@ -58,6 +58,25 @@ func (r Reader) ReadEvent(value strictjson.Value, base deletion.Request) Content
 	return r.openObject(part{"the body", value, members, base}, maxEnvelopes)
 }
 
+// ReadBinary reads the requests of a CloudEvent in binary mode: its attributes, readable or not, came
+// beside the text, for example as headers.
+func (r Reader) ReadBinary(text []byte, base deletion.Request, attributes map[string]string) Content {
+	e := attributesOf(func(name string) (string, bool) { text, given := attributes[name]; return text, given })
+	e.parseData(text)
+	var members strictjson.Object
+	if e.fault == "" {
+		members, _ = e.data.Object() // another value has no members
+	}
+	if e.eventType == TickType {
+		return r.ReadTick(members, base)
+	}
+	c := dropOwnEvents(r.ofCloudEvent(e, base), text, members)
+	if c.OwnEventReason == "" && isOutcomeType(e.eventType) {
+		c = Content{OwnEventReason: c.Requests[0].Err.Message}
+	}
+	return c
+}
+
 // parse reads the requests of a text.
 func (r Reader) parse(name string, text []byte, base deletion.Request, envelopes int) Content {
 	value, members, err := strictjson.ParseObject(text)

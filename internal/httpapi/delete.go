@@ -25,9 +25,6 @@ func (r *request) readBackup(project *string, segment string) *Call {
 	}
 }
 
-// noProject is said of a path whose project is empty.
-const noProject = "project_id: empty in the path"
-
 // readDelete completes a request that the path names with what the query says.
 func (r *request) readDelete(request deletion.Request, emptyProject bool) *Call {
 	query, err := parseQuery(r.parameters, deletionParameters)

@@ -26,6 +26,9 @@ type request struct {
 	hasBody    bool              // something was sent, be it a byte order mark alone
 }
 
+// noProject is said of a path whose project is empty.
+const noProject = "project_id: empty in the path"
+
 // maxMark is the length, in bytes, of a byte order mark, which is not part of a body.
 const maxMark = 3
 
