@@ -128,7 +128,7 @@ func client(t *testing.T, server *ddstest.Server, secretKey string) *official.Dd
 
 // TestOfficialClient deletes and lists backups and shows a job with the official client and our simulated DDS.
 func TestOfficialClient(t *testing.T) {
-	server := ddstest.NewServer(ddstest.Options{DeleteTakes: time.Hour})
+	server := ddstest.NewServer(ddstest.Options{DeletionTime: time.Hour})
 	defer server.Close()
 	server.Add(ddstest.SampleBackups()...)
 	c := client(t, server, ddstest.SecretKey)

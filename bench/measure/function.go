@@ -20,7 +20,8 @@ type Setting struct {
 	Ledger bool
 	// TLS makes the upstreams speak HTTPS.
 	TLS bool
-	// Manual turns REQUIRE_MANUAL on: each backup is looked up before it is deleted.
+	// Manual turns REQUIRE_MANUAL on: each backup is looked up before it is deleted. With a ledger, deletions are
+	// also followed, as the template has it.
 	Manual bool
 	// Connections is what CONNECTIONS_AT_START is set to, and GOGC what GOGC is; 0 for the
 	// template's. Only this project has the first.
@@ -55,7 +56,7 @@ func (r *Runner) start(ctx context.Context, p *Peer, s Setting) (*running, error
 			env = append(env, "AWS_CA_BUNDLE="+r.CA)
 		}
 	}
-	env = append(env, "REQUIRE_MANUAL="+strconv.FormatBool(s.Manual))
+	env = append(env, "REQUIRE_MANUAL="+strconv.FormatBool(s.Manual), "FOLLOW="+strconv.FormatBool(s.Manual && s.Ledger))
 	if s.Connections > 0 {
 		env = append(env, connectionsAtStart+"="+strconv.Itoa(s.Connections))
 	}

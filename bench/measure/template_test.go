@@ -13,7 +13,7 @@ var (
 )
 
 // notHere are the variables of template.yaml that every row sets itself.
-var notHere = []string{"HUAWEICLOUD_SECRET_ARN", "HUAWEICLOUD_SDK_PROJECT_ID", "DDS_REGION", "OUTCOME_SINK", "LEDGER", "REQUIRE_MANUAL"}
+var notHere = []string{"HUAWEICLOUD_SECRET_ARN", "HUAWEICLOUD_SDK_PROJECT_ID", "DDS_REGION", "OUTCOME_SINK", "LEDGER", "REQUIRE_MANUAL", "FOLLOW"}
 
 func TestTemplate(t *testing.T) {
 	text, err := os.ReadFile("../../template.yaml")

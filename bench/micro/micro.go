@@ -115,36 +115,28 @@ func signing() Case {
 	}
 }
 
-// nothing is the deleter, ledger and sink of a service, and costs nothing.
-type nothing struct{}
+// nothing is the DDS, ledger and sink of a service, and costs nothing.
+type nothing struct {
+	deletion.Backups
+	deletion.Ledger
+}
 
-// DeleteBackup implements [deletion.Deleter].
+// DeleteBackup implements [deletion.Backups].
 func (nothing) DeleteBackup(context.Context, deletion.Target, bool) (deletion.Deletion, error) {
 	return deletion.Deletion{JobID: jobID}, nil
 }
 
-// CheckBackup implements [deletion.Deleter].
-func (nothing) CheckBackup(context.Context, deletion.Target) error { return nil }
-
-// Begin implements [deletion.Ledger].
-func (nothing) Begin(context.Context, *deletion.Request, time.Duration) (deletion.Claim, error) {
-	return deletion.Claim{Lease: "token"}, nil
+// Swap implements [deletion.Ledger].
+func (nothing) Swap(context.Context, *deletion.Item, *deletion.Item) (*deletion.Item, error) {
+	return nil, nil //nolint:nilnil // it replaced the item
 }
-
-// Record implements [deletion.Ledger].
-func (nothing) Record(context.Context, string, bool, []deletion.Record) (deletion.Recorded, error) {
-	return deletion.Recorded{}, nil
-}
-
-// Release implements [deletion.Ledger].
-func (nothing) Release(context.Context, *deletion.Request, string, bool) error { return nil }
 
 // Publish implements [deletion.Sink].
 func (nothing) Publish(_ context.Context, events []deletion.Event) []error {
 	return make([]error, len(events))
 }
 
-// encoding takes a request through a service whose deleter, ledger and sink cost nothing. What remains
+// encoding takes a request through a service whose DDS, ledger and sink cost nothing. What remains
 // is the bookkeeping and the encoding of the outcome. The peer only encodes the same event.
 func encoding() Case {
 	requests := []deletion.Request{{ID: "4fce6432-6221-41a2-86dc-c5557e824cf3", Source: "sqs", BackupID: backupID}}
@@ -173,10 +165,10 @@ func encoding() Case {
 	}
 }
 
-// newService returns a service whose deleter, ledger and sink cost nothing.
+// newService returns a service whose DDS, ledger and sink cost nothing.
 func newService() *deletion.Service {
 	return &deletion.Service{
-		Deleter: nothing{}, Ledger: nothing{}, Sink: nothing{}, Concurrency: 1, Log: slog.New(slog.DiscardHandler),
+		Backups: nothing{}, Ledger: nothing{}, Sink: nothing{}, Concurrency: 1, Log: slog.New(slog.DiscardHandler),
 		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: projectID},
 	}
 }

@@ -194,7 +194,7 @@ func newFunction(d *fixedWindow, l deletion.Ledger) (*function, error) {
 		return nil, err
 	}
 	return &function{service: &deletion.Service{
-		Deleter: client, Ledger: l, Sink: bus{}, Concurrency: 32, Log: slog.New(slog.DiscardHandler),
+		Backups: client, Ledger: l, Sink: bus{}, Concurrency: 32, Log: slog.New(slog.DiscardHandler),
 		Scope: deletion.Scope{Region: "r", ProjectID: "p"},
 	}}, nil
 }

@@ -55,8 +55,8 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 		return fmt.Errorf("%w: %w", errNothingDone, err)
 	}
 	defer a.Close()
-	r := &report{Deleter: a.DDS, config: c, out: out, counts: make(map[verdict]int), answers: make(map[deletion.Target]answer)}
-	a.Service.Deleter = r
+	r := &report{Backups: a.DDS, config: c, out: out, counts: make(map[verdict]int), answers: make(map[deletion.Target]answer)}
+	a.Service.Backups = r
 	project := c.ProjectID
 	if project == "" { // the question names it
 		looking, cancel := context.WithTimeout(ctx, timeout)
@@ -185,14 +185,14 @@ func lookUp(ctx context.Context, client *dds.Client, atOnce int, all []announced
 	calls.SetLimit(atOnce)
 	for i := range all {
 		calls.Go(func() error {
-			b, listed, err := client.FindBackup(ctx, all[i].Target)
+			sight, err := client.LookUp(ctx, all[i].Target)
 			switch {
 			case err != nil:
 				all[i].found = "not looked up: " + reason(err)
-			case !listed:
+			case sight.Backup == nil:
 				all[i].found = "DDS does not list it"
 			default:
-				all[i].found = describe(&b)
+				all[i].found = describe(sight.Backup)
 			}
 			return nil
 		})
@@ -201,8 +201,8 @@ func lookUp(ctx context.Context, client *dds.Client, atOnce int, all []announced
 }
 
 // describe is a backup in one line.
-func describe(b *dds.Backup) string {
-	text := fmt.Sprintf("%s, %s, name %q, instance %q", cmp.Or(b.Type, "type unknown"), cmp.Or(b.Status, "status unknown"), b.Name, b.Instance)
+func describe(b *deletion.Backup) string {
+	text := fmt.Sprintf("%s, %s, name %q, instance %q", cmp.Or(b.Type, "type unknown"), cmp.Or(b.Status, "status unknown"), b.Name, b.InstanceName)
 	if b.Begin != "" {
 		text += ", made " + b.Begin
 	}

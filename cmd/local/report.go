@@ -38,7 +38,7 @@ type answer struct {
 // report reports what a run does. It passes deletions on and keeps the answers of DDS, because an outcome
 // that could not be published no longer has them.
 type report struct {
-	deletion.Deleter
+	deletion.Backups
 
 	config *config.Config
 	out    io.Writer
@@ -50,10 +50,10 @@ type report struct {
 	answers map[deletion.Target]answer
 }
 
-// DeleteBackup implements [deletion.Deleter]. A job id is printed at once, in case the program ends before
+// DeleteBackup implements [deletion.Backups]. A job id is printed at once, in case the program ends before
 // it is published.
 func (r *report) DeleteBackup(ctx context.Context, t deletion.Target, sentBefore bool) (deletion.Deletion, error) {
-	d, err := r.Deleter.DeleteBackup(ctx, t, sentBefore)
+	d, err := r.Backups.DeleteBackup(ctx, t, sentBefore)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answers[t] = answerOf(&d, err, sentBefore)
@@ -61,6 +61,27 @@ func (r *report) DeleteBackup(ctx context.Context, t deletion.Target, sentBefore
 		fmt.Fprintf(r.out, "  DDS started job %s for backup %s\n", d.JobID, t.BackupID)
 	}
 	return d, err
+}
+
+// LookUp implements [deletion.Backups]. A look-up may decide without a DELETE.
+func (r *report) LookUp(ctx context.Context, t deletion.Target) (deletion.Sight, error) {
+	sight, err := r.Backups.LookUp(ctx, t)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case err != nil:
+		r.answers[t] = answer{notDeleted, reason(err)}
+	case sight.Backup == nil:
+		r.answers[t] = answer{notFound, "DDS does not list it"}
+	case sight.Deleting:
+		r.answers[t] = answer{unconfirmed, "it is being deleted already"}
+	case sight.Refusal != nil && sight.Refusal.Class == deletion.ClassInvalid:
+		r.answers[t] = answer{refused, reason(sight.Refusal)}
+	case sight.Refusal != nil:
+		r.answers[t] = answer{notDeleted, reason(sight.Refusal)}
+	default: // what DeleteBackup answers counts
+	}
+	return sight, err
 }
 
 // answerOf returns what an answer of DDS means.

@@ -99,8 +99,9 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		return nil, err
 	}
 	a.Service = &deletion.Service{
-		Deleter: a.DDS, Ledger: records, Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Log: log,
-		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
+		Backups: a.DDS, Ledger: records, Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Log: log,
+		RequireManual: c.RequireManual,
+		Scope:         deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
 	}
 	if c.ProjectID == "" {
 		a.project = a.newProject(c)
@@ -123,12 +124,11 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 // ddsOptions returns the options of the DDS client, and prepares the look-up of credentials in a secret.
 func (a *App) ddsOptions(c *config.Config, links Links) (dds.Options, error) {
 	o := dds.Options{
-		Endpoints:     c.Endpoints,
-		Credentials:   c.Credentials.Keys,
-		Connections:   c.Concurrency,
-		Rate:          c.Rate,
-		RequireManual: c.RequireManual,
-		Observe:       a.metrics.Call,
+		Endpoints:   c.Endpoints,
+		Credentials: c.Credentials.Keys,
+		Connections: c.Concurrency,
+		Rate:        c.Rate,
+		Observe:     a.metrics.Call,
 	}
 	if c.Credentials.Secret == (arn.ARN{}) {
 		return o, nil

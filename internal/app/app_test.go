@@ -138,7 +138,11 @@ func TestPanicOfACall(t *testing.T) {
 }
 
 // deadline is a deleter that notes how long it may take.
-type deadline struct{ left time.Duration }
+type deadline struct {
+	deletion.Backups
+
+	left time.Duration
+}
 
 func (d *deadline) DeleteBackup(ctx context.Context, _ deletion.Target, _ bool) (deletion.Deletion, error) {
 	if end, ok := ctx.Deadline(); ok {
@@ -146,8 +150,6 @@ func (d *deadline) DeleteBackup(ctx context.Context, _ deletion.Target, _ bool) 
 	}
 	return deletion.Deletion{JobID: "job"}, nil
 }
-
-func (*deadline) CheckBackup(context.Context, deletion.Target) error { return nil }
 
 // An HTTP request is worked within 25 s, whatever the invocation has left.
 func TestTheLimitOfASourceHolds(t *testing.T) {
@@ -157,7 +159,7 @@ func TestTheLimitOfASourceHolds(t *testing.T) {
 	} {
 		d := new(deadline)
 		a := &App{log: discard, Service: &deletion.Service{
-			Deleter: d, Ledger: ledger.NewMemory(10, nil), Sink: sink.NewStdout(io.Discard), Concurrency: 1, Log: discard,
+			Backups: d, Ledger: ledger.NewMemory(10, nil), Sink: sink.NewStdout(io.Discard), Concurrency: 1, Log: discard,
 			Scope: deletion.Scope{ProjectID: "p"},
 		}}
 		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
@@ -174,7 +176,7 @@ func TestTheSourceOfAServer(t *testing.T) {
 	var log bytes.Buffer
 	lines := slog.New(slog.NewJSONHandler(&log, nil))
 	a := &App{log: lines, Service: &deletion.Service{
-		Deleter: new(deadline), Ledger: ledger.NewMemory(10, nil), Sink: sink.NewStdout(io.Discard), Concurrency: 1, Log: lines,
+		Backups: new(deadline), Ledger: ledger.NewMemory(10, nil), Sink: sink.NewStdout(io.Discard), Concurrency: 1, Log: lines,
 		Scope: deletion.Scope{ProjectID: "p"},
 	}}
 	got := httptest.NewRecorder()
@@ -244,7 +246,7 @@ func TestCausesStayInTheLog(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))
 	a := &App{log: logger, Service: &deletion.Service{
-		Deleter: new(deadline), Ledger: ledger.NewMemory(10, nil), Sink: refusing{}, Concurrency: 1, Log: logger, Scope: deletion.Scope{ProjectID: "p"},
+		Backups: new(deadline), Ledger: ledger.NewMemory(10, nil), Sink: refusing{}, Concurrency: 1, Log: logger, Scope: deletion.Scope{ProjectID: "p"},
 	}}
 	const call = `{"version":"2.0","rawPath":"/backups/a","requestContext":{"requestId":"r","http":{"method":"DELETE"}}}`
 	reply, err := a.Handle(t.Context(), invocation, []byte(call))

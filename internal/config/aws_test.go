@@ -29,6 +29,7 @@ func TestWhatNeedsAWS(t *testing.T) {
 		"HTTP":     {config.Config{Sink: config.Sink{Kind: config.HTTP, Address: &url.URL{Scheme: "https", Host: "broker.example.com"}}}, false},
 		"a topic":  {config.Config{Sink: config.Sink{Kind: config.SNS, ARN: arn.ARN{Service: "sns", Region: "eu-central-1"}}}, true},
 		"a ledger": {config.Config{Ledger: config.Ledger{Kind: config.DynamoDB, Table: "table"}}, true},
+		"ticks":    {config.Config{TickBus: arn.ARN{Service: "events", Region: "eu-central-1"}}, true},
 		"a secret": {config.Config{Credentials: config.Credentials{Secret: arn.ARN{Service: "secretsmanager", Region: "eu-central-1"}}}, true},
 	} {
 		if got := tc.c.NeedsAWS(); got != tc.want {

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/spelling"
@@ -39,6 +41,23 @@ type Config struct {
 	RequireManual bool
 	// DryRun does everything but the deletion.
 	DryRun bool
+	// StopDeletions sends no DELETE: every request is returned to its source or kept in the ledger. Backups
+	// whose deletion was started are still checked.
+	StopDeletions bool
+
+	// Follow follows each deletion to its end.
+	Follow bool
+	// FollowAlarmAfter is how long a deletion may take before it counts as overdue.
+	FollowAlarmAfter time.Duration
+	// MaxRequestAge is the age from which a request is rejected as expired; 0 for no limit.
+	MaxRequestAge time.Duration
+	// MaxReceives is how often the queue delivers a message before it moves it to its dead-letter queue; 0 if that
+	// is not known.
+	MaxReceives int
+	// DirectIsAsync says that direct calls are asynchronous invocations, so that nobody reads their result.
+	DirectIsAsync bool
+	// TickBus is the bus where a tick that ends with work due asks for the next one; the zero value for none.
+	TickBus arn.ARN
 
 	// RequestType is the type of events that are requests.
 	RequestType string
@@ -71,12 +90,15 @@ func Load() (*Config, error) {
 	c.Region, c.Regions, c.Endpoints, c.IAMEndpoint, c.Warnings = p.region, p.Regions, p.endpoints, p.iamEndpoint, p.warnings
 	p.projects(c)
 	p.limits(c)
-	c.RequireManual, c.DryRun = p.RequireManual, p.DryRun
+	c.RequireManual, c.DryRun, c.StopDeletions = p.RequireManual, p.DryRun, p.StopDeletions
 	c.RequestType, c.HTTPBasePath = p.requestType(), p.httpBasePath()
 	c.MetricsFunction = p.metricsFunction()
 	c.Sink = p.sink()
 	c.RequestSources = p.requestSources()
 	c.Ledger = p.ledger()
+	p.follow(c)
+	p.waiting(c)
+	c.TickBus = p.tickBus()
 	c.InLambda, c.OnDemand = InLambda(), p.InitializationType == "on-demand"
 	c.AWS = p.aws()
 	p.proxies()
@@ -88,7 +110,7 @@ func Load() (*Config, error) {
 
 // NeedsAWS reports whether an AWS service is called.
 func (c *Config) NeedsAWS() bool {
-	return c.Credentials.Secret.Region != "" || c.Ledger.Kind == DynamoDB || c.Sink.ARN.Region != ""
+	return c.Credentials.Secret.Region != "" || c.Ledger.Kind == DynamoDB || c.Sink.ARN.Region != "" || c.TickBus.Region != ""
 }
 
 // LambdaLog returns what Lambda's logging controls ask for: lines of text instead of JSON, and the lowest
@@ -197,6 +219,9 @@ type Ledger struct {
 	Kind LedgerKind
 	// Table and Region are those of a DynamoDB table; empty for memory.
 	Table, Region string
+	// Durable says that the ledger outlives the process. Only such a ledger can keep requests that wait, and
+	// deletions that are followed.
+	Durable bool
 }
 
 // String returns the ledger in the form of LEDGER.
@@ -221,5 +246,5 @@ func (p *parser) ledger() Ledger {
 	default:
 		p.needAWSKeys("LEDGER")
 	}
-	return Ledger{DynamoDB, table, p.AWSRegion}
+	return Ledger{DynamoDB, table, p.AWSRegion, true}
 }

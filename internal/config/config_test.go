@@ -6,9 +6,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"dds-backup-delete/internal/arn"
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/secret"
@@ -24,8 +26,7 @@ func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "HUAWEICLOUD_") || strings.HasPrefix(name, "DDS_") || strings.HasPrefix(name, "HW_") || strings.HasPrefix(name, "OS_") || strings.HasPrefix(name, "ALLOW") || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "OUTCOME_") ||
-			name == "REQUEST_SOURCES" || name == "REQUEST_TYPE" || name == "METRICS" || name == "LEDGER" || name == "REQUIRE_MANUAL" || name == "DRY_RUN" {
+		if _, read := config.Variables()[name]; read || strings.HasPrefix(name, "HUAWEICLOUD_") {
 			t.Setenv(name, value) // so that it comes back after the test
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
@@ -88,6 +89,28 @@ func TestLoad(t *testing.T) {
 				t.Errorf("the secret key was printed: %s", printed)
 			}
 		})
+	}
+}
+
+// What says how requests wait, and how deletions are followed.
+func TestAgenda(t *testing.T) {
+	setenv(t, valid(nil))
+	c, err := config.Load()
+	if err != nil || c.Follow || c.FollowAlarmAfter != 2*time.Hour || c.MaxRequestAge != 0 || c.MaxReceives != 0 || c.DirectIsAsync || c.StopDeletions ||
+		c.TickBus != (arn.ARN{}) || c.Ledger.Durable {
+		t.Errorf("defaults %+v, error %v", c, err)
+	}
+	setenv(t, valid(map[string]string{
+		"REQUIRE_MANUAL": "true", "LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1", "FOLLOW": "true", "FOLLOW_ALARM_AFTER": "168h",
+		"MAX_REQUEST_AGE": "1h30m", "QUEUE_MAX_RECEIVES": "10", "DIRECT_CALLS": "async", "STOP_DELETIONS": "true", "TICK_BUS": bus,
+	}))
+	c, err = config.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Follow || c.FollowAlarmAfter != 168*time.Hour || c.MaxRequestAge != 90*time.Minute || c.MaxReceives != 10 || !c.DirectIsAsync || !c.StopDeletions ||
+		c.TickBus.String() != bus || !c.Ledger.Durable {
+		t.Errorf("%+v", c)
 	}
 }
 
@@ -165,6 +188,24 @@ func TestFaults(t *testing.T) {
 		"OUTCOME_HTTP_SECRET":                   {"OUTCOME_HTTP_SECRET": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="},
 		"OUTCOME_HTTP_SECRET:":                  {"OUTCOME_HTTP_SECRET": "whsec_c2hvcnQ="},
 		"REQUEST_SOURCES":                       {"REQUEST_SOURCES": "requests"},
+		"FOLLOW: needs REQUIRE_MANUAL":          {"FOLLOW": "true", "LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1"},
+		"FOLLOW: needs a ledger":                {"FOLLOW": "true", "REQUIRE_MANUAL": "true"},
+		"FOLLOW: \"yes\"":                       {"FOLLOW": "yes"},
+		"FOLLOW_ALARM_AFTER":                    {"FOLLOW_ALARM_AFTER": "2"},
+		"FOLLOW_ALARM_AFTER:":                   {"FOLLOW_ALARM_AFTER": "4m59s"},
+		"FOLLOW_ALARM_AFTER: ":                  {"FOLLOW_ALARM_AFTER": "168h1s"},
+		"MAX_REQUEST_AGE":                       {"MAX_REQUEST_AGE": "36 hours"},
+		"MAX_REQUEST_AGE:":                      {"MAX_REQUEST_AGE": "59s"},
+		"MAX_REQUEST_AGE: ":                     {"MAX_REQUEST_AGE": "8785h"},
+		`MAX_REQUEST_AGE: "-`:                   {"MAX_REQUEST_AGE": "-36h"},
+		"QUEUE_MAX_RECEIVES":                    {"QUEUE_MAX_RECEIVES": "-1"},
+		"QUEUE_MAX_RECEIVES:":                   {"QUEUE_MAX_RECEIVES": "1001"},
+		"DIRECT_CALLS":                          {"DIRECT_CALLS": "Event"},
+		"DIRECT_CALLS: async needs a ledger":    {"DIRECT_CALLS": "async"},
+		"STOP_DELETIONS":                        {"STOP_DELETIONS": "now"},
+		"TICK_BUS":                              {"TICK_BUS": "default"},
+		"TICK_BUS:":                             {"TICK_BUS": queue},
+		"AWS_ACCESS_KEY_ID, AWS":                {"TICK_BUS": bus, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "ALLOW_STDOUT": "true"},
 		`OUTCOME_SINK: "arn:aws:sqs`:            {"OUTCOME_SINK": queue, "REQUEST_SOURCES": bus + "," + queue},
 	} {
 		t.Run(name, func(t *testing.T) {

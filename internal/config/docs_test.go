@@ -74,7 +74,10 @@ func TestDocumentedExamples(t *testing.T) {
 			continue
 		}
 		example := strings.Trim(strings.TrimSpace(cells[3]), "`")
-		env := valid(map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "ALLOW_STDOUT": "true"})
+		env := valid(map[string]string{
+			"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "ALLOW_STDOUT": "true",
+			"LEDGER": "dynamodb://table", "REQUIRE_MANUAL": "true", // which others need
+		})
 		env[strings.ReplaceAll(name, "<REGION>", "CN_NORTH_4")] = strings.ReplaceAll(example, "…", "")
 		setenv(t, env)
 		if _, err := config.Load(); err != nil {

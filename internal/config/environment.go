@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kelseyhightower/envconfig"
 
@@ -26,6 +27,14 @@ type environment struct {
 	Rate          float64 `envconfig:"DDS_RATE"`
 	RequireManual bool    `envconfig:"REQUIRE_MANUAL"`
 	DryRun        bool    `envconfig:"DRY_RUN"`
+	StopDeletions bool    `envconfig:"STOP_DELETIONS"`
+
+	Follow           bool          `envconfig:"FOLLOW"`
+	FollowAlarmAfter time.Duration `envconfig:"FOLLOW_ALARM_AFTER" default:"2h"`
+	MaxRequestAge    time.Duration `envconfig:"MAX_REQUEST_AGE"`
+	MaxReceives      int           `envconfig:"QUEUE_MAX_RECEIVES"`
+	DirectCalls      string        `envconfig:"DIRECT_CALLS" default:"sync"`
+	TickBus          string        `envconfig:"TICK_BUS"`
 
 	RequestType    string   `envconfig:"REQUEST_TYPE"`
 	RequestSources []string `envconfig:"REQUEST_SOURCES"`
@@ -145,9 +154,10 @@ func (p *parser) read() {
 
 // expectedTypes says what a value of a type is expected to be.
 var expectedTypes = map[string]string{
-	"bool":    "a boolean; expected true or false",
-	"float64": "a number; expected for example 0.66",
-	"int":     "a whole number; expected for example 32",
+	"bool":          "a boolean; expected true or false",
+	"float64":       "a number; expected for example 0.66",
+	"int":           "a whole number; expected for example 32",
+	"time.Duration": "a duration; expected a number and its unit, for example 90m or 36h",
 }
 
 // secretOf reads a variable that holds a secret.

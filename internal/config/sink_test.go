@@ -116,7 +116,7 @@ func TestLedger(t *testing.T) {
 	for value, want := range map[string]config.Ledger{
 		"":                     {Kind: config.Memory},
 		"memory":               {Kind: config.Memory},
-		"dynamodb://a.table-1": {Kind: config.DynamoDB, Table: "a.table-1", Region: "eu-central-1"},
+		"dynamodb://a.table-1": {Kind: config.DynamoDB, Table: "a.table-1", Region: "eu-central-1", Durable: true},
 	} {
 		setenv(t, valid(map[string]string{"LEDGER": value, "AWS_REGION": "eu-central-1"}))
 		c, err := config.Load()

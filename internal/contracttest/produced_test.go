@@ -16,29 +16,53 @@ import (
 
 const dataError = `"error":{"class":"undelivered","code":"DBS.1","message":"why","http_status":400,"dds_request_id":"d"`
 
-// outcomes has an outcome for each status.
+// outcomes has an outcome for each status that a caller can get.
 var outcomes = map[string]string{
-	"accepted":    `{"request_id":"m","project_id":"p","backup_id":"a","job_id":"j","status":"accepted"}`,
-	"unconfirmed": `{"request_id":"m","project_id":"p","backup_id":"a","status":"unconfirmed",` + ofClass("unavailable") + `}}`,
-	"not_found":   `{"request_id":"m","project_id":"p","backup_id":"a","status":"not_found",` + ofClass("not_found") + `}}`,
-	"rejected":    `{"request_id":"m","project_id":"p","backup_id":"a","status":"rejected",` + ofClass("invalid") + `}}`,
+	"accepted":    `{"request_id":"m","project_id":"p","backup_id":"a","job_id":"j","status":"accepted"` + later + `}`,
+	"unconfirmed": `{"request_id":"m","project_id":"p","backup_id":"a","status":"unconfirmed"` + later + `,` + ofClass("unavailable") + `}}`,
+	"not_found":   `{"request_id":"m","project_id":"p","backup_id":"a","status":"not_found"` + later + `,` + ofClass("not_found") + `}}`,
+	"rejected":    `{"request_id":"m","project_id":"p","backup_id":"a","status":"rejected"` + later + `,` + ofClass("invalid") + `,"rule":"expired"}}`,
 	"simulated":   `{"request_id":"m","project_id":"p","backup_id":"a","status":"simulated"}`,
 	"retry":       `{"request_id":"m","project_id":"p","backup_id":"a","job_id":"j","status":"retry",` + dataError + `,"retry_after":15}}`,
+}
+
+// later are members of an outcome of a later attempt that comes from the ledger.
+const later = `,"attempt":2,"replayed":true`
+
+// ends has the data of events that no caller gets.
+var ends = map[string]string{
+	"abandoned": `{"request_id":"m","project_id":"p","backup_id":"a","status":"abandoned","attempt":2,"tries":10,"since":"2026-11-26T18:00:00.123Z",` + ofClass("forbidden") + `}}`,
+	"completed": `{"request_id":"m","project_id":"p","backup_id":"a","job_id":"j","status":"completed","attempt":1,"seconds":61,"size_kb":0.5,"instance_id":"i","instance_name":"n"}`,
+	"failed": `{"request_id":"m","project_id":"p","backup_id":"a","job_id":"j","status":"failed","attempt":1,"instance_id":"i","instance_name":"n",` +
+		`"reason":"still_there","error":{"class":"conflict","message":"why"}}`,
+}
+
+// published returns the data of an event, by its status.
+func published(status string) string {
+	if text, ok := ends[status]; ok {
+		return text
+	}
+	return strings.Replace(outcomes[status], `,"replayed":true`, ``, 1) // a repeat is the same event
 }
 
 func ofClass(class string) string { return strings.Replace(dataError, "undelivered", class, 1) }
 
 // may says for each status which classes its error can have and which members may be missing.
 var may = map[string]struct{ classes, lack []string }{
-	"unconfirmed": {[]string{"unavailable"}, ddsMembers},
-	"not_found":   {[]string{"not_found"}, ddsMembers},
-	"rejected":    {[]string{"invalid"}, append([]string{"backup_id"}, ddsMembers...)},
+	"accepted":    {nil, laterMembers},
+	"unconfirmed": {[]string{"unavailable"}, slices.Concat(laterMembers, ddsMembers)},
+	"not_found":   {[]string{"not_found"}, slices.Concat(laterMembers, ddsMembers)},
+	"rejected":    {[]string{"invalid"}, slices.Concat([]string{"backup_id", "rule"}, laterMembers, ddsMembers)},
 	"retry":       {classes[2:], append([]string{"backup_id", "job_id"}, ddsMembers...)},
+	"abandoned":   {classes[2:], append([]string{"attempt"}, ddsMembers...)},
+	"completed":   {nil, []string{"job_id", "seconds", "size_kb", "instance_id", "instance_name"}},
+	"failed":      {[]string{"conflict"}, []string{"job_id", "instance_id", "instance_name"}},
 }
 
 var (
-	ddsMembers = []string{"code", "http_status", "dds_request_id"}
-	classes    = []string{"invalid", "not_found", "forbidden", "unauthenticated", "conflict", "unknown", "throttled", "unavailable", "undelivered", "internal"}
+	laterMembers = []string{"attempt", "replayed"}
+	ddsMembers   = []string{"code", "http_status", "dds_request_id"}
+	classes      = []string{"invalid", "not_found", "forbidden", "unauthenticated", "conflict", "unknown", "throttled", "unavailable", "undelivered", "internal"}
 )
 
 func TestOutcomes(t *testing.T) {
@@ -50,7 +74,7 @@ func TestOutcomes(t *testing.T) {
 			}
 			for _, schema := range schemas {
 				want(t, schema, []any{}, false)
-				if may[status].lack == nil {
+				if may[status].classes == nil {
 					want(t, schema, with(decode(t, text), "error", decode(t, outcomes["unconfirmed"])["error"]), false)
 				} else if status != "retry" {
 					want(t, schema, decode(t, strings.Replace(text, `}}`, `,"retry_after":15}}`, 1)), false)
@@ -73,16 +97,25 @@ func TestOutcomes(t *testing.T) {
 			}
 		})
 	}
-	// A reply may say that an outcome is an earlier one. An event never does.
-	want(t, "outcome.json", with(decode(t, outcomes["accepted"]), "replayed", true), true)
-	want(t, "outcome.json", with(decode(t, outcomes["accepted"]), "replayed", false), false)
-	replayed := with(decode(t, outcomeEvent("accepted")), "data", with(decode(t, outcomes["accepted"]), "replayed", true))
-	want(t, "outcome-event.json", replayed, false)
 	for _, project := range []string{"p/q", strings.Repeat("p", 65)} {
 		want(t, "outcome.json", with(decode(t, outcomes["accepted"]), "project_id", project), false)
 	}
 	for _, status := range []string{"99", "600", "400.5"} {
 		want(t, "outcome.json", decode(t, strings.Replace(outcomes["retry"], "400", status, 1)), false)
+	}
+	for _, status := range []string{"simulated", "retry"} {
+		want(t, "outcome.json", with(decode(t, outcomes[status]), "attempt", 2), false)
+		want(t, "outcome.json", with(decode(t, outcomes[status]), "replayed", true), false)
+	}
+	for name, value := range map[string]any{"attempt": 1, "replayed": false} {
+		want(t, "outcome.json", with(decode(t, outcomes["accepted"]), name, value), false)
+	}
+	for _, status := range []string{"unconfirmed", "not_found", "retry"} {
+		want(t, "outcome.json", decode(t, strings.Replace(outcomes[status], `"message"`, `"rule":"expired","message"`, 1)), false)
+	}
+	for status, text := range ends { // no caller gets one
+		want(t, "outcome.json", decode(t, text), false)
+		want(t, "outcome.json#/$defs/"+status, decode(t, text), true)
 	}
 	for _, seconds := range []string{"0", "1.5"} {
 		want(t, "outcome.json", decode(t, strings.Replace(outcomes["retry"], "15}", seconds+"}", 1)), false)
@@ -92,12 +125,14 @@ func TestOutcomes(t *testing.T) {
 func outcomeEvent(status string) string {
 	return `{"specversion":"1.0","id":"0a25ebd72c2d2e682815914c9b1e9409","source":"urn:huaweicloud:dds:cn-north-4:p",` +
 		`"type":"dds.backup.deletion.` + status + `.v1","subject":"a","datacontenttype":"application/json",` +
-		`"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":` + outcomes[status] + `}`
+		`"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",` +
+		`"authtype":"user","authid":"arn:aws:iam::123456789012:user/dba","authclaimed":true,"data":` + published(status) + `}`
 }
 
 func TestOutcomeEvents(t *testing.T) {
 	want(t, "outcome-event.json", decode(t, outcomeEvent("retry")), false)
-	for status := range outcomes {
+	statuses := slices.AppendSeq(slices.Collect(maps.Keys(ends)), maps.Keys(outcomes))
+	for _, status := range statuses {
 		if status == "retry" {
 			continue
 		}
@@ -105,14 +140,23 @@ func TestOutcomeEvents(t *testing.T) {
 			for _, schema := range []string{"outcome-event.json", "outcome-event.json#/$defs/" + status} {
 				want(t, schema, []any{}, false)
 				checkSteps(t, schema, outcomeEvent(status), func(step, member string) bool {
-					return step == without && (member == "traceparent" || slices.Contains(ddsMembers, member))
+					return step == without && (slices.Contains([]string{"traceparent", "authid", "authclaimed"}, member) ||
+						member != "backup_id" && slices.Contains(may[status].lack, member))
 				})
-				for other := range outcomes {
+				for _, other := range statuses {
 					event := decode(t, outcomeEvent(status))
 					want(t, schema, with(event, "type", "dds.backup.deletion."+other+".v1"), other == status)
 					event = decode(t, outcomeEvent(status))
-					want(t, schema, with(event, "data", decode(t, outcomes[other])), other == status)
+					want(t, schema, with(event, "data", decode(t, published(other))), other == status)
 				}
+				event := decode(t, outcomeEvent(status))
+				want(t, schema, with(event, "data", with(decode(t, published(status)), "replayed", true)), false)
+				for _, member := range []string{"authid", "authclaimed"} { // an event that does not know who asked has none of the three
+					delete(event, member)
+					want(t, schema, event, true)
+				}
+				delete(event, "authtype")
+				want(t, schema, event, true)
 				for name, values := range map[string][]string{
 					"specversion":     {"1.1"},
 					"id":              {"0a25", "0A25EBD72C2D2E682815914C9B1E9409"},
@@ -121,6 +165,7 @@ func TestOutcomeEvents(t *testing.T) {
 					"subject":         {"a/b"},
 					"datacontenttype": {"text/plain"},
 					"traceparent":     {"00"},
+					"authtype":        {"root"},
 				} {
 					for _, value := range values {
 						want(t, schema, with(decode(t, outcomeEvent(status)), name, value), false)
@@ -134,6 +179,62 @@ func TestOutcomeEvents(t *testing.T) {
 	want(t, "outcome-event.json", rejected, false)
 	delete(rejected, "subject")
 	want(t, "outcome-event.json", rejected, true)
+}
+
+// What the data of an end may be.
+func TestEnds(t *testing.T) {
+	for _, tc := range []struct {
+		status, member string
+		value          any
+		ok             bool
+	}{
+		{"abandoned", "tries", 1, true},
+		{"abandoned", "tries", 0, false},
+		{"abandoned", "attempt", 1, false},
+		{"abandoned", "job_id", "j", false},
+		{"abandoned", "since", "2026-11-26T18:00:00Z", true},
+		{"abandoned", "since", "2026-11-26T18:00:00+01:00", true},
+		{"abandoned", "since", "2026-11-26 18:00:00Z", false},
+		{"abandoned", "since", "2026-11-26T18:00:00", false},
+		{"abandoned", "project_id", strings.Repeat("p", 65), false},
+		{"completed", "attempt", 0, false},
+		{"completed", "attempt", 2, true},
+		{"completed", "seconds", 0, false},
+		{"completed", "seconds", 1.5, false},
+		{"completed", "size_kb", 0, false},
+		{"completed", "reason", "still_there", false},
+		{"completed", "error", decode(t, ends["failed"])["error"], false},
+		{"failed", "reason", "job_failed", true},
+		{"failed", "reason", "not_deleted", true},
+		{"failed", "reason", "other", false},
+		{"failed", "seconds", 61, false},
+		{"failed", "size_kb", 1, false},
+	} {
+		text, err := json.Marshal(with(decode(t, ends[tc.status]), tc.member, tc.value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := contracttest.Valid("outcome.json#/$defs/"+tc.status, text); (err == nil) != tc.ok {
+			t.Errorf("%s with %s: %v, want valid: %v", tc.status, tc.member, err, tc.ok)
+		}
+	}
+	withoutJob := decode(t, strings.Replace(ends["failed"], `"job_id":"j",`, ``, 1))
+	want(t, "outcome.json#/$defs/failed", withoutJob, true)
+	want(t, "outcome.json#/$defs/failed", with(withoutJob, "reason", "job_failed"), false)
+	for status := range ends {
+		for _, class := range append(classes, "other") {
+			outcome := decode(t, ends[status])
+			if e, ok := outcome["error"].(map[string]any); ok {
+				e["class"] = class
+				want(t, "outcome.json#/$defs/"+status, outcome, slices.Contains(may[status].classes, class))
+				want(t, "outcome.json#/$defs/"+status, with(outcome, "error", with(e, "retry_after", 5)), false)
+			}
+		}
+	}
+	for _, member := range append(ddsMembers, "rule") { // the error of a failed deletion has a class and a message
+		outcome := decode(t, ends["failed"])
+		want(t, "outcome.json#/$defs/failed", with(outcome, "error", with(outcome["error"].(map[string]any), member, decode(t, "{"+dataError+"}}")["error"].(map[string]any)[member])), false) //nolint:forcetypeassert // a test
+	}
 }
 
 // problems lists the classes for each HTTP status; "" means that there is no class.
@@ -153,6 +254,7 @@ func TestProblems(t *testing.T) {
 			again := ok && class != "" && class != "invalid" && class != "not_found"
 			want(t, "problem.json", p, ok)
 			want(t, "problem.json", with(p, "job_id", "j"), ok && class == "undelivered")
+			want(t, "problem.json", with(p, "replayed", true), ok && !again && class != "")
 			want(t, "problem.json", with(p, "results", []any{decode(t, outcomes["retry"])}), again)
 			for other := range problems {
 				want(t, "problem.json", with(p, "title", http.StatusText(other)), ok && other == status)
@@ -160,9 +262,9 @@ func TestProblems(t *testing.T) {
 		}
 	}
 	all := `{"title":"Service Unavailable","status":503,"detail":"why","class":"undelivered","code":"DBS.1","request_id":"m",` +
-		`"backup_id":"a","job_id":"j","dds_request_id":"d","replayed":true,"results":[` + outcomes["accepted"] + `]}`
+		`"backup_id":"a","job_id":"j","dds_request_id":"d","results":[` + outcomes["accepted"] + `]}`
 	checkSteps(t, "problem.json", all, func(step, member string) bool {
-		return step == without && slices.Contains([]string{"code", "request_id", "backup_id", "job_id", "dds_request_id", "replayed", "results"}, member)
+		return step == without && slices.Contains([]string{"code", "request_id", "backup_id", "job_id", "dds_request_id", "results"}, member)
 	})
 	for name, value := range map[string]any{"results": []any{}, "type": "about:blank", "backup_id": "a/b"} {
 		want(t, "problem.json", with(decode(t, all), name, value), false)

@@ -2,8 +2,10 @@ package dds
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,111 +14,135 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// listedBackup is a backup in the JSON of the backup list. The documentation is inconsistent about the
-// letter case of type and status, and about the word for being deleted.
+// LookUp implements [deletion.Backups]. It needs the permission dds:backup:list. Its error has no MaybeSent.
+//
+// A backup is absent only if the list is complete without it, or if the list answers one of the two codes that
+// some regions have in place of an empty list. Any other code that means "not found" may be about the
+// project or the instance. It is no verdict on the backup, so its class is unknown.
+func (c *Client) LookUp(ctx context.Context, t deletion.Target) (deletion.Sight, error) {
+	page, err := c.listPage(ctx, t, url.Values{"backup_id": {t.BackupID}})
+	e, failed := errors.AsType[*deletion.Error](err)
+	if failed && e.Class == deletion.ClassNotFound {
+		if e.Code == "DBS.201214" || e.Code == "DBS.201502" {
+			return deletion.Sight{}, nil
+		}
+		e.Class = deletion.ClassUnknown
+	}
+	if err != nil {
+		return deletion.Sight{}, err
+	}
+	sight, found := page.sights[t.BackupID]
+	if !found && !page.complete { // the filter was ignored, or a part cannot be read
+		return deletion.Sight{}, unreadable(page.answer)
+	}
+	return sight, nil
+}
+
+// List implements [deletion.Backups] with the first 100 backups of the list, which is newest first. It needs the
+// permission dds:backup:list. What cannot be read is left out. Its error has no MaybeSent.
+func (c *Client) List(ctx context.Context, region, projectID string) (map[string]deletion.Sight, error) {
+	page, err := c.listPage(ctx, deletion.Target{Region: region, ProjectID: projectID}, url.Values{"limit": {"100"}})
+	if err != nil {
+		return nil, err
+	}
+	return page.sights, nil
+}
+
+// listedPage is a page of the backup list.
+type listedPage struct {
+	sights   map[string]deletion.Sight // by backup id
+	complete bool                      // the page has all backups that the query asked for
+	answer   *response
+}
+
+// listPage reads a page of the backup list.
 //
 // https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0029.html
-type listedBackup struct {
-	ID        string `json:"id"`
-	Type      string `json:"type"`
-	Status    string `json:"status"`
-	Restoring bool   `json:"is_instance_restoring"`
-
-	// The others are only shown to people, so an unexpected type must not make the answer unreadable.
-	Name         text `json:"name"`
-	InstanceName text `json:"instance_name"`
-	Begin        text `json:"begin_time"`
-	Size         text `json:"size"`
-}
-
-func (b listedBackup) beingDeleted() bool {
-	return strings.EqualFold(b.Status, "DISABLED") || strings.EqualFold(b.Status, "DELETING")
-}
-
-// Backup is a backup as the backup list shows it, in DDS's own words. Members that the answer lacks
-// are empty.
-type Backup struct {
-	// Name, Type and Status are the backup's own.
-	Name, Type, Status string
-	// Instance is the name of the instance that was backed up.
-	Instance string
-	// Begin is when the backup began.
-	Begin string
-	// SizeKB is the size in KB; 0 if it is not known.
-	SizeKB float64
-}
-
-// FindBackup looks one backup up in the backup list, which needs the permission dds:backup:list.
-func (c *Client) FindBackup(ctx context.Context, t deletion.Target) (b Backup, found bool, err error) {
-	listed, found, err := c.backup(ctx, t)
-	if err != nil || !found {
-		return Backup{}, false, err
-	}
-	size, _ := strconv.ParseFloat(string(listed.Size), 64)
-	return Backup{
-		Name: printable(string(listed.Name)), Type: printable(listed.Type), Status: printable(listed.Status),
-		Instance: printable(string(listed.InstanceName)), Begin: printable(string(listed.Begin)), SizeKB: size,
-	}, true, nil
-}
-
-// backup looks one backup up in the list.
-func (c *Client) backup(ctx context.Context, t deletion.Target) (b listedBackup, found bool, err error) {
-	request, err := c.newBackupsCall(ctx, http.MethodGet, t, url.Values{"backup_id": {t.BackupID}})
+func (c *Client) listPage(ctx context.Context, t deletion.Target, query url.Values) (*listedPage, error) {
+	request, err := c.newProjectCall(ctx, http.MethodGet, t.Region, t.ProjectID, query, "backups")
 	if err != nil {
-		return b, false, err
+		return nil, err
 	}
 	var body struct {
-		Backups *[]listedBackup `json:"backups"`
-		Total   int             `json:"total_count"`
+		Backups *[]json.RawMessage `json:"backups"`
+		Total   text               `json:"total_count"`
 	}
-	resp, err := fetch(c.handle, request, &body)
-	e, _ := errors.AsType[*deletion.Error](err)
-	switch {
-	case e != nil && e.Class == deletion.ClassNotFound: // instead of an empty list, in some regions
-		return b, false, nil
-	case err != nil:
-		return b, false, err
-	case body.Backups == nil:
-		return b, false, unreadable(resp)
+	resp, err := c.read(request, "dds:backup:list", &body)
+	if err != nil {
+		return nil, err
 	}
-	for _, b := range *body.Backups {
-		if b.ID == t.BackupID {
-			return b, true, nil
+	if body.Backups == nil {
+		return nil, unreadable(resp)
+	}
+	total, err := strconv.Atoi(string(body.Total))
+	page := &listedPage{
+		sights: make(map[string]deletion.Sight, len(*body.Backups)),
+		// Without a total, only an empty list is known to be all.
+		complete: err == nil && total <= len(*body.Backups) || body.Total == "" && len(*body.Backups) == 0,
+		answer:   resp,
+	}
+	for _, raw := range *body.Backups {
+		var b listedBackup
+		if json.Unmarshal(raw, &b) != nil || b.ID == "" {
+			page.complete = false
+			continue
 		}
+		page.sights[b.ID] = b.sight()
 	}
-	if body.Total > len(*body.Backups) { // the filter was ignored: it may be on another page
-		return b, false, unreadable(resp)
-	}
-	return b, false, nil
+	return page, nil
 }
 
-// checkManual returns nothing for a finished manual backup, an unconfirmed deletion for a backup that
-// is already being deleted, and an error otherwise.
-func (c *Client) checkManual(ctx context.Context, t deletion.Target, maybeSent bool) (d deletion.Deletion, err error) {
-	refuse := func(class deletion.Class, problem string) error {
+// listedBackup is a backup in the JSON of the backup list. The documentation is inconsistent about the
+// letter case of type and status, and about the word for being deleted.
+type listedBackup struct {
+	ID     string `json:"id"`
+	Type   string `json:"type"`
+	Status string `json:"status"`
+
+	// DDS itself refuses to delete a backup that a restore is using, and the others are only shown to people.
+	// So an unexpected type must not make the backup unreadable.
+	Restoring    json.RawMessage `json:"is_instance_restoring"`
+	Name         text            `json:"name"`
+	InstanceID   text            `json:"instance_id"`
+	InstanceName text            `json:"instance_name"`
+	Begin        text            `json:"begin_time"`
+	End          text            `json:"end_time"`
+	Size         text            `json:"size"`
+}
+
+// sight returns what the list shows of b.
+func (b *listedBackup) sight() deletion.Sight {
+	size, err := strconv.ParseFloat(string(b.Size), 64)
+	if err != nil || !(size >= 0 && size <= math.MaxFloat64) { // not a number is neither
+		size = 0
+	}
+	s := deletion.Sight{
+		Backup: &deletion.Backup{
+			Name: printable(string(b.Name)), Type: printable(b.Type), Status: printable(b.Status),
+			InstanceID: printable(string(b.InstanceID)), InstanceName: printable(string(b.InstanceName)),
+			Begin: printable(string(b.Begin)), End: printable(string(b.End)), SizeKB: size,
+		},
+		Deleting: strings.EqualFold(b.Status, "DISABLED") || strings.EqualFold(b.Status, "DELETING"),
+	}
+	if !s.Deleting {
+		s.Refusal = b.refusal()
+	}
+	return s
+}
+
+// refusal returns why b must not be deleted, nil if it is a finished manual backup.
+func (b *listedBackup) refusal() *deletion.Error {
+	refuse := func(class deletion.Class, problem string) *deletion.Error {
 		return &deletion.Error{Class: class, Message: "REQUIRE_MANUAL: " + problem}
 	}
-	b, found, err := c.backup(ctx, t)
-	e, answered := errors.AsType[*deletion.Error](err)
 	switch {
-	case answered:
-		e.MaybeSent = false                                          // nothing was deleted
-		if e.Class == deletion.ClassForbidden && e.HTTPStatus != 0 { // from DDS, not from the source of the credentials
-			e.Message = "REQUIRE_MANUAL needs the permission dds:backup:list, so nothing was deleted: " + e.Message
-		}
-	case err != nil:
-	case !found && maybeSent:
-		d.Unconfirmed = "the deletion may have been started before, and now the backup is gone"
-	case !found:
-		err = refuse(deletion.ClassNotFound, "the backup list has no such backup; an incremental backup is not visible by its id alone")
-	case b.beingDeleted():
-		d.Unconfirmed = "the backup is being deleted already, by which job is not known"
 	case !strings.EqualFold(b.Type, "manual"):
-		err = refuse(deletion.ClassInvalid, fmt.Sprintf("the backup is of type %q, want Manual", printable(b.Type)))
-	case b.Restoring:
-		err = refuse(deletion.ClassConflict, "the instance of the backup is being restored")
+		return refuse(deletion.ClassInvalid, fmt.Sprintf("the backup is of type %q, want Manual", printable(b.Type)))
+	case strings.EqualFold(strings.Trim(string(b.Restoring), `"`), "true"):
+		return refuse(deletion.ClassConflict, "the instance of the backup is being restored")
 	case !strings.EqualFold(b.Status, "COMPLETED") && !strings.EqualFold(b.Status, "FAILED"):
-		err = refuse(deletion.ClassConflict, fmt.Sprintf("the backup is %q, want COMPLETED or FAILED", printable(b.Status)))
+		return refuse(deletion.ClassConflict, fmt.Sprintf("the backup is %q, want COMPLETED or FAILED", printable(b.Status)))
+	default:
+		return nil
 	}
-	return d, err
 }

@@ -37,8 +37,6 @@ type Options struct {
 	Connections int
 	// Rate is the most calls per second; 0 if only DDS limits them.
 	Rate float64
-	// RequireManual looks each backup up first and deletes only a finished manual one.
-	RequireManual bool
 	// RetryPolicy decides which tries are repeated; default [DefaultRetryPolicy].
 	RetryPolicy RetryPolicy
 	// Transport sends the calls; nil for the network.
@@ -51,14 +49,13 @@ type Options struct {
 
 // Client calls the DDS API. It is safe for use by many goroutines.
 type Client struct {
-	endpoints     map[string]string
-	requireManual bool
-	transport     http.RoundTripper
-	handle        handler
-	handleIAM     handler // handle without the pace, which is for DDS only
-	handleOnce    handler // reads a backup list with one try, which is not observed
-	lock          *keyLock
-	pace          *pace
+	endpoints  map[string]string
+	transport  http.RoundTripper
+	handle     handler
+	handleIAM  handler // handle without the pace, which is for DDS only
+	handleOnce handler // reads a backup list with one try, which is not observed
+	lock       *keyLock
+	pace       *pace
 }
 
 // New returns a client. No call is made.
@@ -81,7 +78,7 @@ func New(o Options) (*Client, error) {
 	if o.Transport == nil {
 		o.Transport = transport.New(transport.Options{Connections: o.Connections})
 	}
-	c := &Client{endpoints: endpoints, requireManual: o.RequireManual, transport: o.Transport}
+	c := &Client{endpoints: endpoints, transport: o.Transport}
 	// From the innermost outwards. Each try waits for its turn and is signed again.
 	corrected := &clock{machine: o.Now}
 	h := parsing(signing(sending(o.Transport), corrected.now), corrected.now)
@@ -110,7 +107,7 @@ func (c *Client) Connect(ctx context.Context, region, projectID string, n int) {
 	if !ok || n < 1 {
 		return
 	}
-	r, err := c.newBackupsCall(ctx, http.MethodGet, deletion.Target{Region: region, ProjectID: projectID}, url.Values{"limit": {"1"}})
+	r, err := c.newProjectCall(ctx, http.MethodGet, region, projectID, url.Values{"limit": {"1"}}, "backups")
 	if err != nil || c.pace.ceiling != rate.Inf || c.lock.isProven() {
 		transport.Open(ctx, c.transport.RoundTrip, endpoint, n)
 		return
@@ -146,15 +143,15 @@ func (c *Client) CloseIdleConnections() {
 	(&http.Client{Transport: c.transport}).CloseIdleConnections()
 }
 
-// newBackupsCall returns a call about the backups of a project, or about the one that backupID names.
-func (c *Client) newBackupsCall(ctx context.Context, method string, t deletion.Target, query url.Values, backupID ...string) (*call, error) {
-	endpoint, ok := c.endpoints[t.Region]
+// newProjectCall returns a call to a path of DDS below that of a project.
+func (c *Client) newProjectCall(ctx context.Context, method, region, projectID string, query url.Values, segments ...string) (*call, error) {
+	endpoint, ok := c.endpoints[region]
 	if !ok {
-		return nil, invalid(fmt.Sprintf("region %q: no endpoint is configured for it", t.Region))
+		return nil, invalid(fmt.Sprintf("region %q: no endpoint is configured for it", region))
 	}
-	request, err := newCall(ctx, method, endpoint, query, append([]string{"v3", t.ProjectID, "backups"}, backupID...)...)
+	request, err := newCall(ctx, method, endpoint, query, append([]string{"v3", projectID}, segments...)...)
 	if err == nil {
-		request.Header.Set(headerProjectID, t.ProjectID)
+		request.Header.Set(headerProjectID, projectID)
 	}
 	return request, err
 }
@@ -188,4 +185,18 @@ func fetch(send handler, c *call, body any) (*response, error) {
 		return nil, unreadable(resp)
 	}
 	return resp, nil
+}
+
+// read is fetch for a call to DDS that changes nothing, so its error has no MaybeSent. The error of a caller
+// without the permission names it, unless the refusal came from the source of the credentials.
+func (c *Client) read(request *call, permission string, body any) (*response, error) {
+	resp, err := fetch(c.handle, request, body)
+	e, failed := errors.AsType[*deletion.Error](err)
+	if failed {
+		e.MaybeSent = false
+		if e.Class == deletion.ClassForbidden && e.HTTPStatus != 0 {
+			e.Message = "the look-up (REQUIRE_MANUAL, FOLLOW) needs the permission " + permission + ": " + e.Message
+		}
+	}
+	return resp, err
 }

@@ -17,12 +17,7 @@ import (
 //
 // https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0028.html
 func (c *Client) DeleteBackup(ctx context.Context, t deletion.Target, maybeSent bool) (deletion.Deletion, error) {
-	if c.requireManual {
-		if d, err := c.checkManual(ctx, t, maybeSent); err != nil || d != (deletion.Deletion{}) {
-			return d, err
-		}
-	}
-	request, err := c.newBackupsCall(ctx, http.MethodDelete, t, nil, t.BackupID)
+	request, err := c.newProjectCall(ctx, http.MethodDelete, t.Region, t.ProjectID, nil, "backups", t.BackupID)
 	if err != nil {
 		return deletion.Deletion{}, err
 	}
@@ -37,7 +32,9 @@ func (c *Client) DeleteBackup(ctx context.Context, t deletion.Target, maybeSent 
 	}
 	answer := bytes.TrimPrefix(resp.body, []byte("\ufeff")) // a byte order mark costs no job id
 	if err := json.Unmarshal(answer, &body); err != nil || body == nil || (body.Code != "" && body.Code != "0") {
-		return c.resolve(ctx, t, true, unreadable(resp))
+		e := unreadable(resp)
+		e.MaybeSent = true // DDS may have done its work
+		return c.resolve(ctx, t, true, e)
 	}
 	if body.JobID == "" {
 		return deletion.Deletion{Unconfirmed: "DDS took the deletion but named no job"}, nil
@@ -61,17 +58,6 @@ func (id *jobID) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// CheckBackup does what [Client.DeleteBackup] does before the DELETE, and returns its error. A backup
-// that is already being deleted is not an error, because DeleteBackup would send no DELETE for it.
-func (c *Client) CheckBackup(ctx context.Context, t deletion.Target) error {
-	if c.requireManual {
-		_, err := c.checkManual(ctx, t, false)
-		return err
-	}
-	_, err := c.newBackupsCall(ctx, http.MethodDelete, t, nil, t.BackupID)
-	return err
-}
-
 // resolve returns the result of a failed deletion. If the deletion may have been sent, a missing backup
 // means that it was started. It asks the backup list if that helps.
 func (c *Client) resolve(ctx context.Context, t deletion.Target, maybeSent bool, err error) (deletion.Deletion, error) {
@@ -82,11 +68,11 @@ func (c *Client) resolve(ctx context.Context, t deletion.Target, maybeSent bool,
 	maybeSent = maybeSent || e.MaybeSent
 	gone := e.Class == deletion.ClassNotFound
 	if listHelps(e, maybeSent) {
-		backup, found, listErr := c.backup(ctx, t)
+		sight, listErr := c.LookUp(ctx, t)
 		switch {
-		case listErr == nil && !found:
+		case listErr == nil && sight.Backup == nil:
 			gone = true
-		case listErr == nil && backup.beingDeleted():
+		case listErr == nil && sight.Deleting:
 			return deletion.Deletion{Unconfirmed: "the backup is being deleted, by which job is not known"}, nil
 		case listErr != nil && maybeSent && e.Class == deletion.ClassInvalid:
 			e.Class, e.MaybeSent = deletion.ClassUnavailable, true // it may be the code for a backup that is being deleted

@@ -109,11 +109,11 @@ func describe(resp *response) string {
 	return fmt.Sprintf("%d bytes of %s", len(resp.body), printable(media))
 }
 
-// unreadable returns the error for a success with an unexpected body. DDS may have done its work.
+// unreadable returns the error for a success with an unexpected body.
 func unreadable(resp *response) *deletion.Error {
 	return &deletion.Error{
 		Class: deletion.ClassUnavailable, Message: "a success that cannot be read: " + describe(resp), HTTPStatus: resp.status,
-		DDSRequestID: printable(resp.header.Get("X-Request-Id")), MaybeSent: true,
+		DDSRequestID: printable(resp.header.Get("X-Request-Id")),
 	}
 }
 

@@ -33,7 +33,8 @@ func backoff(try int) time.Duration { return retry.Backoff(200*time.Millisecond,
 
 // retrying returns a handler that repeats failed tries as the policy says, as long as
 //   - the wait ends in the first half of the call's time, so that time is left for the others;
-//   - the budget of the process allows it, so that the calls do not overload a failing DDS.
+//   - the budget of the process allows it, so that the calls do not overload a failing DDS;
+//   - it is not a throttled call in the background.
 //
 // One try on a dead kept-alive connection, for example after a freeze, does not count.
 func retrying(next handler, policy RetryPolicy, budget *rate.Limiter) handler {
@@ -54,6 +55,7 @@ func retrying(next handler, policy RetryPolicy, budget *rate.Limiter) handler {
 				continue
 			}
 			wait, again := policy(try, e)
+			again = again && (e.Class != deletion.ClassThrottled || !deletion.IsBackground(c.Context()))
 			if !again || time.Now().Add(wait).After(giveUp) || !budget.Allow() || !retry.Wait(c.Context(), wait) {
 				return nil, e
 			}

@@ -31,10 +31,14 @@ const (
 // pace slows down all calls of the process after a throttled answer, and recovers by itself. It
 // shares the limit with unknown other processes, so it follows the rate at which its own calls
 // were accepted.
+//
+// Calls in the background (see [deletion.IsBackground]) get at most half of the pace, and are never held
+// until a pause ends: their work stays due, and the other half is for requests that somebody waits for.
 type pace struct {
-	now     func() time.Time
-	ceiling rate.Limit // DDS_RATE, or rate.Inf
-	limiter *rate.Limiter
+	now        func() time.Time
+	ceiling    rate.Limit    // DDS_RATE, or rate.Inf
+	limiter    *rate.Limiter // of all calls
+	background *rate.Limiter // of those in the background, which need a turn of both
 
 	mu            sync.Mutex
 	until         time.Time  // no call is sent before
@@ -52,15 +56,24 @@ func newPace(perSecond float64, now func() time.Time) *pace {
 		p.ceiling = rate.Limit(perSecond)
 	}
 	p.limiter = rate.NewLimiter(p.ceiling, burst(p.ceiling))
+	p.background = rate.NewLimiter(half(p.ceiling), burst(half(p.ceiling)))
 	return p
 }
 
 // burst returns how many calls may be sent at once: those of a second.
 func burst(limit rate.Limit) int { return int(max(1, min(limit, 1000))) }
 
+// half returns half of a limit. Half of no limit is no limit.
+func half(limit rate.Limit) rate.Limit {
+	if limit == rate.Inf {
+		return limit
+	}
+	return limit / 2
+}
+
 // pacing returns a handler that lets calls pass at the current pace. A throttled call is sent again
 // in its turn while there is time, because returning its message to the queue would use up a receive.
-// So the retry policy sees a throttled call only when there is no time left, or when IAM throttled it.
+// A call in the background is sent once. So the retry policy sees a throttled call only when there is no time left, or when IAM throttled it.
 func (p *pace) pacing(next handler) handler {
 	return func(c *call) (resp *response, err error) {
 		end := time.Now().Add(time.Minute)
@@ -73,7 +86,7 @@ func (p *pace) pacing(next handler) handler {
 				return nil, cmp.Or(err, held) // the answer of DDS says more
 			}
 			resp, err = next(c)
-			if !p.noteAnswer(c, err) {
+			if !p.noteAnswer(c, err) || deletion.IsBackground(c.Context()) {
 				return resp, err
 			}
 		}
@@ -93,8 +106,14 @@ func (p *pace) noteAnswer(c *call, err error) (throttled bool) {
 	return false
 }
 
-// wait waits for the turn of c. It fails at once if the turn would come after end.
+// wait waits for the turn of c. It fails at once if the turn would come after end, or if c is in the
+// background and calls are paused.
 func (p *pace) wait(c *call, end time.Time) error {
+	limiters := []*rate.Limiter{p.limiter}
+	background := deletion.IsBackground(c.Context())
+	if background {
+		limiters = []*rate.Limiter{p.background, p.limiter}
+	}
 	for first := true; ; first = false {
 		p.mu.Lock()
 		pause := p.until.Sub(p.now())
@@ -105,11 +124,13 @@ func (p *pace) wait(c *call, end time.Time) error {
 		if pause <= 0 && !first {
 			return nil
 		}
-		if pause > time.Until(end) || pause > 0 && !retry.Wait(c.Context(), pause) {
+		if pause > time.Until(end) || pause > 0 && background || pause > 0 && !retry.Wait(c.Context(), pause) {
 			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back, since DDS throttles calls", RetryAfter: pause}
 		}
-		if err := p.limiter.Wait(c.Context()); err != nil {
-			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + err.Error()}
+		for _, limiter := range limiters {
+			if err := limiter.Wait(c.Context()); err != nil {
+				return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + err.Error()}
+			}
 		}
 	}
 }
@@ -144,8 +165,8 @@ func (p *pace) slowDown(e *deletion.Error, reported rateLimit, now time.Time) {
 	}
 	limit = min(limit, p.ceiling)
 	p.refused = now
-	p.limiter.SetLimitAt(now, limit)
-	p.limiter.SetBurstAt(now, 1)
+	p.setLimit(now, limit)
+	p.setBurst(now, 1, 1)
 	// One interval, doubled for each further strike, because the window may be used up.
 	pause := min(time.Duration(float64(time.Second)/float64(limit)*math.Pow(2, float64(min(p.strikes, 10)))), longest)
 	p.strikes++
@@ -173,10 +194,20 @@ func (p *pace) speedUp(now time.Time) {
 		limit += rate.Limit(now.Sub(p.holdUntil).Seconds() / float64(limit))
 		if limit >= min(openRate, p.ceiling) {
 			limit = p.ceiling
-			p.limiter.SetBurstAt(now, burst(limit))
+			p.setBurst(now, burst(limit), burst(half(limit)))
 		}
 	}
+	p.setLimit(now, limit)
+}
+
+func (p *pace) setLimit(now time.Time, limit rate.Limit) {
 	p.limiter.SetLimitAt(now, limit)
+	p.background.SetLimitAt(now, half(limit))
+}
+
+func (p *pace) setBurst(now time.Time, all, background int) {
+	p.limiter.SetBurstAt(now, all)
+	p.background.SetBurstAt(now, background)
 }
 
 // rateWindow counts calls over a sliding window of time. It keeps two fixed parts, each as long as

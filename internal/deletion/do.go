@@ -3,6 +3,7 @@ package deletion
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,27 +13,35 @@ import (
 // to the ledger that records their outcomes.
 const maxGroup = 50
 
+// notDue is the status of a request of the agenda that is not due any more. It is no outcome.
+const notDue Status = "not_due"
+
 // Do processes the requests concurrently and returns an outcome for each, in their order. A request
-// for which the deadline of ctx leaves no time ends as [Retry]. A panic of the Deleter, the Ledger or the
+// for which the deadline of ctx leaves no time ends as [Retry]. A panic of Backups, the Ledger or the
 // Sink fails only the requests that it concerns. Do stops deleting early enough to record, recording
 // early enough to publish, and publishing early enough to reply.
 func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
+	return s.do(ctx, requests, s.Concurrency)
+}
+
+// do is [Service.Do] with that many deletions at once. Requests of the agenda that are not due any more have
+// no outcome.
+func (s *Service) do(ctx context.Context, requests []Request, concurrency int) []Outcome {
 	outcomes := make([]Outcome, len(requests))
 	stages := stagesOf(ctx, time.Now())
-	scope := s.Scope
-	var err error
-	if scope.ProjectID == "" && s.FindProject != nil {
-		scope.ProjectID, err = s.FindProject(ctx)
-	}
+	scope, err := s.scope(ctx)
+	var groups []*group
 	if err != nil {
 		failAll(&scope, requests, outcomes, err)
 	} else {
-		s.deleteAll(ctx, scope, stages, requests, outcomes)
+		groups = s.deleteAll(ctx, scope, stages, requests, outcomes, concurrency)
 	}
 
 	publishing, cancel := withDeadline(ctx, stages.publishBy)
-	defer cancel()
-	s.publishAll(publishing, outcomes)
+	unpublished := s.publishAll(publishing, outcomes)
+	cancel()
+	s.settleAll(ctx, groups, unpublished)
+	outcomes = slices.DeleteFunc(outcomes, func(o Outcome) bool { return o.Status == notDue })
 
 	logAll := func() {
 		for i := range outcomes {
@@ -45,6 +54,31 @@ func (s *Service) Do(ctx context.Context, requests []Request) []Outcome {
 		s.Together(logAll)
 	}
 	return outcomes
+}
+
+// scope returns the scope with its project, which may have to be looked up.
+func (s *Service) scope(ctx context.Context) (scope Scope, err error) {
+	scope = s.Scope
+	if scope.ProjectID == "" && s.FindProject != nil {
+		scope.ProjectID, err = s.FindProject(ctx)
+	}
+	return scope, err
+}
+
+// settleAll settles the groups that the ledger keeps something for, all at once.
+func (s *Service) settleAll(ctx context.Context, groups []*group, unpublished map[*Outcome]string) {
+	var workers errgroup.Group
+	workers.SetLimit(max(s.Concurrency, 1))
+	for _, g := range groups {
+		if g.item == nil || len(g.outcomes) == 0 {
+			continue
+		}
+		workers.Go(func() error {
+			protect(ctx, s.Log, &g.outcomes[0].Request, func() { s.settle(ctx, g, unpublished) })
+			return nil
+		})
+	}
+	_ = workers.Wait() // no worker returns an error
 }
 
 // failAll fails all requests because the project could not be looked up. That says nothing about
@@ -68,14 +102,22 @@ type callKey struct {
 }
 
 // deleteAll fills outcomes. Up to maxGroup requests for one backup share one call to DDS and its
-// result, unless they have an ordering key.
-func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, requests []Request, outcomes []Outcome) {
+// result, unless they have an ordering key. It returns the groups that asked the ledger.
+func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, requests []Request, outcomes []Outcome, concurrency int) []*group {
 	// All groups share two contexts, because each deadline costs a timer.
 	deleting, cancel := withDeadline(ctx, stages.deleteBy)
 	defer cancel()
 	recording, cancel := withDeadline(ctx, stages.recordBy)
 	defer cancel()
-	process := func(group []*Outcome) { s.process(deleting, recording, stages.deadline, group) }
+	var mu sync.Mutex
+	var groups []*group
+	process := func(part []*Outcome) {
+		g := &group{outcomes: part}
+		s.process(deleting, recording, stages.deadline, g)
+		mu.Lock()
+		defer mu.Unlock()
+		groups = append(groups, g)
+	}
 
 	byCall := make(map[callKey][]*Outcome, len(requests))
 	byOrder := make(map[string][]*Outcome)
@@ -103,7 +145,7 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	}
 
 	var workers errgroup.Group
-	workers.SetLimit(s.Concurrency)
+	workers.SetLimit(concurrency)
 	for _, outcomes := range byOrder {
 		workers.Go(func() error {
 			inOrder(outcomes, process)
@@ -119,6 +161,7 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 		})
 	}
 	_ = workers.Wait() // no worker returns an error
+	return groups
 }
 
 // inOrder processes the requests with one ordering key one after the other. It stops after the first message

@@ -18,19 +18,19 @@ import (
 // untouchable is a ledger that must not be called.
 type untouchable struct{ t *testing.T }
 
-func (u untouchable) Begin(context.Context, *deletion.Request, time.Duration) (deletion.Claim, error) {
-	u.t.Error("a dry run called Begin")
-	return deletion.Claim{}, errDown
+func (u untouchable) Get(context.Context, deletion.Key) (*deletion.Item, error) {
+	u.t.Error("a dry run called Get")
+	return nil, errDown
 }
 
-func (u untouchable) Record(context.Context, string, bool, []deletion.Record) (deletion.Recorded, error) {
-	u.t.Error("a dry run called Record")
-	return deletion.Recorded{}, errDown
+func (u untouchable) Swap(context.Context, *deletion.Item, *deletion.Item) (*deletion.Item, error) {
+	u.t.Error("a dry run called Swap")
+	return nil, errDown
 }
 
-func (u untouchable) Release(context.Context, *deletion.Request, string, bool) error {
-	u.t.Error("a dry run called Release")
-	return errDown
+func (u untouchable) Due(context.Context, deletion.Agenda, time.Time, int, string) ([]deletion.Key, string, error) {
+	u.t.Error("a dry run called Due")
+	return nil, "", errDown
 }
 
 // dry returns requests as dry runs.
@@ -59,7 +59,7 @@ func TestDryRunOnlyLooks(t *testing.T) {
 				d := &deleter{check: func(string) error { return tc.err }}
 				s := &sink{}
 				sv := service(d, s, nil)
-				sv.Ledger, sv.DryRun = untouchable{t}, everywhere
+				sv.Ledger, sv.DryRun, sv.RequireManual = untouchable{t}, everywhere, true
 				in := requests("a", "b")
 				if !everywhere {
 					dry(in)
@@ -117,7 +117,7 @@ func TestDryRunHoldsNothing(t *testing.T) {
 	l := memory()
 	deleting := service(nil, &sink{}, nil)
 	deleting.Ledger = l
-	deleting.Deleter = deleteFunc(func(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
+	deleting.Backups = deleteFunc(func(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 		warned = append(warned, maybeSent)
 		return deletion.Deletion{JobID: "job"}, nil
 	})
@@ -127,7 +127,7 @@ func TestDryRunHoldsNothing(t *testing.T) {
 		}
 		panic("the end of the process")
 	}}, &sink{}, nil)
-	looking.Ledger, looking.DryRun = l, true
+	looking.Ledger, looking.DryRun, looking.RequireManual = l, true, true
 	if o := looking.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Retry || o.Err.Class != deletion.ClassInternal {
 		t.Errorf("%s %+v", o.Status, o.Err)
 	}
@@ -143,10 +143,9 @@ func TestDryRunInABatch(t *testing.T) {
 		for i := range in {
 			in[i].Order, in[i].MessageID, in[i].DryRun = order, in[i].ID, i%2 == 0
 		}
-		d := &deleter{delete: accept, check: func(string) error { return &deletion.Error{Class: deletion.ClassNotFound} }}
-		s := &sink{}
+		d, s := &deleter{delete: accept}, &sink{}
 		got := statuses(service(d, s, nil).Do(t.Context(), in))
-		want := []deletion.Status{deletion.NotFound, deletion.Accepted, deletion.NotFound, deletion.Accepted}
+		want := []deletion.Status{deletion.Simulated, deletion.Accepted, deletion.Simulated, deletion.Accepted}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("order %q: statuses (-want +got):\n%s", order, diff)
 		}
@@ -160,8 +159,15 @@ func TestDryRunInABatch(t *testing.T) {
 func TestDryRunInAnOrder(t *testing.T) {
 	in := ordered("A/1/a", "A/2/busy", "A/3/b")
 	in[1].DryRun = true
-	d := &deleter{delete: accept, check: func(string) error { return &deletion.Error{Class: deletion.ClassConflict} }}
-	got := statuses(service(d, &sink{}, nil).Do(t.Context(), in))
+	d := &deleter{delete: accept, check: func(id string) error {
+		if id == "busy" {
+			return &deletion.Error{Class: deletion.ClassConflict}
+		}
+		return nil
+	}}
+	sv := service(d, &sink{}, nil)
+	sv.RequireManual = true
+	got := statuses(sv.Do(t.Context(), in))
 	if diff := cmp.Diff([]deletion.Status{deletion.Accepted, deletion.Retry, deletion.Retry}, got); diff != "" {
 		t.Errorf("statuses (-want +got):\n%s", diff)
 	}

@@ -46,6 +46,8 @@ type Error struct {
 	Class Class `json:"class"`
 	// Code is the code of DDS or its gateway, for example DBS.201214; empty if there was none.
 	Code string `json:"code,omitempty"`
+	// Rule is the rule of this program that refused the request, for example expired; empty if none did.
+	Rule string `json:"rule,omitempty"`
 	// Message is for people. It never contains a secret.
 	Message string `json:"message"`
 	// HTTPStatus is the status of the answer; 0 if there was no answer.

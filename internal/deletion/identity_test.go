@@ -76,7 +76,7 @@ func TestDryRunsThatDiffer(t *testing.T) {
 	sv := service(d, s, nil)
 	for _, dryRun := range []bool{true, true, false} {
 		r := requests("a")[0]
-		r.DryRun = dryRun
+		r.DryRun, sv.RequireManual = dryRun, dryRun
 		sv.Do(t.Context(), []deletion.Request{r})
 	}
 	if len(s.taken) != 3 || s.taken[0].ID == s.taken[1].ID || s.taken[1].ID == s.taken[2].ID || s.taken[0].ID == s.taken[2].ID {
@@ -122,11 +122,16 @@ type measuring struct {
 	most int
 }
 
-func (m *measuring) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
+func (m *measuring) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, error) {
+	if old == nil {
+		return m.Ledger.Swap(ctx, old, next)
+	}
 	size := 0
-	for _, r := range records {
-		size += len(r.Event)
+	for key, a := range next.Answers {
+		if _, there := old.Answers[key]; !there {
+			size += len(a.Event)
+		}
 	}
 	m.most = max(m.most, size)
-	return m.Ledger.Record(ctx, token, maybeSent, records)
+	return m.Ledger.Swap(ctx, old, next)
 }

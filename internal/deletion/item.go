@@ -72,9 +72,13 @@ type Plan struct {
 	// Follow says that the deletion is followed to its end, as configured when it began.
 	Follow bool `json:"follow,omitempty"`
 
+	// Earlier are the answers of earlier attempts, the latest last.
+	Earlier []Earlier `json:"earlier,omitempty"`
+
 	// Waiting are the requests that no source will surely deliver again, by [Request.Key].
 	Waiting map[string]Waiting `json:"waiting,omitempty"`
-	// Owed are events that the sink has not yet taken and nobody else publishes. They are due at OwedAt.
+	// Owed are events that the sink has not yet taken and nobody else publishes: their JSON, or where the
+	// item has it (see owed.go). They are due at OwedAt.
 	Owed   []string  `json:"owed,omitempty"`
 	OwedAt time.Time `json:"owed_at,omitzero"`
 	// Check is the next look at the backup; nil if none is needed.
@@ -82,6 +86,13 @@ type Plan struct {
 	// End is the end of the attempt; nil while it is not known. The end of a failed attempt stays
 	// until the next attempt has one.
 	End *End `json:"end,omitempty"`
+}
+
+// Earlier is the answer of an earlier attempt.
+type Earlier struct {
+	// Answer is the answer, and Keys are those of the requests that it answered.
+	Answer Answer   `json:"answer"`
+	Keys   []string `json:"keys"`
 }
 
 // Waiting is a request that waits for its next try.
@@ -162,11 +173,14 @@ func (i *Item) Due() (Agenda, time.Time) {
 	return kind, at
 }
 
+// expired reports whether the item counts as none, although a ledger may not have removed it yet.
+func (i *Item) expired(now time.Time) bool { return !i.ExpiresAt.IsZero() && !i.ExpiresAt.After(now) }
+
 // Clone returns a copy that can be changed without changing i.
 func (i *Item) Clone() *Item {
 	c := *i
 	c.Answers = maps.Clone(i.Answers)
-	c.Plan.Asked, c.Plan.Owed = slices.Clone(i.Plan.Asked), slices.Clone(i.Plan.Owed)
+	c.Plan.Asked, c.Plan.Owed, c.Plan.Earlier = slices.Clone(i.Plan.Asked), slices.Clone(i.Plan.Owed), slices.Clone(i.Plan.Earlier)
 	c.Plan.Waiting = maps.Clone(i.Plan.Waiting)
 	if i.Plan.Check != nil {
 		check := *i.Plan.Check

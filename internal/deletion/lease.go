@@ -2,7 +2,7 @@ package deletion
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"slices"
@@ -19,147 +19,186 @@ const (
 	recordTime = time.Minute
 )
 
-// lease is the right to delete one backup.
-type lease struct {
-	token     string
-	stopAt    time.Time // when the holder must stop working
-	maybeSent bool      // an earlier holder may have sent the DELETE
+// group is the requests for one backup that are worked together.
+type group struct {
+	outcomes []*Outcome
+	item     *Item     // as this process read or wrote it last; nil if it did not
+	holder   holder    // of the lease
+	stopAt   time.Time // when the holder must stop working
 }
 
-// begin asks the ledger about each request of a group. It sets the outcome of each that the
-// ledger knows, cannot answer for, or has leased to another holder, and returns the rest with one lease
-// for them all.
-func (s *Service) begin(ctx context.Context, deadline time.Time, group []*Outcome) (undecided []*Outcome, held lease) {
-	for _, o := range group {
-		claim, stopAt, err := s.askLedger(ctx, deadline, &o.Request)
-		switch {
-		case err != nil:
-			*o = failed(o.Request, newError(ClassUnavailable, err.Error()))
-			o.LedgerFailed = ctx.Err() == nil // otherwise there was no time to ask it
-			continue
-		case claim.Record != nil:
-			*o = claim.Record.replay(o.Request)
-			continue
-		case claim.Lease != "":
-			held.token, held.stopAt = claim.Lease, stopAt
-		case held.token == "": // somebody else has the lease
-			*o = failed(o.Request, &Error{
-				Class: ClassConflict, Message: "another delivery of a request for this backup is being processed", RetryAfter: max(claim.BusyFor, time.Second),
-			})
-			continue
-		default: // this group has the lease
+func (g *group) key() Key {
+	r := &g.outcomes[0].Request
+	return Key{r.ProjectID, r.BackupID}
+}
+
+// update changes the item of a backup until the ledger takes it: old is what the caller knows of it, nil if
+// it knows nothing. It returns the item as it is now.
+func (s *Service) update(ctx context.Context, key Key, old *Item, change func(*Item) (changed bool)) (*Item, error) {
+	for {
+		next := &Item{Key: key}
+		if old != nil && !old.expired(s.now()) {
+			next = old.Clone()
 		}
-		held.maybeSent = held.maybeSent || claim.MaybeSent
-		undecided = append(undecided, o)
+		if !change(next) {
+			return next, nil
+		}
+		current, err := s.Ledger.Swap(ctx, old, next)
+		if err != nil {
+			return nil, err
+		}
+		if current == nil {
+			return next, nil
+		}
+		old = current
 	}
-	return undecided, held
 }
 
-// askLedger asks for a lease until the deadline, and returns when its holder must stop. It does not ask
-// if there is no time left.
-func (s *Service) askLedger(ctx context.Context, deadline time.Time, r *Request) (claim Claim, stopAt time.Time, err error) {
-	if ctx.Err() != nil {
-		return Claim{}, time.Time{}, errors.New("no time was left to start the deletion")
-	}
+// begin takes a lease for the requests of a group that are undecided. It sets the outcome of each that the
+// ledger knows, cannot answer for, or has leased to another holder. Requests of the agenda that are not due
+// any more leave the group.
+func (s *Service) begin(ctx context.Context, deadline time.Time, g *group, seen *Backup) (c claim) {
 	duration := unboundedLease
 	if !deadline.IsZero() {
 		duration = max(time.Until(deadline), 0)
 	}
-	stopAt = s.now().Add(duration)
-	claim, err = s.Ledger.Begin(ctx, r, duration+leaseMargin)
-	if err != nil {
-		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: begin", r, slog.String("error", err.Error()))
-		err = errors.New("the ledger could not be reached, so nothing was deleted")
+	now := s.now()
+	g.stopAt = now.Add(duration)
+	g.holder = holder{
+		now: now, token: rand.Text(), until: g.stopAt.Add(leaseMargin).Truncate(time.Millisecond), durable: s.Durable, follow: s.Follow,
+		refuse: func(r *Request) *Error { return s.refusal(r, now) },
 	}
-	return claim, stopAt, err
+	item, err := s.update(ctx, g.key(), g.item, func(i *Item) (changed bool) {
+		c, changed = i.begin(&g.holder, g.outcomes, seen)
+		return changed
+	})
+	if err != nil {
+		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: begin", &g.outcomes[0].Request, slog.String("error", err.Error()))
+		for _, o := range g.outcomes {
+			*o = failed(o.Request, newError(ClassUnavailable, "the ledger could not be reached, so nothing was deleted"))
+			o.LedgerFailed = ctx.Err() == nil // otherwise there was no time to ask it
+		}
+		return claim{}
+	}
+	g.item = item
+	g.outcomes = slices.DeleteFunc(g.outcomes, func(o *Outcome) bool {
+		decided, ok := c.decided[o]
+		if ok && decided == nil {
+			o.Status = notDue
+		} else if ok {
+			*o = *decided
+		}
+		return ok && decided == nil
+	})
+	return c
 }
 
 // recordOrRelease records the outcomes of one backup before they are published, because an outcome that
 // no ledger has could be published in two versions. If there is no verdict, it releases the lease.
-func (s *Service) recordOrRelease(ctx context.Context, token string, maybeSent bool, group []*Outcome) {
-	first := group[0]
+func (s *Service) recordOrRelease(ctx context.Context, g *group, maybeSent bool, c *claim) {
+	undecided := c.undecided
+	first := undecided[0]
 	if first.Status == Retry {
-		if err := s.Ledger.Release(ctx, &first.Request, token, maybeSent); err != nil {
-			// The lease expires by itself, and then counts as released with maybeSent.
-			logRequest(ctx, s.Log, slog.LevelWarn, "ledger: release", &first.Request, slog.String("error", err.Error()))
-		}
+		s.release(ctx, g, maybeSent, undecided)
 		return
 	}
-	records, group := recordsOf(group)
-	if len(records) == 0 {
-		return
-	}
+	attempt := g.item.Plan.Attempt // that of our lease
+	covered := coveredBy(undecided, attempt, c.maybeSent)
 	// A refusal leaves open what an earlier DELETE did, so the next request must know of that DELETE.
-	recorded, err := s.record(ctx, token, maybeSent && !finalForBackup(first.Status), records)
+	stored, err := s.record(ctx, g, attempt, maybeSent && !finalForBackup(first.Status), covered)
 	switch {
-	case err == nil && recorded.Earlier == nil: // stored
-	case err != nil && first.JobID != "":
-		// It is published anyway: otherwise the job id would be lost, and no other one can follow.
+	case err == nil && stored:
+	case err != nil && !errors.Is(err, ErrLeaseLost) && first.JobID != "":
+		// A repeat of this event would be the same, because it has a job id. If we published nothing, the job id could
+		// be lost, and no other one can follow.
 		logRequest(ctx, s.Log, slog.LevelError, "ledger: not recorded", &first.Request, slog.String("job_id", first.JobID), slog.String("error", err.Error()))
-		for _, o := range group {
+		for _, o := range covered {
 			o.LedgerFailed = true
 		}
 	default:
-		for _, o := range group {
-			*o = unrecorded(o.Request, recorded.Earlier, err)
+		for _, o := range covered {
+			*o = s.unrecorded(g, o.Request, err)
 		}
 	}
 }
 
-// recordsOf writes the events of the outcomes. It returns what the ledger must remember, one record
-// that is final for the backup or one for each request, and the outcomes that these records cover.
-// Requests whose records would make one write larger than [MaxRecorded] are retried.
-func recordsOf(group []*Outcome) (records []Record, covered []*Outcome) {
-	records, covered = make([]Record, 0, len(group)), make([]*Outcome, 0, len(group))
+// coveredBy writes the events of the outcomes and returns those that one write covers. Requests whose
+// events would make it larger than [MaxRecorded] are retried.
+func coveredBy(outcomes []*Outcome, attempt int, again bool) (covered []*Outcome) {
 	size := 0
-	for _, o := range group {
-		o.writeEvent()
-		record := Record{o.Request, o.Status, o.Event.JSON}
-		known := slices.ContainsFunc(records, func(earlier Record) bool {
-			return earlier.Final() || earlier.Request.Identity() == o.Request.Identity()
-		})
-		if !known {
-			size += len(record.Event)
+	known := make(map[string]bool, len(outcomes))
+	for _, o := range outcomes {
+		o.writeEvent(attempt, again)
+		id := o.Event.ID
+		if !known[id] && !finalForBackup(o.Status) {
+			size += len(o.Event.JSON)
 			if size > MaxRecorded {
 				*o = failed(o.Request, newError(ClassUnavailable, "too many requests for this backup came at once"))
 				continue
 			}
-			records = append(records, record)
 		}
+		if finalForBackup(o.Status) && len(covered) > 0 {
+			o.Event = covered[0].Event // that of the request that led
+		}
+		known[id] = true
 		covered = append(covered, o)
 	}
-	return records, covered
+	return covered
 }
 
 // record writes to the ledger and retries until ctx ends, because an outcome that is not recorded
-// now may never be known again.
-func (s *Service) record(ctx context.Context, token string, maybeSent bool, records []Record) (recorded Recorded, err error) {
+// now may never be known again. With stored false and no error, the item has another answer.
+func (s *Service) record(ctx context.Context, g *group, attempt int, maybeSent bool, covered []*Outcome) (stored bool, err error) {
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, recordTime)
 		defer cancel()
 	}
+	g.holder.now = s.now()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		if protect(ctx, s.Log, nil, func() { recorded, err = s.Ledger.Record(ctx, token, maybeSent, records) }) {
+		var item *Item
+		var refused error
+		if protect(ctx, s.Log, nil, func() {
+			item, err = s.update(ctx, g.key(), g.item, func(i *Item) (changed bool) {
+				stored, changed, refused = i.record(&g.holder, attempt, maybeSent, covered)
+				return changed
+			})
+		}) {
 			err = errors.New("the ledger panicked")
 		}
-		if err == nil || errors.Is(err, ErrLeaseLost) {
-			return recorded, err
+		if err == nil {
+			g.item = item
+			return stored, refused
 		}
 		select {
 		case <-ctx.Done():
-			return Recorded{}, err
+			return false, err
 		case <-time.After(wait):
 		}
 	}
 }
 
-// unrecorded returns the outcome to report when the ledger did not store ours: the earlier record, a
+// release gives the lease back. If that fails, the lease expires by itself, and then counts as released with
+// maybeSent.
+func (s *Service) release(ctx context.Context, g *group, maybeSent bool, undecided []*Outcome) {
+	g.holder.now = s.now()
+	item, err := s.update(ctx, g.key(), g.item, func(i *Item) bool { return i.release(&g.holder, maybeSent, undecided) })
+	if err != nil {
+		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: release", &undecided[0].Request, slog.String("error", err.Error()))
+		return
+	}
+	g.item = item
+}
+
+// unrecorded returns the outcome to report when the ledger did not store ours: what it answers instead, a
 // conflict, or a retry.
-func unrecorded(request Request, earlier *Record, err error) Outcome {
+func (s *Service) unrecorded(g *group, request Request, err error) Outcome {
 	switch {
 	case err == nil:
-		return earlier.replay(request)
+		if a, known := g.item.answerTo(&request); known {
+			return *a.replay(request)
+		}
+		return failed(request, newError(ClassConflict, ErrLeaseLost.Error()))
 	case errors.Is(err, ErrLeaseLost):
 		return failed(request, newError(ClassConflict, err.Error()))
 	default:
@@ -170,16 +209,45 @@ func unrecorded(request Request, earlier *Record, err error) Outcome {
 	}
 }
 
-// replay returns the recorded outcome as the outcome of request, which need not be the request
-// that was recorded. DDS is not asked.
-func (r *Record) replay(request Request) Outcome {
-	var e cloudEvent
-	var data Data
-	if json.Unmarshal(r.Event, &e) != nil || json.Unmarshal(e.Data, &data) != nil {
-		return failed(request, newError(ClassInternal, "the ledger holds an event that cannot be read"))
+// settle tells the ledger which events the sink took, for the requests that it keeps, and marks those that the
+// ledger will try again. Unpublished are the events that it did not take.
+func (s *Service) settle(ctx context.Context, g *group, unpublished map[*Outcome]string) {
+	if g.item == nil {
+		return
 	}
-	return Outcome{
-		Request: request, Status: r.Status, JobID: data.JobID, Err: data.Error, Replayed: true,
-		Event: e.event(r.Event, data.Status, data.ProjectID, request.TraceHeader),
+	keeps := func(o *Outcome) bool { return g.holder.keeps(&o.Request) }
+	taken := make(map[string]bool)
+	var left []string
+	for _, o := range g.outcomes {
+		switch {
+		case o.Status != Retry:
+			taken[string(o.Event.JSON)] = true
+		case unpublished[o] != "" && keeps(o):
+			left = append(left, unpublished[o])
+		}
+	}
+	var err error
+	if len(g.item.Plan.Owed) > 0 || len(left) > 0 {
+		var item *Item
+		item, err = s.update(ctx, g.key(), g.item, func(i *Item) bool {
+			before := len(i.Plan.Owed)
+			changed := i.settle(taken)
+			for _, text := range left {
+				i.owe(text, s.now().Add(publishing))
+			}
+			return changed || len(i.Plan.Owed) != before
+		})
+		if err != nil { // a tick publishes again what it does not know to be taken
+			logRequest(ctx, s.Log, slog.LevelWarn, "ledger: settle", &g.outcomes[0].Request, slog.String("error", err.Error()))
+		} else {
+			g.item = item
+		}
+	}
+	for _, o := range g.outcomes {
+		if o.Status != Retry || !keeps(o) || o.Request.LastReceive {
+			continue
+		}
+		w, waits := g.item.Plan.Waiting[o.Request.Key()]
+		o.Parked = waits && !w.Abandon || unpublished[o] != "" && slices.Contains(g.item.owed(), unpublished[o])
 	}
 }

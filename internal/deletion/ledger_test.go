@@ -30,31 +30,41 @@ type faulty struct {
 	afterBegin    func()
 }
 
-func (f *faulty) Begin(ctx context.Context, r *deletion.Request, lease time.Duration) (deletion.Claim, error) {
-	time.Sleep(f.trip)
-	if f.begin != nil {
-		return deletion.Claim{}, f.begin
-	}
-	b, err := f.Ledger.Begin(ctx, r, lease)
-	if f.afterBegin != nil {
-		f.afterBegin()
-	}
-	return b, err
+// begins reports whether a write takes a lease, and records whether it stores an answer.
+func begins(old, next *deletion.Item) bool {
+	return next.Lease != "" && (old == nil || old.Lease != next.Lease)
 }
 
-func (f *faulty) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
+func records(old, next *deletion.Item) bool {
+	return !begins(old, next) && (next.Answer != old.Answer || len(next.Answers) != len(old.Answers))
+}
+
+func (f *faulty) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, error) {
 	time.Sleep(f.trip)
+	if begins(old, next) {
+		if f.begin != nil {
+			return nil, f.begin
+		}
+		current, err := f.Ledger.Swap(ctx, old, next)
+		if f.afterBegin != nil {
+			f.afterBegin()
+		}
+		return current, err
+	}
+	if !records(old, next) {
+		return f.Ledger.Swap(ctx, old, next)
+	}
 	if n := int(f.recorded.Add(1)); f.record != nil && (f.recordFor == 0 || n <= f.recordFor) {
-		return deletion.Recorded{}, f.record
+		return nil, f.record
 	}
 	if f.panics {
 		panic("a bug of the ledger")
 	}
-	recorded, err := f.Ledger.Record(ctx, token, maybeSent, records)
+	current, err := f.Ledger.Swap(ctx, old, next)
 	if f.loseAnswer && f.recorded.Load() == 1 {
-		return deletion.Recorded{}, errDown
+		return nil, errDown
 	}
-	return recorded, err
+	return current, err
 }
 
 var errDown = errors.New("the table is on fire")
@@ -210,7 +220,7 @@ func TestWhatARetryLeaves(t *testing.T) {
 			l := memory()
 			sv := service(nil, &sink{}, nil)
 			sv.Ledger = l
-			sv.Deleter = deleteFunc(func(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
+			sv.Backups = deleteFunc(func(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 				warned = append(warned, maybeSent)
 				switch {
 				case len(warned) == 1:
@@ -237,7 +247,15 @@ func (f deleteFunc) DeleteBackup(ctx context.Context, backup deletion.Target, ma
 	return f(ctx, backup, maybeSent)
 }
 
-func (deleteFunc) CheckBackup(context.Context, deletion.Target) error { return nil }
+func (deleteFunc) LookUp(context.Context, deletion.Target) (deletion.Sight, error) { panic("it looks") }
+
+func (deleteFunc) Job(context.Context, deletion.Target, string) (deletion.JobStatus, string, error) {
+	panic("it looks")
+}
+
+func (deleteFunc) List(context.Context, string, string) (map[string]deletion.Sight, error) {
+	panic("it looks")
+}
 
 // A holder that was frozen between Begin and the DELETE must not send it: another one may have
 // finished by now.
@@ -255,9 +273,10 @@ func TestNoDeleteWithoutALease(t *testing.T) {
 // A concurrent delivery gets a retry, after the rest of the lease at the latest.
 func TestBusyElsewhere(t *testing.T) {
 	l := memory()
-	r := requests("a")[0]
-	r.ProjectID = project
-	if _, err := l.Begin(t.Context(), &r, time.Minute); err != nil {
+	_, err := l.Swap(t.Context(), nil, &deletion.Item{
+		Key: deletion.Key{ProjectID: project, BackupID: "a"}, Lease: "another", LeaseUntil: time.Now().Add(time.Minute),
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	d := &deleter{delete: accept}
@@ -324,7 +343,7 @@ func TestALedgerThatPanics(t *testing.T) {
 func TestARedeliveryInAGroup(t *testing.T) {
 	warned := false
 	sv := service(nil, &sink{}, nil)
-	sv.Deleter = deleteFunc(func(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
+	sv.Backups = deleteFunc(func(_ context.Context, _ deletion.Target, maybeSent bool) (deletion.Deletion, error) {
 		warned = maybeSent
 		return deletion.Deletion{Unconfirmed: "gone"}, nil
 	})
@@ -351,16 +370,16 @@ func TestOneMessageTwiceInABatch(t *testing.T) {
 	}
 }
 
-// counting counts the records of the last write.
+// counting counts the answers in the last write.
 type counting struct {
 	deletion.Ledger
 
 	records int
 }
 
-func (c *counting) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
-	c.records = len(records)
-	return c.Ledger.Record(ctx, token, maybeSent, records)
+func (c *counting) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, error) {
+	c.records = len(next.Answers)
+	return c.Ledger.Swap(ctx, old, next)
 }
 
 // If one backup has more requests than one write takes, several writes decide them. One call to DDS
@@ -390,4 +409,12 @@ func TestManyRequestsForOneBackup(t *testing.T) {
 			t.Errorf("%s: %d calls, want %d", name, len(d.calls), tc.calls)
 		}
 	}
+}
+
+// answersOf returns the answers of single requests in an item, which may be nil.
+func answersOf(i *deletion.Item) map[string]deletion.Answer {
+	if i == nil {
+		return nil
+	}
+	return i.Answers
 }

@@ -17,6 +17,12 @@ func requestAttrs(r *Request, more ...slog.Attr) []slog.Attr {
 		attrs = append(attrs, slog.String("message_id", r.MessageID))
 	}
 	attrs = appendText(attrs, "traceparent", r.TraceParent)
+	if r.By != nil {
+		attrs = append(attrs, slog.String("authtype", r.By.Type), slog.String("authid", r.By.ID))
+		if r.By.Claimed {
+			attrs = append(attrs, slog.Bool("authclaimed", true))
+		}
+	}
 	attrs = appendText(attrs, "trace_header", r.TraceHeader)
 	return append(attrs, more...)
 }
@@ -50,6 +56,9 @@ func logOutcome(ctx context.Context, log *slog.Logger, o *Outcome) {
 	}
 	attrs = appendText(attrs, "job_id", o.JobID)
 	attrs = appendText(attrs, "event_id", o.Event.ID)
+	if o.Parked {
+		attrs = append(attrs, slog.Bool("parked", true))
+	}
 	if o.Replayed {
 		attrs = append(attrs, slog.Bool("replayed", true))
 	}

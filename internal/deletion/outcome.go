@@ -103,6 +103,10 @@ func EventType(s Status) string { return TypePrefix + string(s) + ".v1" }
 type Event struct {
 	// ID, Type, Source, Subject and TraceParent are the CloudEvents attributes.
 	ID, Type, Source, Subject, TraceParent string
+	// AuthType, AuthID and AuthClaimed are extension attributes: who asked, and whether only the sender
+	// says so. AuthType is empty if nothing is known.
+	AuthType, AuthID string
+	AuthClaimed      bool
 	// TraceHeader is the X-Ray trace header of the request, for sinks that can carry it. It is not
 	// part of JSON, because a repeat may come with another one.
 	TraceHeader string
@@ -121,7 +125,18 @@ type Data struct {
 	BackupID  string `json:"backup_id,omitempty"`
 	JobID     string `json:"job_id,omitempty"`
 	Status    Status `json:"status"`
-	Error     *Error `json:"error,omitempty"`
+	// Attempt is the number of the attempt, from 1. An outcome of the first attempt leaves it out.
+	Attempt int    `json:"attempt,omitempty"`
+	Error   *Error `json:"error,omitempty"`
+	// Tries and Since are those of an abandoned request.
+	Tries int       `json:"tries,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+	// The others are those of an end. Seconds is how long it took, and SizeKB what was freed.
+	Reason       string  `json:"reason,omitempty"`
+	Seconds      int64   `json:"seconds,omitempty"`
+	SizeKB       float64 `json:"size_kb,omitempty"`
+	InstanceID   string  `json:"instance_id,omitempty"`
+	InstanceName string  `json:"instance_name,omitempty"`
 	// Replayed says to a caller that the outcome is an earlier one. An event never has it, because all
 	// repeats of an outcome are the same event.
 	Replayed bool `json:"replayed,omitempty"`
@@ -137,6 +152,9 @@ type cloudEvent struct {
 	Subject         string          `json:"subject,omitempty"`
 	DataContentType string          `json:"datacontenttype"`
 	TraceParent     string          `json:"traceparent,omitempty"`
+	AuthType        string          `json:"authtype,omitempty"`
+	AuthID          string          `json:"authid,omitempty"`
+	AuthClaimed     bool            `json:"authclaimed,omitempty"`
 	Data            json.RawMessage `json:"data"`
 }
 
@@ -168,15 +186,32 @@ func (o *Outcome) Data() Data {
 }
 
 // writeEvent writes the event of an outcome that the ledger keeps and returns for every repeat. Its
-// id depends on what the outcome is final for. Accepted and unconfirmed are final for the backup, so
-// every request for it gets the same event. Not found and rejected are final for one request only:
-// another request asks DDS again, so it needs its own id.
-func (o *Outcome) writeEvent() {
+// id depends on what the outcome is final for. Accepted and unconfirmed are final for the attempt, so
+// every request for the backup gets the same event. Not found and rejected are final for one request only:
+// another request asks DDS again, so it needs its own id. The attempt counts from 0. With again, an earlier
+// holder of the lease may have published a job of its own, so a job id is part of the id.
+func (o *Outcome) writeEvent(attempt int, again bool) {
 	parts := []string{o.Request.ProjectID, o.Request.BackupID, string(o.Status)}
-	if !finalForBackup(o.Status) {
+	switch {
+	case !finalForBackup(o.Status):
 		parts = append(parts, o.Request.Identity())
+	case again && o.JobID != "":
+		parts = append(parts, o.JobID)
 	}
-	o.Event = o.newEvent(digest(parts...))
+	data := o.Data()
+	if attempt > 0 {
+		data.Attempt = attempt + 1
+	}
+	o.Event = newEvent(digest(append(parts, attemptParts(attempt)...)...), &o.Request, &data)
+}
+
+// attemptParts returns what the number of an attempt adds to ids. The first attempt adds nothing, so its
+// ids are those of the versions that knew only one.
+func attemptParts(attempt int) []string {
+	if attempt == 0 {
+		return nil
+	}
+	return []string{"attempt", strconv.Itoa(attempt + 1)}
 }
 
 // writeUnrecordedEvent writes the event of an outcome that no ledger keeps, unless it is a [Retry].
@@ -186,26 +221,39 @@ func (o *Outcome) writeUnrecordedEvent(original *Request) {
 	if o.Status == Retry {
 		return
 	}
-	o.Event = o.newEvent(digest(original.Identity(), strconv.Quote(original.Region), strconv.Quote(original.ProjectID),
-		strconv.Quote(original.BackupID), string(o.newEvent("").JSON)))
+	data := o.Data()
+	o.Event = newEvent(digest(original.Identity(), strconv.Quote(original.Region), strconv.Quote(original.ProjectID),
+		strconv.Quote(original.BackupID), string(newEvent("", &o.Request, &data).JSON)), &o.Request, &data)
 }
 
-// newEvent returns the event of an outcome under an id.
-func (o *Outcome) newEvent(id string) Event {
-	r := &o.Request
+// newEvent returns an event under an id, about the backup of a request.
+func newEvent(id string, r *Request, d *Data) Event {
 	e := cloudEvent{
-		SpecVersion: "1.0", ID: id, Source: "urn:huaweicloud:dds:" + r.Region + ":" + r.ProjectID, Type: EventType(o.Status),
-		Subject: r.BackupID, DataContentType: "application/json", TraceParent: r.TraceParent, Data: marshal(o.Data()),
+		SpecVersion: "1.0", ID: id, Source: "urn:huaweicloud:dds:" + r.Region + ":" + r.ProjectID, Type: EventType(d.Status),
+		Subject: r.BackupID, DataContentType: "application/json", TraceParent: r.TraceParent, Data: marshal(d),
 	}
-	return e.event(marshal(e), o.Status, r.ProjectID, r.TraceHeader)
+	if r.By != nil {
+		e.AuthType, e.AuthID, e.AuthClaimed = r.By.Type, r.By.ID, r.By.Claimed
+	}
+	return e.event(marshal(e), d.Status, r.ProjectID, r.TraceHeader)
 }
 
 // event returns e, whose JSON is known, as an [Event].
 func (e *cloudEvent) event(text []byte, status Status, projectID, traceHeader string) Event {
 	return Event{
 		ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject, TraceParent: e.TraceParent, TraceHeader: traceHeader,
+		AuthType: e.AuthType, AuthID: e.AuthID, AuthClaimed: e.AuthClaimed,
 		Status: status, ProjectID: projectID, Data: e.Data, JSON: text,
 	}
+}
+
+// parseEvent reads the JSON of an event of this program, as a ledger keeps it.
+func parseEvent(text, traceHeader string) (e Event, d Data, err error) {
+	var c cloudEvent
+	if err = json.Unmarshal([]byte(text), &c); err == nil {
+		err = json.Unmarshal(c.Data, &d)
+	}
+	return c.event([]byte(text), d.Status, d.ProjectID, traceHeader), d, err
 }
 
 // marshal returns the JSON of [Data] or a [cloudEvent]. That cannot fail, because both consist of

@@ -8,14 +8,14 @@ import (
 )
 
 // publishAll publishes the events of all outcomes that are verdicts, each event once. An outcome
-// whose event was not taken becomes a [Retry].
-func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
+// whose event was not taken becomes a [Retry], and the JSON of the event is returned.
+func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) (unpublished map[*Outcome]string) {
 	var events []Event
 	first := make(map[string]*Outcome, len(outcomes)) // outcome with an event, by the id of the event
 	for i := range outcomes {
 		o := &outcomes[i]
 		switch {
-		case o.Status == Retry:
+		case o.Status == Retry, o.Status == notDue:
 		case first[o.Event.ID] == nil:
 			first[o.Event.ID] = o
 			events = append(events, o.Event)
@@ -24,7 +24,7 @@ func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 		}
 	}
 	if len(events) == 0 {
-		return
+		return nil
 	}
 	failures := make(map[string]error) // by the id of the event
 	for i, err := range s.publish(ctx, events) {
@@ -35,9 +35,14 @@ func (s *Service) publishAll(ctx context.Context, outcomes []Outcome) {
 	for i := range outcomes {
 		o := &outcomes[i]
 		if err := failures[o.Event.ID]; err != nil {
+			if unpublished == nil {
+				unpublished = make(map[*Outcome]string)
+			}
+			unpublished[o] = string(o.Event.JSON)
 			o.undelivered(err)
 		}
 	}
+	return unpublished
 }
 
 // publish calls the sink and returns an error for each event. A panic, or a wrong number of

@@ -62,6 +62,8 @@ type Request struct {
 	// Parkable says that the source may not deliver the request again and nobody waits for its result, so
 	// the ledger must keep it until there is a verdict.
 	Parkable bool `json:"-"`
+	// OnAgenda says that the request comes from the agenda of the ledger, and not from a source.
+	OnAgenda bool `json:"-"`
 	// Err says why this part of a payload is not a valid request; nil if it is. Its class decides the
 	// outcome, without a call to DDS.
 	Err *Error `json:"-"`

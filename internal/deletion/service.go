@@ -6,14 +6,19 @@ import (
 	"time"
 )
 
-// Deleter deletes backups. Its errors are [*Error] values.
-type Deleter interface {
-	// DeleteBackup starts the deletion of a backup. With maybeSent, an earlier call may have
-	// started it already.
+// Backups is what this program needs of DDS. Its errors are [*Error] values.
+type Backups interface {
+	// LookUp returns what the backup list shows of a backup, asked for by its id. An absent backup is no
+	// error.
+	LookUp(ctx context.Context, backup Target) (Sight, error)
+	// DeleteBackup starts the deletion of a backup, without any look-up before it. With maybeSent, an
+	// earlier call may have started it already.
 	DeleteBackup(ctx context.Context, backup Target, maybeSent bool) (Deletion, error)
-	// CheckBackup returns the error that DeleteBackup would return without asking DDS for the
-	// deletion, or nil. It changes nothing.
-	CheckBackup(ctx context.Context, backup Target) error
+	// Job returns the status of a job and, if it failed, the reason.
+	Job(ctx context.Context, backup Target, jobID string) (status JobStatus, reason string, err error)
+	// List returns a page of the backup list of a project, newest first, by backup id. What is missing there may
+	// be on another page.
+	List(ctx context.Context, region, projectID string) (map[string]Sight, error)
 }
 
 // Deletion is the result of a successful call to delete a backup. At most one member is set.
@@ -33,16 +38,28 @@ type Sink interface {
 // Service turns requests into outcomes. It keeps no state between requests. All fields are set
 // before the first use.
 type Service struct {
-	// Deleter calls DDS.
-	Deleter Deleter
-	// Ledger remembers outcomes.
+	// Backups calls DDS.
+	Backups Backups
+	// Ledger remembers outcomes and what is due.
 	Ledger Ledger
+	// Durable says that the ledger outlives this process. Otherwise it keeps no requests, and follows nothing.
+	Durable bool
 	// Sink takes the events.
 	Sink Sink
 	// Scope limits what a request may name, and holds the defaults.
 	Scope Scope
 	// DryRun makes every request a dry run. Otherwise [Request.DryRun] decides.
 	DryRun bool
+	// RequireManual looks each backup up first and deletes only a finished manual one.
+	RequireManual bool
+	// Follow follows each deletion to its end. It needs RequireManual and Durable.
+	Follow bool
+	// FollowAlarmAfter is how long a deletion may be followed before it counts as overdue; 0 for any time.
+	FollowAlarmAfter time.Duration
+	// StopDeletions sends no DELETE. Requests are given back or kept.
+	StopDeletions bool
+	// MaxRequestAge is how old a request may be; 0 for any age.
+	MaxRequestAge time.Duration
 	// FindProject looks up the scope's project while it is not known; nil if it is configured.
 	FindProject func(context.Context) (string, error)
 	// Concurrency is how many deletions run at once, at least 1.
@@ -59,8 +76,9 @@ type Service struct {
 // now returns the wall clock time. The monotonic clock stops while a function is frozen, but leases
 // go on expiring.
 func (s *Service) now() time.Time {
+	now := time.Now()
 	if s.Now != nil {
-		return s.Now()
+		now = s.Now()
 	}
-	return time.Now().Round(0)
+	return now.Round(0).Truncate(time.Millisecond) // a ledger keeps no smaller unit
 }

@@ -21,11 +21,11 @@ import (
 
 const project = "0549b4a43100d4f32f51c01c2fe4acdb"
 
-// deleter is a [deletion.Deleter] made of a function. It counts calls.
+// deleter is a [deletion.Backups] made of functions. It counts calls.
 type deleter struct {
 	mu           sync.Mutex
 	delete       func(ctx context.Context, backupID string) (deletion.Deletion, error)
-	check        func(backupID string) error // nil if nothing prevents a deletion
+	check        func(backupID string) error // of the look-up; nil if it shows a backup that may be deleted
 	calls        []string
 	checks       []string
 	targets      []deletion.Target
@@ -47,14 +47,24 @@ func (d *deleter) DeleteBackup(ctx context.Context, backup deletion.Target, _ bo
 	return d.delete(ctx, backup.BackupID)
 }
 
-func (d *deleter) CheckBackup(_ context.Context, backup deletion.Target) error {
+func (d *deleter) LookUp(_ context.Context, backup deletion.Target) (deletion.Sight, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.checks = append(d.checks, backup.BackupID)
-	if d.check == nil {
-		return nil
+	if d.check != nil {
+		if err := d.check(backup.BackupID); err != nil {
+			return deletion.Sight{}, err
+		}
 	}
-	return d.check(backup.BackupID)
+	return deletion.Sight{Backup: &deletion.Backup{Type: "Manual", Status: "COMPLETED", SizeKB: 42}}, nil
+}
+
+func (*deleter) Job(context.Context, deletion.Target, string) (deletion.JobStatus, string, error) {
+	return deletion.JobUnknown, "", nil
+}
+
+func (*deleter) List(context.Context, string, string) (map[string]deletion.Sight, error) {
+	return nil, nil
 }
 
 // sink is a [deletion.Sink] made of a function; without one, it takes everything.
@@ -76,7 +86,7 @@ func service(d *deleter, s *sink, log *slog.Logger) *deletion.Service {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &deletion.Service{
-		Deleter: d, Ledger: ledger.NewMemory(1000, nil), Sink: s, Concurrency: 32, Log: log,
+		Backups: d, Ledger: ledger.NewMemory(1000, nil), Sink: s, Concurrency: 32, Log: log,
 		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: project},
 	}
 }

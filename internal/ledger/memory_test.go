@@ -14,42 +14,43 @@ func TestMemory(t *testing.T) {
 	ledgertest.Contract(t, func(_ *testing.T, now func() time.Time) deletion.Ledger { return ledger.NewMemory(1000, now) })
 }
 
-// If a message was delivered before and has no record, a process that died may have processed it.
-func TestMemoryDoubtsRedeliveries(t *testing.T) {
-	l := ledger.NewMemory(10, nil)
-	r := ledgertest.Request("r1")
-	r.Redelivered = true
-	if b, err := l.Begin(t.Context(), r, ledgertest.Lease); err != nil || !b.MaybeSent {
-		t.Errorf("%+v, %v", b, err)
-	}
-}
-
+// What was written first is forgotten first, except for what is held or due.
 func TestMemoryIsBounded(t *testing.T) {
 	c := ledgertest.NewClock()
 	l := ledger.NewMemory(10, c.Now)
-	of := func(i int) *deletion.Request {
-		return &deletion.Request{ID: "r", Source: "sqs", ProjectID: "project", BackupID: fmt.Sprintf("backup-%d", i)}
+	key := func(name string) deletion.Key { return deletion.Key{ProjectID: "project", BackupID: name} }
+	put := func(name string, change func(i *deletion.Item)) *deletion.Item {
+		i := &deletion.Item{Key: key(name)}
+		change(i)
+		ledgertest.Swap(t, l, ledgertest.Get(t, l, i.Key), i)
+		return i
 	}
-	held, err := l.Begin(t.Context(), of(0), time.Hour)
-	if err != nil {
-		t.Fatal(err)
+	nothing := func(*deletion.Item) {}
+	put("leased", func(i *deletion.Item) { i.Lease, i.LeaseUntil = "token", c.Now().Add(time.Hour) })
+	put("expired lease", func(i *deletion.Item) { i.Lease, i.LeaseUntil = "token", c.Now().Add(-time.Hour) })
+	put("due", func(i *deletion.Item) { i.Plan.Check = &deletion.Check{Next: c.Now().Add(time.Hour)} })
+	old := put("old", nothing)
+	put("rewritten", nothing)
+	for n := range 5 {
+		put(fmt.Sprint("other ", n), nothing)
 	}
-	for i := 1; i <= 100; i++ {
-		b, err := l.Begin(t.Context(), of(i), ledgertest.Lease)
-		if err != nil || b.Lease == "" {
-			t.Fatalf("%+v, %v", b, err)
+	put("rewritten", nothing)
+
+	wantKnown := func(known bool, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if i := ledgertest.Get(t, l, key(name)); (i != nil) != known {
+				t.Errorf("%s: %+v, want it known: %v", name, i, known)
+			}
 		}
-		if _, err := l.Record(t.Context(), b.Lease, false, []deletion.Record{{Request: *of(i), Status: deletion.Accepted, Event: []byte("e")}}); err != nil {
-			t.Fatal(err)
-		}
 	}
-	if b, _ := l.Begin(t.Context(), of(1), ledgertest.Lease); b.Record != nil {
-		t.Error("the oldest is still remembered")
-	}
-	if b, _ := l.Begin(t.Context(), of(100), ledgertest.Lease); b.Record == nil {
-		t.Error("the youngest is forgotten")
-	}
-	if b, _ := l.Begin(t.Context(), of(0), ledgertest.Lease); b.BusyFor == 0 {
-		t.Errorf("a lease that is held was forgotten: %+v, held %+v", b, held)
-	}
+	wantKnown(true, "expired lease", "old", "other 0")
+	put("new 0", nothing)
+	wantKnown(false, "expired lease")
+	put("new 1", nothing)
+	wantKnown(false, "old")
+	put("new 2", nothing)
+	wantKnown(false, "other 0")
+	wantKnown(true, "leased", "due", "rewritten", "other 1", "new 0", "new 1", "new 2")
+	ledgertest.Same(t, ledgertest.Conflict(t, l, old, &deletion.Item{Key: old.Key}), &deletion.Item{Key: old.Key})
 }

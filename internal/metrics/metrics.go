@@ -28,12 +28,16 @@ const (
 	ledgerFailure = "LedgerFailures"
 	coldStart     = "ColdStarts"
 	replayed      = "Replayed"
+	parked        = "Parked"
+	ticks         = "Ticks"
+	followOverdue = "FollowOverdue"
 )
 
 // names are the metrics of the statuses.
 var names = map[deletion.Status]string{
 	deletion.Accepted: "Accepted", deletion.Unconfirmed: "Unconfirmed", deletion.NotFound: "NotFound",
 	deletion.Rejected: "Rejected", deletion.Simulated: "Simulated", deletion.Retry: "Retried",
+	deletion.Abandoned: "Abandoned", deletion.Completed: "Completed", deletion.Failed: "Failed", deletion.Closed: "Closed",
 }
 
 // The names of the dimensions. There are few sources and classes, so there are few metrics.
@@ -74,11 +78,17 @@ func (r *Recorder) locked(f func()) {
 }
 
 // count adds one to a metric. The caller holds the lock.
-func (r *Recorder) count(d dimension, metric string) {
+func (r *Recorder) count(d dimension, metric string) { r.add(d, metric, 1) }
+
+// add adds n to a metric; nothing if n is 0. The caller holds the lock.
+func (r *Recorder) add(d dimension, metric string, n int) {
+	if n == 0 {
+		return
+	}
 	if r.counts[d] == nil {
 		r.counts[d] = make(map[string]int)
 	}
-	r.counts[d][metric]++
+	r.counts[d][metric] += n
 }
 
 // countError adds one to the errors of a class. The caller holds the lock.
@@ -120,6 +130,23 @@ func (r *Recorder) Outcomes(source deletion.Source, outcomes []deletion.Outcome)
 				r.count(dimension{}, ledgerFailure)
 			}
 		}
+	})
+}
+
+// Parked records how many requests of one payload the ledger keeps, so that their source got a success although
+// there is no verdict yet.
+func (r *Recorder) Parked(source deletion.Source, n int) {
+	r.locked(func() { r.add(dimension{bySource, string(source)}, parked, n) })
+}
+
+// Agenda records a tick: what it came to, by status, and how many deletions it saw that take longer than they should.
+func (r *Recorder) Agenda(counts map[deletion.Status]int, overdue int) {
+	r.locked(func() {
+		r.count(dimension{}, ticks)
+		for status, n := range counts {
+			r.add(dimension{}, names[status], n)
+		}
+		r.add(dimension{}, followOverdue, overdue)
 	})
 }
 

@@ -117,6 +117,41 @@ func TestFlush(t *testing.T) {
 	}
 }
 
+// A tick is counted even if nothing was due, so that an alarm can tell when ticks stop. What did not happen is not written.
+func TestAgenda(t *testing.T) {
+	for name, tc := range map[string]struct {
+		record func(*Recorder)
+		want   map[string]any
+	}{
+		"nothing due": {func(r *Recorder) { r.Agenda(nil, 0) }, map[string]any{"f Ticks": 1.0}},
+		"everything": {
+			func(r *Recorder) {
+				r.Agenda(map[deletion.Status]int{deletion.Completed: 3, deletion.Failed: 1, deletion.Closed: 2, deletion.Abandoned: 1, deletion.Accepted: 4, deletion.NotFound: 0}, 5)
+				r.Agenda(map[deletion.Status]int{deletion.Completed: 1}, 1)
+			},
+			map[string]any{"f Ticks": 2.0, "f Completed": 4.0, "f Failed": 1.0, "f Closed": 2.0, "f Abandoned": 1.0, "f Accepted": 4.0, "f FollowOverdue": 6.0},
+		},
+		"abandoned by a queue": {
+			func(r *Recorder) { r.Outcomes("sqs", []deletion.Outcome{{Status: deletion.Abandoned}}) },
+			map[string]any{"f Abandoned": 1.0, "f sqs Abandoned": 1.0},
+		},
+		"parked": {
+			func(r *Recorder) { r.Parked("sns", 2); r.Parked("sns", 1); r.Parked("sqs", 0) },
+			map[string]any{"f Parked": 3.0, "f sns Parked": 3.0},
+		},
+	} {
+		var out bytes.Buffer
+		r := recorder(&out)
+		tc.record(r)
+		if err := r.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tc.want, written(t, out.String())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // A member of a line holds a hundred values. The others go on further lines.
 func TestManyCalls(t *testing.T) {
 	var out bytes.Buffer
@@ -137,6 +172,7 @@ func TestManyCalls(t *testing.T) {
 func TestEveryStatusIsCounted(t *testing.T) {
 	for _, status := range []deletion.Status{
 		deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated, deletion.Retry,
+		deletion.Abandoned, deletion.Completed, deletion.Failed, deletion.Closed,
 	} {
 		if names[status] == "" {
 			t.Errorf("%s has no metric", status)
@@ -148,6 +184,8 @@ func TestNoRecorder(t *testing.T) {
 	var r *Recorder
 	r.Call(time.Second, "")
 	r.ColdStart()
+	r.Agenda(nil, 1)
+	r.Parked("sns", 1)
 	r.Outcomes("sqs", []deletion.Outcome{{}})
 	if err := r.Flush(); err != nil {
 		t.Error(err)

@@ -48,9 +48,7 @@ const (
 )
 
 // deleter is a DDS that knows every backup but two.
-type deleter struct{}
-
-func (deleter) CheckBackup(context.Context, deletion.Target) error { return nil }
+type deleter struct{ deletion.Backups }
 
 func (deleter) DeleteBackup(_ context.Context, backup deletion.Target, _ bool) (deletion.Deletion, error) {
 	switch backup.BackupID {
@@ -79,7 +77,7 @@ func published(t *testing.T, requests ...deletion.Request) []deletion.Event {
 	t.Helper()
 	seen := new(catch)
 	service := &deletion.Service{
-		Deleter: deleter{}, Ledger: ledger.NewMemory(1000, nil), Sink: seen, Concurrency: 4, Log: slog.New(slog.DiscardHandler),
+		Backups: deleter{}, Ledger: ledger.NewMemory(1000, nil), Sink: seen, Concurrency: 4, Log: slog.New(slog.DiscardHandler),
 		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: project},
 	}
 	service.Do(t.Context(), requests)

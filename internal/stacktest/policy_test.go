@@ -97,8 +97,8 @@ func holds(operator string, want texts, have []string) (bool, error) {
 	switch operator {
 	case "ForAllValues:StringEquals":
 		return all(equal), nil
-	case "ForAllValues:StringLike":
-		return all(want.match), nil
+	case "ArnLike":
+		return len(have) == 1 && want.match(have[0]), nil
 	case "StringEquals", "Bool", "ArnEquals":
 		return len(have) == 1 && equal(have[0]), nil
 	case "Null":

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"dds-backup-delete/internal/deletion"
 )
 
 // These settings, as moto's services report them, keep requests from being lost or worked twice.
@@ -26,8 +28,9 @@ func TestQueueSettings(t *testing.T) {
 	if err := json.Unmarshal([]byte(requests["RedrivePolicy"]), &redrive); err != nil {
 		t.Fatal(err)
 	}
-	if redrive.DeadLetterTargetArn != s.Queues["DeadLetterQueue"]["QueueArn"] || redrive.MaxReceiveCount != 10 {
-		t.Errorf("redrive %+v", redrive)
+	if redrive.DeadLetterTargetArn != s.Queues["DeadLetterQueue"]["QueueArn"] || redrive.MaxReceiveCount != 10 ||
+		s.Function.Environment.Variables["QUEUE_MAX_RECEIVES"] != "10" {
+		t.Errorf("redrive %+v, QUEUE_MAX_RECEIVES %s", redrive, s.Function.Environment.Variables["QUEUE_MAX_RECEIVES"])
 	}
 	for name, attributes := range s.Queues {
 		if attributes["MessageRetentionPeriod"] != "1209600" || attributes["SqsManagedSseEnabled"] != "true" {
@@ -38,6 +41,104 @@ func TestQueueSettings(t *testing.T) {
 		len(s.Mappings[0].FunctionResponseTypes) != 1 || s.Mappings[0].ScalingConfig.MaximumConcurrency != 2 {
 		t.Errorf("mapping %+v", s.Mappings)
 	}
+}
+
+// The ledger finds what is due by an index, which has the keys of those items only.
+func TestTableHasAnIndexOfWhatIsDue(t *testing.T) {
+	s, err := deploy(t, "index")
+	if err != nil {
+		t.Fatal(err)
+	}
+	indexes := s.Table.GlobalSecondaryIndexes
+	if len(indexes) != 1 || indexes[0].IndexName != "due" || fmt.Sprint(indexes[0].KeySchema) != "[{due_kind HASH} {due_at RANGE}]" ||
+		indexes[0].Projection.ProjectionType != "KEYS_ONLY" {
+		t.Errorf("indexes %+v", indexes)
+	}
+}
+
+// A schedule and a rule invoke the function with a tick, and no other rule may invoke it.
+func TestTicks(t *testing.T) {
+	s, err := deploy(t, "ticks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct{ schedule, pattern string }{
+		"TickSchedule": {schedule: "rate(5 minutes)"},
+		"NextTickRule": {pattern: `{"source": ["dds-backup-delete"], "account": ["123456789012"], "detail-type": ["dds.backup.agenda.tick.v1"]}`},
+	} {
+		rule := s.Rules[name]
+		if rule.ScheduleExpression != want.schedule || rule.EventPattern != want.pattern || len(rule.Targets) != 1 ||
+			rule.Targets[0].Arn != s.Function.FunctionArn || rule.Targets[0].Input != `{"type":"dds.backup.agenda.tick.v1"}` {
+			t.Errorf("%s: %+v", name, rule)
+		}
+		for suffix, want := range map[string]bool{"": true, "2": false} {
+			allowed, err := allows(s.Policy, call{
+				Service: "events.amazonaws.com", Action: "lambda:InvokeFunction", Resource: s.Function.FunctionArn,
+				Keys: map[string][]string{"AWS:SourceArn": {rule.Arn + suffix}},
+			})
+			if err != nil || allowed != want {
+				t.Errorf("%s%s: allowed %v, error %v", rule.Arn, suffix, allowed, err)
+			}
+		}
+	}
+	if len(s.Rules) != 2 {
+		t.Errorf("rules %v", s.Rules)
+	}
+	variables := s.Function.Environment.Variables
+	for name, want := range map[string]string{
+		"FOLLOW": "true", "FOLLOW_ALARM_AFTER": "2h", "MAX_REQUEST_AGE": "", "DIRECT_CALLS": "sync", "STOP_DELETIONS": "false", "TICK_BUS": defaultBus,
+	} {
+		if got, set := variables[name]; !set || got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+const defaultBus = "arn:aws:events:" + region + ":" + account + ":event-bus/default"
+
+// The role allows what the ledger and the sinks need, and nothing beside that.
+func TestRoleAllowsNoMore(t *testing.T) {
+	s, err := deploy(t, "role")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, outcomes := s.Table.TableArn, s.Outputs["OutcomeBusArn"]
+	check := func(c call, want bool) {
+		t.Helper()
+		if allowed, err := allows(s.Role, c); err != nil || allowed != want {
+			t.Errorf("%s: allowed %v, error %v", c, allowed, err)
+		}
+	}
+	for action, resources := range map[string]map[string]bool{
+		"dynamodb:GetItem":    {table: true, table + "2": false, table + "/index/due": false},
+		"dynamodb:PutItem":    {table: true, table + "2": false},
+		"dynamodb:Query":      {table + "/index/due": true, table: false, table + "/index/other": false},
+		"dynamodb:Scan":       {table: false, table + "/index/due": false},
+		"dynamodb:UpdateItem": {table: false},
+		"dynamodb:DeleteItem": {table: false},
+	} {
+		for resource, want := range resources {
+			check(call{Action: action, Resource: resource}, want)
+		}
+	}
+	const tick = "dds.backup.agenda.tick.v1"
+	put := func(bus, source string, want bool, types ...string) {
+		t.Helper()
+		check(call{Action: "events:PutEvents", Resource: bus, Keys: map[string][]string{"events:source": {source}, "events:detail-type": types}}, want)
+	}
+	for _, status := range []deletion.Status{
+		deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated, deletion.Abandoned, deletion.Completed, deletion.Failed,
+	} {
+		put(outcomes, "dds-backup-delete", true, deletion.EventType(status))
+		put(outcomes, "dds-backup-delete", false, deletion.EventType(status), "dds.backup.deletion.requested.v1")
+		put(outcomes, "another", false, deletion.EventType(status))
+		put(defaultBus, "dds-backup-delete", false, deletion.EventType(status))
+	}
+	put(outcomes, "dds-backup-delete", false, tick)
+	put(outcomes, "dds-backup-delete", false)
+	put(defaultBus, "dds-backup-delete", true, tick)
+	put(defaultBus, "another", false, tick)
+	put(defaultBus+"2", "dds-backup-delete", false, tick)
 }
 
 // With a customer key, everything stored is encrypted with it, and the role may use it.
@@ -97,6 +198,7 @@ var metrics = map[string][]string{
 	"Accepted": {"", "source"}, "Unconfirmed": {"", "source"}, "NotFound": {"", "source"}, "Rejected": {"", "source"}, "Simulated": {"", "source"},
 	"Retried": {"", "source"}, "Replayed": {"", "source"}, "DDSErrors": {"", "class"}, "DDSThrottles": {""}, "DDSLatency": {""},
 	"PublishFailures": {""}, "LedgerFailures": {""}, "ColdStarts": {""},
+	"Ticks": {""}, "Completed": {""}, "Failed": {""}, "Closed": {""}, "FollowOverdue": {""}, "Abandoned": {"", "source"}, "Parked": {"", "source"},
 }
 
 // awsMetrics are the metrics of AWS that the template uses, with their dimensions.
@@ -199,7 +301,7 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s: actions %v and %v, want %s", name, alarm.AlarmActions, alarm.OKActions, topic)
 		}
 	}
-	for _, metric := range []string{"AsyncEventsDropped", "DestinationDeliveryFailures"} {
+	for _, metric := range []string{"AsyncEventsDropped", "DestinationDeliveryFailures", "Failed", "FollowOverdue", "Abandoned", "Ticks"} {
 		watched := false
 		for _, alarm := range s.Alarms {
 			watched = watched || alarm.MetricName == metric
@@ -208,7 +310,20 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("no alarm watches %s", metric)
 		}
 	}
-	if len(s.Alarms) != 12 || s.Resources["AlarmMail"] == "" {
+	// No tick means no metric, so only this alarm takes a missing one for a fault.
+	for name, alarm := range s.Alarms {
+		missing, sign := "notBreaching", "GreaterThanThreshold"
+		if name == "AgendaStalledAlarm" {
+			missing, sign = "breaching", "LessThanThreshold"
+		}
+		if alarm.TreatMissingData != missing || alarm.ComparisonOperator != sign {
+			t.Errorf("%s: %+v", name, alarm)
+		}
+	}
+	if stalled := s.Alarms["AgendaStalledAlarm"]; stalled.Period*stalled.EvaluationPeriods != 1800 || stalled.Threshold != 1 {
+		t.Errorf("%+v", stalled)
+	}
+	if len(s.Alarms) != 16 || s.Resources["AlarmMail"] == "" {
 		t.Errorf("%d alarms, mail %q", len(s.Alarms), s.Resources["AlarmMail"])
 	}
 	const existing = "arn:aws:sns:eu-central-1:123456789012:on-call"

@@ -86,15 +86,33 @@ type stack struct {
 	}
 	Role   []statement
 	Trust  []statement
+	Policy []statement // of the function: who may invoke it
+	Table  struct {
+		TableArn               string
+		GlobalSecondaryIndexes []struct {
+			IndexName  string
+			KeySchema  []struct{ AttributeName, KeyType string }
+			Projection struct{ ProjectionType string }
+		}
+	}
+	Rules map[string]struct { // on the default bus
+		Arn, State, ScheduleExpression, EventPattern string
+
+		Targets []struct{ Arn, Input string }
+	}
 	Queues map[string]map[string]string // attributes
 	Routes []struct {
 		Key, Auth, Function string
 		Scopes              []string
 	}
 	Alarms map[string]struct {
-		AlarmArn, Namespace, MetricName string
-		AlarmActions, OKActions         []string
-		Dimensions                      []struct{ Name, Value string }
+		AlarmArn, Namespace, MetricName      string
+		ComparisonOperator, TreatMissingData string
+		Period, EvaluationPeriods            int
+		Threshold                            float64
+
+		AlarmActions, OKActions []string
+		Dimensions              []struct{ Name, Value string }
 	}
 	Dashboards []string
 }
@@ -360,10 +378,10 @@ func newFront(t *testing.T, s *stack) *front {
 // callOf returns the call of IAM that a request makes.
 func (f *front) callOf(target string, body []byte) call {
 	var in struct {
-		SecretID  string `json:"SecretId"`
-		TableName string
-		QueueURL  string `json:"QueueUrl"`
-		Entries   []struct {
+		SecretID             string `json:"SecretId"`
+		TableName, IndexName string
+		QueueURL             string `json:"QueueUrl"`
+		Entries              []struct {
 			EventBusName, Source, DetailType string
 			VisibilityTimeout                int
 		}
@@ -377,6 +395,9 @@ func (f *front) callOf(target string, body []byte) call {
 		c.Action, c.Resource = "secretsmanager:"+operation, in.SecretID
 	case strings.HasPrefix(target, "DynamoDB_"):
 		c.Action, c.Resource = "dynamodb:"+operation, "arn:aws:dynamodb:"+region+":"+account+":table/"+in.TableName
+		if in.IndexName != "" {
+			c.Resource += "/index/" + in.IndexName
+		}
 	case strings.HasPrefix(target, "AmazonSQS."):
 		c.Action, c.Resource = "sqs:"+strings.TrimSuffix(operation, "Batch"), "arn:aws:sqs:"+region+":"+account+":"+in.QueueURL[strings.LastIndex(in.QueueURL, "/")+1:]
 		for _, e := range in.Entries {

@@ -21,12 +21,19 @@ func TestStopSurvivesADeployment(t *testing.T) {
 		if len(s.Mappings) != 1 || s.Mappings[0].State != "Disabled" || s.Concurrency == nil || *s.Concurrency != 0 {
 			t.Errorf("%s: mappings %+v, reserved concurrency %v; want both stopped", s.Stack, s.Mappings, s.Concurrency)
 		}
+		for name, rule := range s.Rules {
+			if rule.State != "DISABLED" {
+				t.Errorf("%s: rule %s is %s", s.Stack, name, rule.State)
+			}
+		}
 	}
 	if second.Stack != "UPDATE_COMPLETE" || second.Mappings[0].UUID != first.Mappings[0].UUID || second.Mappings[0].BatchSize != 5 ||
 		second.Function.Environment.Variables["DDS_RATE"] != "2" {
 		t.Errorf("the second deployment changed nothing: %+v, %v", second.Mappings, second.Function.Environment.Variables)
 	}
-	for resource, property := range map[string]string{"FunctionRequests": "Enabled", "Function": "ReservedConcurrentExecutions"} {
+	for resource, property := range map[string]string{
+		"FunctionRequests": "Enabled", "Function": "ReservedConcurrentExecutions", "TickSchedule": "State", "NextTickRule": "State",
+	} {
 		if value, set := second.Template.Resources[resource].Properties[property]; set {
 			t.Errorf("the template sets %s of %s to %v", property, resource, value)
 		}

@@ -140,7 +140,7 @@ func TestSilentLedger(t *testing.T) {
 			Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 100 * time.Millisecond }),
 		}), "ledger", nil)
 		silentTwice(t, n, pool, time.Second, func() error {
-			_, err := table.Begin(t.Context(), &deletion.Request{ID: "r", ProjectID: "p", BackupID: "b"}, time.Minute)
+			_, err := table.Swap(t.Context(), nil, &deletion.Item{Key: deletion.Key{ProjectID: "p", BackupID: "b"}, Lease: "token"})
 			return err
 		})
 	})

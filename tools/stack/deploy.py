@@ -79,10 +79,12 @@ def existing(name):
 
 
 def stop(name):
-    """Stops a new stack by the two calls of the runbook. moto would try to run the function otherwise."""
+    """Stops a new stack by the calls of the runbook. moto would try to run the function otherwise."""
     (stack,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     outputs = {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
     client("lambda").update_event_source_mapping(UUID=outputs["RequestMappingId"], Enabled=False)
+    for rule in ("TickRule", "NextTickRule"):
+        client("events").disable_rule(Name=outputs[rule])
     client("lambda").put_function_concurrency(FunctionName=outputs["FunctionName"], ReservedConcurrentExecutions=0)
 
 
@@ -134,6 +136,7 @@ def describe(name, template):
         document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
         statements += ast.literal_eval(document)["Statement"]  # moto stores it as the text of a Python object
     trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    events = client("events")
     mappings = client("lambda").list_event_source_mappings(FunctionName=resources["Function"])["EventSourceMappings"]
     return {
         "stack": stack["StackStatus"],
@@ -148,6 +151,13 @@ def describe(name, template):
         "queues": {
             logical: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for logical, url in of("AWS::SQS::Queue").items()
         },
+        "table": client("dynamodb").describe_table(TableName=resources["Ledger"])["Table"],
+        "rules": {
+            logical: events.describe_rule(Name=rule) | {"targets": events.list_targets_by_rule(Rule=rule)["Targets"]}
+            for logical, rule in of("AWS::Events::Rule").items()
+            if "EventBusName" not in template["Resources"][logical]["Properties"]
+        },
+        "policy": json.loads(client("lambda").get_policy(FunctionName=resources["Function"])["Policy"])["Statement"],
         "routes": [
             {
                 "key": route["RouteKey"],

@@ -1,6 +1,7 @@
 package ddstest
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -24,9 +25,10 @@ func (s *store) deleteBackup(r *request) *answer {
 		}
 		job := Job{
 			ID: newUUID(), BackupID: b.ID, InstanceID: b.InstanceID, InstanceName: b.InstanceName,
-			Created: now, Ended: now.Add(s.deleteTakes), FailReason: s.failReason,
+			Created: now, Ended: now.Add(cmp.Or(b.DeletionTime, s.deletionTime)),
+			FailReason: cmp.Or(s.failReasons[b.ID], s.failReasons[""]),
 		}
-		found.deleted, found.fails = now, s.failReason != ""
+		found.ends, found.fails = job.Ended, job.FailReason != ""
 		s.jobs = append(s.jobs, job)
 		return &answer{status: http.StatusOK, value: map[string]string{"job_id": job.ID}, jobID: job.ID}
 	}

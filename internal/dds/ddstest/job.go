@@ -61,10 +61,13 @@ type instance struct {
 	Name string `json:"name"`
 }
 
-// showJob shows one job. The real DDS knows a job only some seconds after it returned its id.
+// showJob shows one job. A job is not known before the delay of [Options] is over.
 //
 // https://support.huaweicloud.com/api-dds/dds_api_0118.html
 func (s *store) showJob(r *request) *answer {
+	if s.mayNotShowJob {
+		return refuse(http.StatusForbidden, "DBS.280063", "Policy does not allow dds:task:getDetail to be performed.")
+	}
 	id := r.query.Get("id")
 	refusal := r.only("id")
 	switch {
@@ -75,7 +78,7 @@ func (s *store) showJob(r *request) *answer {
 	}
 	now := s.now()
 	for _, j := range s.Jobs() {
-		if j.ID == id {
+		if j.ID == id && !now.Before(j.Created.Add(s.jobDelay)) {
 			return succeed(map[string]shownJob{"job": {
 				ID: j.ID, Name: jobName, Status: j.status(now), Progress: j.progress(now),
 				Created: jobTime(j.Created), Ended: jobTime(j.Ended),

@@ -58,8 +58,8 @@ func newListedBackup(b Backup) listedBackup {
 // instanceID is what can be the id of an instance, or none.
 var instanceID = regexp.MustCompile(`^[\w-]{0,64}$`)
 
-// listBackups lists backups, newest first. A backup_id that is not there gives an empty list,
-// as in cn-north-4; other regions answer DBS.201214. Incremental backups are listed only for an
+// listBackups lists backups, newest first. A backup_id that is not there gives an empty list, as in
+// cn-north-4, or the code of [Options], as in other regions. Incremental backups are listed only for an
 // instance, and without a type only when their id is given as well (the latter is inferred).
 //
 // https://support.huaweicloud.com/intl/en-us/api-dds/dds_api_0029.html
@@ -80,6 +80,9 @@ func (s *store) listBackups(r *request) *answer {
 		if shown(r, b) && (begin.IsZero() || !b.Begin.Before(begin) && !b.Begin.After(end)) {
 			found = append(found, newListedBackup(b))
 		}
+	}
+	if len(found) == 0 && r.backupID != "" && s.absentCode != "" {
+		return refuse(http.StatusBadRequest, s.absentCode, "The backup file does not exist or does not belong to the instance.")
 	}
 	slices.SortStableFunc(found, func(a, b listedBackup) int { return strings.Compare(b.BeginTime, a.BeginTime) })
 	return page(r, "backups", found)

@@ -31,13 +31,16 @@ type Options struct {
 	ProjectID, Region    string // the only project and its region; the constants by default
 
 	Now            func() time.Time // the clock of the server; time.Now by default
-	DeleteTakes    time.Duration    // how long a deleted backup stays listed and its job runs
+	DeletionTime   time.Duration    // how long a deleted backup stays listed and its job runs; see also [Backup]
 	DeletionStatus string           // of a backup being deleted; "DISABLED" by default, "DELETING" in the SDK
+	JobDelay       time.Duration    // how long a new job is unknown to the jobs API: DBS.200543
+	AbsentCode     string           // that the list answers to a backup_id that is not there, for example DBS.201214; empty for an empty list
 
 	Limit  int           // calls accepted in a Window; 0 is no limit
 	Window time.Duration // by Now; a minute by default
 
-	MayNotList bool // the caller lacks the permission dds:backup:list
+	MayNotList    bool // the caller lacks the permission dds:backup:list
+	MayNotShowJob bool // the caller lacks the permission dds:task:getDetail
 
 	// EchoRequest makes the refusal of a signature repeat the canonical request, with every signed
 	// header, and the access key, as some gateways do.
@@ -70,7 +73,10 @@ func NewServer(o Options) *Server {
 	s.guard = guard{now: s.clock, token: o.Token, echo: o.EchoRequest, locks: make(map[string]*lock)}
 	s.SetKeys(cmp.Or(o.AccessKey, AccessKey), cmp.Or(o.SecretKey, SecretKey), o.SecurityToken)
 	s.quota = quota{now: s.clock, limit: o.Limit, window: cmp.Or(o.Window, time.Minute)}
-	s.store = store{now: s.clock, deleteTakes: o.DeleteTakes, deletionStatus: cmp.Or(o.DeletionStatus, "DISABLED"), mayNotList: o.MayNotList}
+	s.store = store{
+		now: s.clock, deletionTime: o.DeletionTime, deletionStatus: cmp.Or(o.DeletionStatus, "DISABLED"), jobDelay: o.JobDelay,
+		absentCode: o.AbsentCode, mayNotList: o.MayNotList, mayNotShowJob: o.MayNotShowJob, failReasons: make(map[string]string),
+	}
 	s.SetProjects(map[string]string{s.project: cmp.Or(o.Region, Region)})
 	s.closing = make(chan struct{})
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))

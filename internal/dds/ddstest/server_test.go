@@ -62,10 +62,10 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-func TestDeleteTakes(t *testing.T) {
+func TestDeletionTime(t *testing.T) {
 	for _, word := range []string{"", "DELETING"} {
 		clock := newClock()
-		s, c := newServer(t, Options{Now: clock.Now, DeleteTakes: time.Minute, DeletionStatus: word})
+		s, c := newServer(t, Options{Now: clock.Now, DeletionTime: time.Minute, DeletionStatus: word})
 		s.Add(Backup{ID: "b"})
 		c.delete("b").want(t, 200, "")
 		if word == "" {
@@ -177,7 +177,7 @@ func TestMayNotList(t *testing.T) {
 
 func TestShowJob(t *testing.T) {
 	clock := newClock()
-	s, c := newServer(t, Options{Now: clock.Now, DeleteTakes: time.Minute})
+	s, c := newServer(t, Options{Now: clock.Now, DeletionTime: time.Minute})
 	s.Add(Backup{ID: "b", InstanceID: "i", InstanceName: "n"})
 	c.delete("b")
 	id := s.Jobs()[0].ID
@@ -202,7 +202,7 @@ func TestShowJob(t *testing.T) {
 
 func TestListJobs(t *testing.T) {
 	clock := newClock()
-	s, c := newServer(t, Options{Now: clock.Now, DeleteTakes: 90 * time.Minute})
+	s, c := newServer(t, Options{Now: clock.Now, DeletionTime: 90 * time.Minute})
 	s.Add(Backup{ID: "a", InstanceID: "i", InstanceName: "n"}, Backup{ID: "b"})
 	c.delete("a")
 	clock.pass(time.Hour)
@@ -256,7 +256,7 @@ func TestListJobs(t *testing.T) {
 // A deletion that fails leaves the backup, and the job gives the reason.
 func TestFailJobs(t *testing.T) {
 	clock := newClock()
-	s, c := newServer(t, Options{Now: clock.Now, DeleteTakes: time.Minute})
+	s, c := newServer(t, Options{Now: clock.Now, DeletionTime: time.Minute})
 	s.Add(Backup{ID: "b"})
 	s.FailJobs("storage is out of reach")
 	c.delete("b").want(t, 200, "")
@@ -279,6 +279,60 @@ func TestFailJobs(t *testing.T) {
 	if _, ok := s.Backup("b"); ok {
 		t.Error("the backup is still there")
 	}
+}
+
+// A backup may have its own time and its own reason.
+func TestDeletionOfOneBackup(t *testing.T) {
+	clock := newClock()
+	s, c := newServer(t, Options{Now: clock.Now})
+	s.Add(Backup{ID: "slow", DeletionTime: time.Hour}, Backup{ID: "quick"})
+	s.FailJobs("locked", "slow")
+	c.delete("slow").want(t, 200, "")
+	c.delete("quick").want(t, 200, "")
+	if _, there := s.Backup("quick"); there {
+		t.Error("the quick one is still there")
+	}
+	clock.pass(time.Hour - time.Second)
+	if b, _ := s.Backup("slow"); b.Status != "DISABLED" {
+		t.Errorf("before its time: %+v", b)
+	}
+	clock.pass(time.Second)
+	if b, _ := s.Backup("slow"); b.Status != "COMPLETED" {
+		t.Errorf("after its deletion failed: %+v", b)
+	}
+	if jobs := s.Jobs(); jobs[0].FailReason != "locked" || jobs[1].FailReason != "" {
+		t.Errorf("jobs %+v", jobs)
+	}
+	s.FailJobs("", "slow")
+	c.delete("slow").want(t, 200, "")
+	clock.pass(time.Hour)
+	if _, there := s.Backup("slow"); there {
+		t.Error("the second deletion left it")
+	}
+}
+
+// The jobs API knows a new job only after a while, and may need a permission that the caller lacks.
+func TestJobsThatAreNotShown(t *testing.T) {
+	clock := newClock()
+	s, c := newServer(t, Options{Now: clock.Now, JobDelay: 10 * time.Second})
+	s.Add(Backup{ID: "b"})
+	c.delete("b")
+	path := "/v3/" + ProjectID + "/jobs?id=" + s.Jobs()[0].ID
+	c.do("GET", path).want(t, 400, "DBS.200543")
+	clock.pass(10 * time.Second)
+	c.do("GET", path).want(t, 200, "")
+
+	_, c = newServer(t, Options{MayNotShowJob: true})
+	c.do("GET", path).want(t, 403, "DBS.280063")
+}
+
+// Only a query for one backup by its id gets the code.
+func TestAbsentCode(t *testing.T) {
+	s, c := newServer(t, Options{AbsentCode: "DBS.201214"})
+	c.list("").want(t, 200, "")
+	c.list("?backup_id=b").want(t, 400, "DBS.201214")
+	s.Add(Backup{ID: "b"})
+	c.list("?backup_id=b").want(t, 200, "")
 }
 
 // The answers have the time of the server's clock, and its gateway checks signatures by it.

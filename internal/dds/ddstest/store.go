@@ -18,7 +18,8 @@ type Backup struct {
 	Status                   string    // "COMPLETED" (by default), "BUILDING", "FAILED" or "DISABLED"
 	Begin, End               time.Time // an hour ago and five minutes later, by default
 	SizeKB                   int64
-	Restoring                bool // its instance is being restored
+	Restoring                bool          // its instance is being restored
+	DeletionTime             time.Duration // as in [Options], which is the default
 }
 
 func (b Backup) withDefaults(now time.Time) Backup {
@@ -54,22 +55,25 @@ type Job struct {
 // store is what DDS keeps: backups and jobs.
 type store struct {
 	now            func() time.Time
-	deleteTakes    time.Duration
+	deletionTime   time.Duration
 	deletionStatus string
+	jobDelay       time.Duration
+	absentCode     string
 	mayNotList     bool
+	mayNotShowJob  bool
 
-	mu         sync.Mutex
-	failReason string // of the jobs that are started
-	records    []*record
-	jobs       []Job
+	mu          sync.Mutex
+	failReasons map[string]string // of the jobs that are started, by backup; of all the others under ""
+	records     []*record
+	jobs        []Job
 }
 
-// record is a backup, when its deletion was started, if it was, and whether the deletion fails.
+// record is a backup, when its deletion ends, if one was started, and whether the deletion fails.
 type record struct {
 	Backup
 
-	deleted time.Time
-	fails   bool
+	ends  time.Time
+	fails bool
 }
 
 // Add adds backups. A backup with a known id replaces the earlier one.
@@ -120,21 +124,27 @@ func (s *store) Jobs() []Job {
 	return slices.Clone(s.jobs)
 }
 
-// FailJobs lets the deletions that are started from now on fail at their end: the job gives the
-// reason, and the backup stays. An empty reason ends that.
-func (s *store) FailJobs(reason string) {
+// FailJobs lets the deletions of these backups, or of all others if none is named, that are started from
+// now on fail at their end: the job gives the reason, and the backup is there as before. An empty reason
+// ends that.
+func (s *store) FailJobs(reason string, backupIDs ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failReason = reason
+	if len(backupIDs) == 0 {
+		s.failReasons[""] = reason
+	}
+	for _, id := range backupIDs {
+		s.failReasons[id] = reason
+	}
 }
 
 // seen returns the backup as it is listed, if it is.
 func (s *store) seen(r *record, now time.Time) (b Backup, there bool) {
 	b = r.Backup
-	if r.deleted.IsZero() {
+	if r.ends.IsZero() {
 		return b, true
 	}
-	running := now.Before(r.deleted.Add(s.deleteTakes))
+	running := now.Before(r.ends)
 	if running {
 		b.Status = s.deletionStatus
 	}

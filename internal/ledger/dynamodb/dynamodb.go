@@ -2,57 +2,57 @@
 package dynamodb
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/secret"
 )
 
-// Ledger is a ledger in an Amazon DynamoDB table that all processes share. A deletion normally
-// needs two conditional writes and no read: a failed condition returns the item.
+// Ledger is a ledger in an Amazon DynamoDB table that all processes share. A write is one conditional PutItem;
+// if its condition fails, the answer has the item that is there, so no read is needed.
 //
-// The table has the string key "backup", and "expires_at" as its time to live. An item has:
+// The table has the string key "backup", "expires_at" as its time to live, and a global secondary index
+// "due" with the partition key due_kind (S), the sort key due_at (N) and the keys only. An item has:
 //
 //	backup        project/backup
+//	version       random, new with each write
 //	lease_token   of the lease; missing if there is none
 //	lease_until   its end, in milliseconds since 1970
-//	lease_after   the token of a lease that expired before this one
-//	maybe_sent    true if an earlier holder may have sent the DELETE
-//	final_status  accepted or unconfirmed, with final_event
-//	refused       the other outcomes, {status, event, at} by request; see [ledger.Forgettable]
-//	expires_at    in seconds since 1970
+//	maybe_sent    true if an earlier holder may have sent the DELETE; otherwise missing
+//	final_status  accepted or unconfirmed, with final_event and final_at
+//	refused       the answers to single requests, {status, event, at} by request
+//	plan          the text of a [deletion.Plan]
+//	due_kind      what is due next, with due_at in milliseconds; missing if nothing is due
+//	expires_at    in seconds since 1970; missing if something is due
+//
+// The version before this one may use the same table at the same time, while functions are replaced or after a
+// roll-back. It knows neither version, final_at, plan nor due_*, and leaves them as they are. It sets expires_at
+// with every write, and lease_after: the token of the expired lease that it replaced, or an empty text.
 type Ledger struct {
 	client *dynamodb.Client
 	table  string
 	now    func() time.Time
 }
 
-// item is the attributes of an item, or the values of an expression.
-type item = map[string]types.AttributeValue
+// dueIndex is the name of the index.
+const dueIndex = "due"
 
-// keep is how long an item is kept after its last write. DynamoDB may remove it days later, so this
-// package checks the expiry itself.
-const keep = 35 * 24 * time.Hour
+// maxItem is the largest item, in bytes, that DynamoDB stores.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+const maxItem = 400 << 10
 
-const removeLease = " REMOVE lease_token, lease_until"
-
-var yes = &types.AttributeValueMemberBOOL{Value: true}
-
-// New returns the ledger in that table. The clock now is for leases; nil for [time.Now].
+// New returns the ledger in that table. The clock now is for the expiry; nil for [time.Now].
 func New(client *dynamodb.Client, table string, now func() time.Time) *Ledger {
 	if now == nil {
 		now = time.Now
@@ -60,231 +60,184 @@ func New(client *dynamodb.Client, table string, now func() time.Time) *Ledger {
 	return &Ledger{client: client, table: table, now: now}
 }
 
-// Begin implements [deletion.Ledger].
-func (l *Ledger) Begin(ctx context.Context, r *deletion.Request, duration time.Duration) (deletion.Claim, error) {
-	claim, current, err := l.begin(ctx, r, duration)
-	if errors.Is(err, errExpired) {
-		if err := l.remove(ctx, r); err != nil {
-			return deletion.Claim{}, err
-		}
-		claim, current, err = l.begin(ctx, r, duration)
+// Get implements [deletion.Ledger].
+func (l *Ledger) Get(ctx context.Context, key deletion.Key) (*deletion.Item, error) {
+	out, err := l.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &l.table, Key: item{"backup": text(key.String())}, ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return nil, redact(err)
 	}
-	if err != nil || claim.Lease == "" {
-		return claim, err
+	if len(out.Item) == 0 {
+		return nil, nil //nolint:nilnil // there is no item, and no error
 	}
-	if err := l.trim(ctx, r, claim.Lease, current); err != nil {
-		_ = l.Release(ctx, r, claim.Lease, claim.MaybeSent) // otherwise the lease would count as maybe sent
-		return deletion.Claim{}, err
-	}
-	return claim, nil
+	return parse(key, out.Item)
 }
 
-// errExpired says that an item must be removed first.
-var errExpired = errors.New("ledger: the item has expired")
-
-// begin tries to take the lease once, and also returns the item as it is now.
-func (l *Ledger) begin(ctx context.Context, r *deletion.Request, duration time.Duration) (deletion.Claim, item, error) {
-	now := l.now()
-	token := rand.Text()
-	current, ok, err := l.update(ctx, r, dynamodb.UpdateItemInput{
-		UpdateExpression: aws.String("SET lease_token = :token, lease_until = :until, expires_at = :expires, " +
-			"lease_after = if_not_exists(lease_token, :empty), refused = if_not_exists(refused, :none)"),
-		ConditionExpression: aws.String("attribute_not_exists(final_status) AND attribute_not_exists(refused.#request)" +
-			" AND (attribute_not_exists(lease_token) OR lease_until <= :now)" +
-			" AND (attribute_not_exists(expires_at) OR expires_at > :seconds)"),
-		ExpressionAttributeNames: map[string]string{"#request": requestKey(r)},
-		ExpressionAttributeValues: item{
-			":token":   text(token),
-			":until":   number(now.Add(duration).UnixMilli()),
-			":expires": number(now.Add(keep).Unix()),
-			":empty":   text(""),
-			":none":    &types.AttributeValueMemberM{},
-			":now":     number(now.UnixMilli()),
-			":seconds": number(now.Unix()),
-		},
-		ReturnValues: types.ReturnValueAllNew,
+// Swap implements [deletion.Ledger].
+func (l *Ledger) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, error) {
+	next.Version, next.ExpiresAt = rand.Text(), ledger.Expiry(next, l.now())
+	attributes := attributesOf(next)
+	if size := sizeOf(attributes); size > maxItem {
+		return nil, fmt.Errorf("ledger: the item of backup %s has %d bytes; expected at most %d", next.BackupID, size, maxItem)
+	}
+	condition, names, values := unchanged(old)
+	_, err := l.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &l.table, Item: attributes, ConditionExpression: &condition,
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	maybeSent := current["maybe_sent"] != nil || stringOf(current["lease_after"]) != ""
-	record := recordOf(current, r)
+	failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
 	switch {
-	case err != nil:
-		return deletion.Claim{}, nil, err
-	case !ok && integer(current["expires_at"]) <= now.Unix():
-		return deletion.Claim{}, nil, errExpired
-	case record != nil:
-		return deletion.Claim{Record: record}, current, nil
-	case ok, stringOf(current["lease_token"]) == token: // or the SDK retried after the first answer was lost
-		return deletion.Claim{Lease: token, MaybeSent: maybeSent}, current, nil
+	case !ok && err != nil:
+		return nil, redact(err)
+	case !ok, stringOf(failed.Item["version"]) == next.Version: // or the SDK wrote again after the first answer was lost
+		return nil, nil //nolint:nilnil // nothing else was there, and no error
+	case len(failed.Item) == 0: // it expired and was removed
+		return &deletion.Item{Key: next.Key}, nil
 	}
-	return deletion.Claim{BusyFor: time.UnixMilli(integer(current["lease_until"])).Sub(now)}, current, nil
+	return parse(next.Key, failed.Item)
 }
 
-// remove removes an item that has expired, unless another process was faster.
-func (l *Ledger) remove(ctx context.Context, r *deletion.Request) error {
-	_, err := l.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName:                 aws.String(l.table),
-		Key:                       keyOf(r),
-		ConditionExpression:       aws.String("expires_at <= :seconds"),
-		ExpressionAttributeValues: item{":seconds": number(l.now().Unix())},
-	})
-	if _, kept := errors.AsType[*types.ConditionalCheckFailedException](err); err == nil || kept {
-		return nil
+// unchanged returns the condition that the item old is still there. Its version does not tell everything,
+// because the version before this one does not change it. What that changes with each write is compared,
+// too: the lease, the answer, the warning that the DELETE may have been sent, and the expiry.
+func unchanged(old *deletion.Item) (condition string, names map[string]string, values item) {
+	names = map[string]string{"#backup": "backup"}
+	if old == nil || old.Version == "" {
+		return "attribute_not_exists(#backup)", names, nil
 	}
-	return redact(err)
-}
-
-// trim forgets the oldest refusals of an item if they take too many bytes. It needs the lease,
-// because only its holder writes refusals. If the lease has expired, [Ledger.Record] reports that.
-func (l *Ledger) trim(ctx context.Context, r *deletion.Request, token string, current item) error {
-	refused := mapOf(current["refused"])
-	refusals := make([]ledger.Refusal, 0, len(refused))
-	for key, value := range refused {
-		record := mapOf(value)
-		refusals = append(refusals, ledger.Refusal{Key: key, At: integer(record["at"]), Size: len(stringOf(record["event"]))})
-	}
-	keys := ledger.Forgettable(refusals)
-	if len(keys) == 0 {
-		return nil
-	}
-	for _, key := range keys {
-		delete(refused, key)
-	}
-	return l.updateWithLease(ctx, r, token, "SET refused = :kept", item{":kept": &types.AttributeValueMemberM{Value: refused}})
-}
-
-// Record implements [deletion.Ledger].
-func (l *Ledger) Record(ctx context.Context, token string, maybeSent bool, records []deletion.Record) (deletion.Recorded, error) {
-	first := &records[0]
-	values := item{":expires": number(l.now().Add(keep).Unix())}
-	var names map[string]string
-	sets, remove := []string{"expires_at = :expires"}, removeLease+", maybe_sent"
-	condition := "lease_token = :token AND attribute_not_exists(final_status)"
-	if first.Final() {
-		sets = append(sets, "final_status = :status", "final_event = :event")
-		remove += ", refused" // a final record answers every request
-		values[":status"], values[":event"] = text(string(first.Status)), text(string(first.Event))
-	} else {
-		names = make(map[string]string, len(records))
-		for i := range records {
-			n := strconv.Itoa(i)
-			sets = append(sets, "refused.#r"+n+" = :r"+n)
-			names["#r"+n] = requestKey(&records[i].Request)
-			values[":r"+n] = &types.AttributeValueMemberM{Value: item{
-				"status": text(string(records[i].Status)), "event": text(string(records[i].Event)),
-				"at": number(l.now().UnixMilli()),
-			}}
+	was := state(old)
+	condition, values = "#backup = :backup", item{":backup": was["backup"]}
+	for _, name := range []string{"version", "lease_token", "final_status", "maybe_sent", "expires_at"} {
+		switch value := was[name]; {
+		case value == nil:
+			condition += " AND attribute_not_exists(#" + name + ")"
+		case name == "maybe_sent": // it may come from lease_after, and to lose that it is false now does no harm
+			continue
+		default:
+			condition += " AND #" + name + " = :" + name
+			values[":"+name] = value
 		}
-		if maybeSent {
-			sets = append(sets, "maybe_sent = :yes")
-			remove = removeLease
-			values[":yes"] = yes
+		names["#"+name] = name
+	}
+	return condition, names, values
+}
+
+// Due implements [deletion.Ledger]. The index lags behind the table, mostly by less than a second.
+func (l *Ledger) Due(ctx context.Context, kind deletion.Agenda, at time.Time, limit int, cursor string) (keys []deletion.Key, next string, err error) {
+	in := dynamodb.QueryInput{
+		TableName: &l.table, IndexName: aws.String(dueIndex), Limit: aws.Int32(int32(limit)), //nolint:gosec // callers ask for pages, not for billions
+		KeyConditionExpression:    aws.String("#kind = :kind AND #at <= :at"),
+		ExpressionAttributeNames:  map[string]string{"#kind": "due_kind", "#at": "due_at"},
+		ExpressionAttributeValues: item{":kind": text(string(kind)), ":at": number(at.UnixMilli())},
+	}
+	if since, backup, ok := strings.Cut(cursor, " "); ok {
+		in.ExclusiveStartKey = item{"due_kind": text(string(kind)), "due_at": &types.AttributeValueMemberN{Value: since}, "backup": text(backup)}
+	}
+	out, err := l.client.Query(ctx, &in)
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationException" && strings.Contains(api.ErrorMessage(), "index") {
+		return nil, "", fmt.Errorf("LEDGER: the table has no index named %s, or it is still being created; expected a global secondary index "+
+			"with the partition key due_kind (S), the sort key due_at (N) and the keys only: %w", dueIndex, secret.RedactError(err))
+	}
+	if err != nil {
+		return nil, "", redact(err)
+	}
+	for _, found := range out.Items {
+		project, backup, _ := strings.Cut(stringOf(found["backup"]), "/")
+		keys = append(keys, deletion.Key{ProjectID: project, BackupID: backup})
+	}
+	if last := out.LastEvaluatedKey; len(last) > 0 {
+		next = as[types.AttributeValueMemberN](last["due_at"]).Value + " " + stringOf(last["backup"])
+	}
+	return keys, next, nil
+}
+
+// unversioned stands for the version of an item that the version before this one wrote.
+const unversioned = "none"
+
+// state returns those attributes of an item that say whether it is still the same.
+func state(i *deletion.Item) item {
+	s := item{"backup": text(i.String())}
+	if i.Version != unversioned {
+		s["version"] = text(i.Version)
+	}
+	if i.Lease != "" {
+		s["lease_token"] = text(i.Lease)
+	}
+	if i.MaybeSent {
+		s["maybe_sent"] = &types.AttributeValueMemberBOOL{Value: true}
+	}
+	if i.Answer.Status != "" {
+		s["final_status"] = text(string(i.Answer.Status))
+	}
+	if !i.ExpiresAt.IsZero() {
+		s["expires_at"] = number(i.ExpiresAt.Unix())
+	}
+	return s
+}
+
+// attributesOf returns all attributes of an item.
+func attributesOf(i *deletion.Item) item {
+	all := state(i)
+	if !i.LeaseUntil.IsZero() {
+		all["lease_until"] = number(i.LeaseUntil.UnixMilli())
+	}
+	if i.Answer.Status != "" {
+		all["final_event"], all["final_at"] = text(i.Answer.Event), number(i.Answer.At.UnixMilli())
+	}
+	refused := make(item, len(i.Answers))
+	for request, a := range i.Answers {
+		refused[request] = &types.AttributeValueMemberM{Value: item{
+			"status": text(string(a.Status)), "event": text(a.Event), "at": number(a.At.UnixMilli()),
+		}}
+	}
+	// It is never missing, because the version before this one, if it has the lease, adds its members only.
+	all["refused"] = &types.AttributeValueMemberM{Value: refused}
+	if plan := i.Plan.Text(); plan != "" {
+		all["plan"] = text(plan)
+	}
+	if kind, at := i.Due(); !at.IsZero() {
+		all["due_kind"], all["due_at"] = text(string(kind)), number(at.UnixMilli())
+	}
+	return all
+}
+
+// parse returns the item that has those attributes.
+func parse(key deletion.Key, all item) (*deletion.Item, error) {
+	plan, err := deletion.ParsePlan(stringOf(all["plan"]))
+	if err != nil {
+		return nil, fmt.Errorf("ledger: the item of backup %s: plan: %w", key.BackupID, secret.RedactError(err))
+	}
+	i := &deletion.Item{
+		Key: key, Version: stringOf(all["version"]), Lease: stringOf(all["lease_token"]), LeaseUntil: milliseconds(all["lease_until"]),
+		MaybeSent: all["maybe_sent"] != nil, Plan: plan,
+		Answer: deletion.Answer{Status: deletion.Status(stringOf(all["final_status"])), Event: stringOf(all["final_event"]), At: milliseconds(all["final_at"])},
+	}
+	if i.Version == "" {
+		i.Version = unversioned
+	}
+	if i.Lease != "" && stringOf(all["lease_after"]) != "" {
+		i.MaybeSent = true // the holder of the lease before that may have sent the DELETE
+	}
+	if seconds := integer(all["expires_at"]); seconds != 0 {
+		i.ExpiresAt = time.Unix(seconds, 0).UTC()
+	}
+	for request, value := range mapOf(all["refused"]) {
+		if i.Answers == nil {
+			i.Answers = make(map[string]deletion.Answer)
 		}
+		a := mapOf(value)
+		i.Answers[request] = deletion.Answer{Status: deletion.Status(stringOf(a["status"])), Event: stringOf(a["event"]), At: milliseconds(a["at"])}
 	}
-	if first.Status == deletion.Accepted { // a job id needs no lease, and only another job id prevents it
-		condition = "attribute_not_exists(final_status) OR final_status = :unconfirmed"
-		values[":unconfirmed"] = text(string(deletion.Unconfirmed))
-	} else {
-		values[":token"] = text(token)
-	}
-	current, ok, err := l.update(ctx, &first.Request, dynamodb.UpdateItemInput{
-		UpdateExpression:          aws.String("SET " + strings.Join(sets, ", ") + remove),
-		ConditionExpression:       aws.String(condition),
-		ExpressionAttributeNames:  names,
-		ExpressionAttributeValues: values,
-	})
-	if ok || err != nil {
-		return deletion.Recorded{}, err
-	}
-	earlier := recordOf(current, &first.Request)
-	if earlier != nil && earlier.Final() {
-		return deletion.Recorded{Earlier: earlier}, nil
-	}
-	for i := range records { // after a lost answer, the records are already there
-		earlier = recordOf(current, &records[i].Request)
-		if earlier == nil || !bytes.Equal(earlier.Event, records[i].Event) {
-			return deletion.Recorded{}, deletion.ErrLeaseLost
-		}
-	}
-	return deletion.Recorded{}, nil
+	return i, nil
 }
 
-// Release implements [deletion.Ledger]. A lease that has expired may have another holder, who keeps it.
-func (l *Ledger) Release(ctx context.Context, r *deletion.Request, token string, maybeSent bool) error {
-	if maybeSent {
-		return l.updateWithLease(ctx, r, token, "SET maybe_sent = :yes"+removeLease, item{":yes": yes})
+// milliseconds returns the zero time for a missing attribute.
+func milliseconds(v types.AttributeValue) time.Time {
+	ms := integer(v)
+	if ms == 0 {
+		return time.Time{}
 	}
-	return l.updateWithLease(ctx, r, token, removeLease+", maybe_sent", item{})
+	return time.UnixMilli(ms).UTC()
 }
-
-// updateWithLease updates the item of a backup if the lease with that token still holds.
-func (l *Ledger) updateWithLease(ctx context.Context, r *deletion.Request, token, update string, values item) error {
-	values[":token"] = text(token)
-	_, _, err := l.update(ctx, r, dynamodb.UpdateItemInput{
-		UpdateExpression: &update, ConditionExpression: aws.String("lease_token = :token"), ExpressionAttributeValues: values,
-	})
-	return err
-}
-
-// update updates the item of a backup and returns what in asks for. If its condition does not hold,
-// update returns the item as it is, and false.
-func (l *Ledger) update(ctx context.Context, r *deletion.Request, in dynamodb.UpdateItemInput) (current item, ok bool, err error) {
-	in.TableName, in.Key = &l.table, keyOf(r)
-	in.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
-	out, err := l.client.UpdateItem(ctx, &in)
-	if err == nil {
-		return out.Attributes, true, nil
-	}
-	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-		return failed.Item, false, nil
-	}
-	return nil, false, redact(err)
-}
-
-// recordOf returns the record in an item that answers a request: the final one, or its own refusal.
-// It returns nil if there is none.
-func recordOf(current item, r *deletion.Request) *deletion.Record {
-	status, event := stringOf(current["final_status"]), stringOf(current["final_event"])
-	if status == "" {
-		own := mapOf(mapOf(current["refused"])[requestKey(r)])
-		status, event = stringOf(own["status"]), stringOf(own["event"])
-	}
-	if status == "" {
-		return nil
-	}
-	return &deletion.Record{Request: *r, Status: deletion.Status(status), Event: []byte(event)}
-}
-
-// requestKey returns the key of a request inside an item. It is a hash because an id may be any text.
-func requestKey(r *deletion.Request) string {
-	digest := sha256.Sum256([]byte(r.Identity()))
-	return hex.EncodeToString(digest[:16])
-}
-
-func keyOf(r *deletion.Request) item { return item{"backup": text(ledger.Key(r))} }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-func stringOf(v types.AttributeValue) string { return as[types.AttributeValueMemberS](v).Value }
-
-// integer returns 0 for what this package did not write.
-func integer(v types.AttributeValue) int64 {
-	i, _ := strconv.ParseInt(as[types.AttributeValueMemberN](v).Value, 10, 64)
-	return i
-}
-
-func mapOf(v types.AttributeValue) item { return as[types.AttributeValueMemberM](v).Value }
-
-// as returns a value of one type; empty for a value of another type, or none.
-func as[T any](v types.AttributeValue) *T {
-	if typed, ok := any(v).(*T); ok {
-		return typed
-	}
-	return new(T)
-}
-
-// redact returns the error of a call to DynamoDB without secrets: its text may contain what was sent.
-func redact(err error) error { return fmt.Errorf("ledger: %w", secret.RedactError(err)) }

@@ -1,84 +1,35 @@
 package dynamodb_test
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"dds-backup-delete/internal/deletion"
 	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
-	"dds-backup-delete/internal/ledger/dynamodbtest"
 	"dds-backup-delete/internal/ledger/ledgertest"
 )
 
-func TestDynamoDB(t *testing.T) { ledgertest.Contract(t, newDynamoDB) }
+var key = deletion.Key{ProjectID: "project", BackupID: "backup"}
 
-var tables atomic.Int64
-
-// newDynamoDB returns a ledger in a table of its own.
-func newDynamoDB(t *testing.T, now func() time.Time) deletion.Ledger {
-	t.Helper()
-	endpoint, table := newDynamoDBTable(t)
-	return ddbledger.New(newClient(endpoint), table, now)
-}
-
-func newClient(endpoint string) *dynamodb.Client {
-	return dynamodb.New(dynamodb.Options{
-		Region: "eu-central-1", BaseEndpoint: aws.String(endpoint),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond }),
+func TestItems(t *testing.T) {
+	ledgertest.Contract(t, func(t *testing.T, now func() time.Time) deletion.Ledger {
+		t.Helper()
+		endpoint, table := newDynamoDBTable(t)
+		return ddbledger.New(newClient(endpoint), table, now)
 	})
 }
 
-// newDynamoDBTable creates a table: in the DynamoDB that DYNAMODB_ENDPOINT names (`make test-aws`
-// starts Amazon's own DynamoDB Local), otherwise in a stand-in.
-func newDynamoDBTable(t *testing.T) (endpoint, table string) {
-	t.Helper()
-	if endpoint = os.Getenv("DYNAMODB_ENDPOINT"); endpoint == "" {
-		server := httptest.NewServer(new(dynamodbtest.Tables))
-		t.Cleanup(server.Close)
-		endpoint = server.URL
-	}
-	client := newClient(endpoint)
-	table = fmt.Sprintf("ledger-%d-%d", time.Now().UnixNano(), tables.Add(1))
-	if _, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName:            aws.String(table),
-		BillingMode:          types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("backup"), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("backup"), KeyType: types.KeyTypeHash}},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return endpoint, table
-}
-
-// DynamoDB removes expired items days late, so the ledger checks the expiry itself.
-func TestDynamoDBForgetsInTime(t *testing.T) {
-	c := ledgertest.NewClock()
-	l := newDynamoDB(t, c.Now)
-	ledgertest.Note(t, l, ledgertest.Begin(t, l, "r1", false), ledgertest.Record("r1", deletion.Accepted, "one"))
-	c.Advance(36 * 24 * time.Hour)
-	ledgertest.Begin(t, l, "r2", false)
-}
-
 // The SDK repeats a write whose answer was lost. The result must be the same as with the answer.
-func TestDynamoDBLosesItsAnswers(t *testing.T) {
-	c := ledgertest.NewClock()
+func TestItemsLoseTheirAnswers(t *testing.T) {
 	endpoint, table := newDynamoDBTable(t)
 	target, err := url.Parse(endpoint)
 	if err != nil {
@@ -94,60 +45,58 @@ func TestDynamoDBLosesItsAnswers(t *testing.T) {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	l := ddbledger.New(newClient(server.URL), table, c.Now)
+	l := ddbledger.New(newClient(server.URL), table, nil)
 
-	token := ledgertest.Begin(t, l, "r1", false)
-	ledgertest.Busy(t, l, "r2", ledgertest.Lease)
-	ledgertest.Release(t, l, token, false)
-	token = ledgertest.Begin(t, l, "r1", false)
-	c.Advance(2 * ledgertest.Lease)
-	second := ledgertest.Begin(t, l, "r2", true)
-	ledgertest.Note(t, l, second, ledgertest.Record("r2", deletion.NotFound, "two"), ledgertest.Record("r2b", deletion.NotFound, "twin"))
-	ledgertest.Done(t, l, "r2b", deletion.NotFound, "twin")
-	if recorded, err := l.Record(t.Context(), token, false, []deletion.Record{ledgertest.Record("r1", deletion.Accepted, "one")}); err != nil || (recorded.Earlier != nil && string(recorded.Earlier.Event) != "one") {
-		t.Errorf("earlier %+v, error %v", recorded.Earlier, err)
+	first, second := ledgertest.FullItem(key.BackupID), &deletion.Item{Key: key}
+	ledgertest.Swap(t, l, nil, first)
+	ledgertest.Same(t, ledgertest.Get(t, l, key), first)
+	ledgertest.Swap(t, l, first, second)
+	ledgertest.Same(t, ledgertest.Conflict(t, l, first, &deletion.Item{Key: key}), second)
+	if calls.Load() != 8 {
+		t.Errorf("%d calls, want two for each", calls.Load())
 	}
-	ledgertest.Done(t, l, "r3", deletion.Accepted, "one")
 }
 
-func TestDynamoDBOutOfReach(t *testing.T) {
-	client := dynamodb.New(dynamodb.Options{
-		Region: "eu-central-1", BaseEndpoint: aws.String("http://127.0.0.1:1"), RetryMaxAttempts: 1,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-	})
+func TestItemsOutOfReach(t *testing.T) {
+	client := dynamodb.New(newClient("http://127.0.0.1:1").Options(), func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
 	l := ddbledger.New(client, "ledger", nil)
-	if b, err := l.Begin(t.Context(), ledgertest.Request("r1"), ledgertest.Lease); err == nil {
-		t.Errorf("a lease without a table: %+v", b)
-	}
-	if _, err := l.Record(t.Context(), "token", false, []deletion.Record{ledgertest.Record("r1", deletion.Accepted, "one")}); err == nil || errors.Is(err, deletion.ErrLeaseLost) {
-		t.Errorf("record: error %v", err)
-	}
-	if err := l.Release(t.Context(), ledgertest.Request("r1"), "token", false); err == nil {
-		t.Error("release: no error")
+	_, getErr := l.Get(t.Context(), key)
+	_, swapErr := l.Swap(t.Context(), nil, &deletion.Item{Key: key})
+	_, _, dueErr := l.Due(t.Context(), deletion.Checks, time.Now(), 1, "")
+	for call, err := range map[string]error{"get": getErr, "swap": swapErr, "due": dueErr} {
+		if err == nil || !strings.HasPrefix(err.Error(), "ledger: ") {
+			t.Errorf("%s: error %v", call, err)
+		}
 	}
 }
 
-// The next request trims an item that an earlier version filled with refusals.
-func TestDynamoDBWorksFullItems(t *testing.T) {
-	c := ledgertest.NewClock()
+// Whoever upgrades the code without the table is told what is missing. Deletions go on as before.
+func TestItemsWithoutAnIndex(t *testing.T) {
+	endpoint, table := newDynamoDBTable(t, func(in *dynamodb.CreateTableInput) {
+		in.AttributeDefinitions, in.GlobalSecondaryIndexes = in.AttributeDefinitions[:1], nil
+	})
+	l := ddbledger.New(newClient(endpoint), table, nil)
+	ledgertest.Swap(t, l, nil, ledgertest.FullItem(key.BackupID))
+	_, _, err := l.Due(t.Context(), deletion.Checks, time.Now(), 1, "")
+	if err == nil || !strings.HasPrefix(err.Error(), "LEDGER: the table has no index named due") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What is too large for DynamoDB never gets there, and leaves what is there.
+func TestItemsAreLimited(t *testing.T) {
 	endpoint, table := newDynamoDBTable(t)
-	client := newClient(endpoint)
-	l := ddbledger.New(client, table, c.Now)
-	refused := make(map[string]types.AttributeValue)
-	for i := range 62 {
-		refused[fmt.Sprintf("%032d", i)] = &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
-			"status": &types.AttributeValueMemberS{Value: "not_found"}, "event": &types.AttributeValueMemberS{Value: ledgertest.Long("e")},
-			"at": &types.AttributeValueMemberN{Value: fmt.Sprint(c.Now().UnixMilli())},
+	l := ddbledger.New(newClient(endpoint), table, nil)
+	item := func(size int) *deletion.Item {
+		return &deletion.Item{Key: key, Answers: map[string]deletion.Answer{
+			"one": {Status: deletion.NotFound, Event: strings.Repeat("x", size/2)}, "two": {Status: deletion.NotFound, Event: strings.Repeat("ü", size/4)},
 		}}
 	}
-	if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(table), Item: map[string]types.AttributeValue{
-		"backup": &types.AttributeValueMemberS{Value: "project/backup"}, "refused": &types.AttributeValueMemberM{Value: refused},
-		"expires_at": &types.AttributeValueMemberN{Value: fmt.Sprint(c.Now().Add(time.Hour).Unix())},
-	}}); err != nil {
-		t.Fatal(err)
+	large := item(400<<10 - 300)
+	ledgertest.Swap(t, l, nil, large)
+	_, err := l.Swap(t.Context(), large, item(400<<10))
+	if err == nil || !strings.Contains(err.Error(), "bytes; expected at most 409600") {
+		t.Errorf("error %v", err)
 	}
-	ledgertest.Refuse(t, l, "r1", ledgertest.Long("r1"))
-	ledgertest.Done(t, l, "r1", deletion.NotFound, ledgertest.Long("r1"))
+	ledgertest.Same(t, ledgertest.Get(t, l, key), large)
 }

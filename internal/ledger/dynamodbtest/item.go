@@ -11,7 +11,8 @@ type item map[string]value
 // input has the parameters of all operations.
 type input struct {
 	TableName                           string
-	KeySchema                           []struct{ AttributeName string }
+	KeySchema                           keySchema
+	GlobalSecondaryIndexes              []secondaryIndex
 	Key                                 item
 	Item                                item
 	UpdateExpression                    string
@@ -20,6 +21,18 @@ type input struct {
 	ExpressionAttributeValues           item
 	ReturnValues                        string
 	ReturnValuesOnConditionCheckFailure string
+	IndexName                           string
+	KeyConditionExpression              string
+	ExclusiveStartKey                   item
+	Limit                               int
+}
+
+// keySchema has the partition key and, of an index, the sort key.
+type keySchema []struct{ AttributeName string }
+
+type secondaryIndex struct {
+	IndexName string
+	KeySchema keySchema
 }
 
 // members returns the attributes of a map, and nil for a value of another type.

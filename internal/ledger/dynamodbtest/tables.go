@@ -1,7 +1,7 @@
 // Package dynamodbtest is a stand-in for Amazon DynamoDB, for tests and benchmarks: it keeps items
 // in memory and evaluates condition and update expressions, so that a ledger meets the same
 // conflicts as in a real table. It checks no signatures, and it knows only the operations on single
-// items that a ledger makes.
+// items that a ledger makes, and queries of an index.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
 package dynamodbtest
@@ -24,11 +24,12 @@ const TargetPrefix = "DynamoDB_20120810."
 const maxItem = 400 << 10
 
 // Tables holds the items of all tables. A table exists from its first use; its key is "id" or
-// "backup" unless CreateTable named another. The zero value is ready for concurrent use.
+// "backup", and it has the index of the ledger, unless CreateTable named others. The zero value is
+// ready for concurrent use.
 type Tables struct {
-	mu    sync.Mutex
-	keys  map[string]string // name of the key attribute by table, of those that were created
-	items map[string]item   // by table and key
+	mu      sync.Mutex
+	created map[string]*input // by table; the input of CreateTable
+	items   map[string]item   // by table and key
 }
 
 // The error types that DynamoDB answers with.
@@ -61,10 +62,13 @@ func (t *Tables) Answer(operation string, body []byte) (status int, answer []byt
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.items == nil {
-		t.keys, t.items = make(map[string]string), make(map[string]item)
+		t.created, t.items = make(map[string]*input), make(map[string]item)
 	}
-	if operation == "CreateTable" {
+	switch operation {
+	case "CreateTable":
 		return t.create(&in)
+	case "Query":
+		return t.query(&in)
 	}
 	place, err := t.place(&in)
 	if err != nil {
@@ -98,12 +102,12 @@ func (t *Tables) Answer(operation string, body []byte) (status int, answer []byt
 	return http.StatusOK, encode(out)
 }
 
-// create remembers the key of a table.
+// create remembers the keys of a table.
 func (t *Tables) create(in *input) (status int, answer []byte) {
 	if len(in.KeySchema) != 1 {
 		return refuse(errorValidation, fmt.Errorf("%d key attributes, expected one: sort keys are not supported", len(in.KeySchema)), nil)
 	}
-	t.keys[in.TableName] = in.KeySchema[0].AttributeName
+	t.created[in.TableName] = in
 	return http.StatusOK, encode(map[string]any{"TableDescription": map[string]string{"TableName": in.TableName, "TableStatus": "ACTIVE"}})
 }
 
@@ -112,8 +116,8 @@ func (t *Tables) place(in *input) (string, error) {
 	if in.Key == nil {
 		in.Key = make(item)
 		names := []string{"id", "backup"}
-		if name, created := t.keys[in.TableName]; created {
-			names = []string{name}
+		if table := t.created[in.TableName]; table != nil {
+			names = []string{table.KeySchema[0].AttributeName}
 		}
 		for _, name := range names {
 			if v, ok := in.Item[name]; ok {

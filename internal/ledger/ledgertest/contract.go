@@ -2,374 +2,415 @@
 package ledgertest
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
-	"strings"
+	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"dds-backup-delete/internal/deletion"
 )
 
-// Contract runs every test of the contract, each on ledgers of its own.
+// Contract runs every test of the contract, each on a ledger of its own.
 func Contract(t *testing.T, newLedger func(t *testing.T, now func() time.Time) deletion.Ledger) {
-	run := func(t *testing.T, test func(*testing.T, deletion.Ledger, *Clock)) {
-		t.Helper()
-		c := NewClock()
-		test(t, newLedger(t, c.Now), c)
-	}
-	for name, test := range map[string]func(*testing.T, runner){
-		"Lease":                                testLease,
-		"ReleaseWithAWarning":                  testReleaseWithAWarning,
-		"LeaseOfNoTime":                        testLeaseOfNoTime,
-		"FinalForTheBackup":                    testFinalForTheBackup,
-		"FinalForTheRequest":                   testFinalForTheRequest,
-		"ALateJobIDUpgradesAndNeverTheReverse": testALateJobIDUpgradesAndNeverTheReverse,
-		"AJobIDNeedsNoLease":                   testAJobIDNeedsNoLease,
-		"AThawedHolderOverwritesNothing":       testAThawedHolderOverwritesNothing,
-		"ARefusalKeepsTheWarning":              testARefusalKeepsTheWarning,
-		"RecordTwice":                          testRecordTwice,
-		"OneOfManyGetsTheLease":                testOneOfManyGetsTheLease,
-		"BackupsDoNotMix":                      testBackupsDoNotMix,
-		"RefusalsAreBounded":                   testRefusalsAreBounded,
-		"TheLargestRecordFits":                 testTheLargestRecordFits,
+	for name, test := range map[string]func(*testing.T, deletion.Ledger, *Clock){
+		"ReadsWhatWasWritten":          testReadsWhatWasWritten,
+		"ReplacesOnlyWhatWasRead":      testReplacesOnlyWhatWasRead,
+		"OneOfManySwapsWins":           testOneOfManySwapsWins,
+		"NoSwapIsLost":                 testNoSwapIsLost,
+		"WhatIsGoneIsNotThere":         testWhatIsGoneIsNotThere,
+		"WhatWasReadStays":             testWhatWasReadStays,
+		"BackupsOfProjectsDoNotMix":    testBackupsOfProjectsDoNotMix,
+		"WhatIsDueNeverExpires":        testWhatIsDueNeverExpires,
+		"DueInOrder":                   testDueInOrder,
+		"DueByKind":                    testDueByKind,
+		"DueOnPages":                   testDueOnPages,
+		"DueGoesOnAfterWhatIsDoneThen": testDueGoesOnAfterWhatIsDoneThen,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, run) })
-	}
-}
-
-// runner runs a test on a new ledger.
-type runner func(t *testing.T, test func(t *testing.T, l deletion.Ledger, c *Clock))
-
-// Clock is a clock that only a test moves.
-type Clock struct{ ns atomic.Int64 }
-
-// NewClock returns a clock that stands still.
-func NewClock() *Clock {
-	c := new(Clock)
-	c.ns.Store(time.Date(2026, 11, 23, 21, 0, 0, 0, time.UTC).UnixNano())
-	return c
-}
-
-// Now returns the time of the clock.
-func (c *Clock) Now() time.Time { return time.Unix(0, c.ns.Load()) }
-
-// Advance moves the clock forward.
-func (c *Clock) Advance(d time.Duration) { c.ns.Add(int64(d)) }
-
-// Lease is the duration of the leases that the helpers ask for.
-const Lease = time.Minute
-
-// Request returns a request with that id. All are for the same backup.
-func Request(id string) *deletion.Request {
-	return &deletion.Request{ID: id, Source: "sqs", ProjectID: "project", BackupID: "backup"}
-}
-
-// Record returns the record of an outcome of that request.
-func Record(id string, status deletion.Status, event string) deletion.Record {
-	return deletion.Record{Request: *Request(id), Status: status, Event: []byte(event)}
-}
-
-// Begin calls Begin and expects a lease.
-func Begin(t *testing.T, l deletion.Ledger, id string, warned bool) string {
-	t.Helper()
-	b, err := l.Begin(t.Context(), Request(id), Lease)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.Lease == "" || b.Record != nil || b.MaybeSent != warned {
-		t.Fatalf("begin of %s: %+v, want a lease, warned: %v", id, b, warned)
-	}
-	return b.Lease
-}
-
-// Done calls Begin and expects a record.
-func Done(t *testing.T, l deletion.Ledger, id string, status deletion.Status, event string) {
-	t.Helper()
-	b, err := l.Begin(t.Context(), Request(id), Lease)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.Record == nil || b.Lease != "" || b.Record.Status != status || string(b.Record.Event) != event {
-		t.Fatalf("begin of %s: %+v, want the record %s %s", id, b, status, event)
-	}
-}
-
-// Busy calls Begin and expects neither.
-func Busy(t *testing.T, l deletion.Ledger, id string, left time.Duration) {
-	t.Helper()
-	b, err := l.Begin(t.Context(), Request(id), Lease)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.Record != nil || b.Lease != "" || b.BusyFor != left {
-		t.Fatalf("begin of %s: %+v, want it busy for %v", id, b, left)
-	}
-}
-
-// Note calls Record and expects that the record is stored.
-func Note(t *testing.T, l deletion.Ledger, token string, records ...deletion.Record) {
-	t.Helper()
-	if recorded, err := l.Record(t.Context(), token, false, records); err != nil || recorded.Earlier != nil {
-		t.Fatalf("record: earlier %+v, error %v", recorded.Earlier, err)
-	}
-}
-
-// Release gives a lease back.
-func Release(t *testing.T, l deletion.Ledger, token string, maybeSent bool) {
-	t.Helper()
-	if err := l.Release(t.Context(), Request("any"), token, maybeSent); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Long returns an event with as many bytes as an event can have.
-func Long(id string) string { return id + strings.Repeat("x", 6500-len(id)) }
-
-// Refuse records a refusal of one request.
-func Refuse(t *testing.T, l deletion.Ledger, id, event string) {
-	t.Helper()
-	Note(t, l, Begin(t, l, id, false), Record(id, deletion.NotFound, event))
-}
-
-// forgotten reports whether a ledger has no record for a request. It releases the lease that it gets.
-func forgotten(t *testing.T, l deletion.Ledger, id string) bool {
-	t.Helper()
-	b, err := l.Begin(t.Context(), Request(id), Lease)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.Lease != "" {
-		Release(t, l, b.Lease, false)
-	}
-	return b.Record == nil
-}
-
-func testLease(t *testing.T, run runner) {
-	run(t, func(t *testing.T, l deletion.Ledger, c *Clock) {
-		first := Begin(t, l, "r1", false)
-		Busy(t, l, "r1", Lease) // the same request, delivered twice
-		c.Advance(20 * time.Second)
-		Busy(t, l, "r2", Lease-20*time.Second)
-		c.Advance(Lease)
-		second := Begin(t, l, "r2", true) // its holder died
-		Release(t, l, first, false)       // or was only frozen, and lost its lease
-		Busy(t, l, "r1", Lease)
-		Release(t, l, second, false)
-		Begin(t, l, "r1", false)
-	})
-}
-
-func testReleaseWithAWarning(t *testing.T, run runner) {
-	run(t, func(t *testing.T, l deletion.Ledger, _ *Clock) {
-		Release(t, l, Begin(t, l, "r1", false), true)
-		Release(t, l, Begin(t, l, "r2", true), true)
-		Begin(t, l, "r3", true)
-	})
-}
-
-// A lease of no duration has expired at once.
-func testLeaseOfNoTime(t *testing.T, run runner) {
-	run(t, func(t *testing.T, l deletion.Ledger, _ *Clock) {
-		if b, err := l.Begin(t.Context(), Request("r1"), 0); err != nil || b.Lease == "" {
-			t.Fatalf("%+v, %v", b, err)
-		}
-		Begin(t, l, "r2", true)
-	})
-}
-
-func testFinalForTheBackup(t *testing.T, run runner) {
-	for _, status := range []deletion.Status{deletion.Accepted, deletion.Unconfirmed} {
-		run(t, func(t *testing.T, l deletion.Ledger, c *Clock) {
-			Note(t, l, Begin(t, l, "r1", false), Record("r1", status, `{"a":1}`))
-			Done(t, l, "r1", status, `{"a":1}`)
-			Done(t, l, "r2", status, `{"a":1}`)
-			c.Advance(30 * 24 * time.Hour)
-			Done(t, l, "r3", status, `{"a":1}`)
+		t.Run(name, func(t *testing.T) {
+			c := NewClock()
+			test(t, newLedger(t, c.Now), c)
 		})
 	}
 }
 
-func testFinalForTheRequest(t *testing.T, run runner) {
-	for _, status := range []deletion.Status{deletion.NotFound, deletion.Rejected} {
-		run(t, func(t *testing.T, l deletion.Ledger, _ *Clock) {
-			Note(t, l, Begin(t, l, "r1", false), Record("r1", status, "one"), Record("r1b", status, "twin"))
-			Done(t, l, "r1", status, "one")
-			Done(t, l, "r1b", status, "twin")
-			second := Begin(t, l, "r2", false)
-			Done(t, l, "r1", status, "one") // even if another holder has the lease
-			Note(t, l, second, Record("r2", status, "two"))
-			Done(t, l, "r1", status, "one")
-			Done(t, l, "r2", status, "two")
-			Note(t, l, Begin(t, l, "r3", false), Record("r3", deletion.Accepted, "three"))
-			Done(t, l, "r1", deletion.Accepted, "three")
-		})
+// FullItem returns an item of a backup in which everything is set that a ledger keeps.
+func FullItem(backupID string) *deletion.Item {
+	times := NewClock()
+	now := func() time.Time {
+		times.Advance(time.Minute + time.Millisecond)
+		return times.Now().UTC()
+	}
+	request := deletion.Request{
+		ID: "id", Source: "sqs", Origin: "origin", MessageID: "message", Field: "backup_ids[2]", Region: "eu-west-101",
+		ProjectID: "project", BackupID: backupID, Metadata: json.RawMessage(`{"ticket":"ü"}`), TraceParent: "parent", TraceHeader: "header",
+		ExpiresAt: now(), SentAt: now(), By: &deletion.Principal{Type: "user", ID: "arn", Claimed: true}, Receives: 3,
+	}
+	return &deletion.Item{
+		Key: keyOf(backupID), Lease: "lease", LeaseUntil: now(), MaybeSent: true,
+		Answer:  deletion.Answer{Status: deletion.Unconfirmed, Event: `{"id":"one"}`, At: now()},
+		Answers: map[string]deletion.Answer{request.Key(): {Status: deletion.NotFound, Event: `{"id":"two"}`, At: now()}},
+		Plan: deletion.Plan{
+			Region: "eu-west-101", Attempt: 2, Lead: &request, Asked: []string{"a", "b"}, Since: now(), Follow: true,
+			Seen: &deletion.Backup{
+				Name: "name", Type: "Manual", Status: "COMPLETED", InstanceID: "instance", InstanceName: "its name", Begin: "begin", End: "end", SizeKB: 1.5,
+			},
+			Earlier: []deletion.Earlier{{Answer: deletion.Answer{Status: deletion.Accepted, Event: `{"id":"four"}`, At: now()}, Keys: []string{"c"}}},
+			Waiting: map[string]deletion.Waiting{request.Key(): {
+				Request: request, Since: now(), Next: now(), Tries: 4, Counted: 2, Abandon: true, Class: deletion.ClassConflict, Code: "DBS.1",
+			}},
+			Owed: []string{"accepted"}, OwedAt: now(),
+			Check: &deletion.Check{Next: now(), Looks: 1, Absent: now(), Deleting: true, Back: 1},
+			End:   &deletion.End{Status: deletion.Failed, Attempt: 1, At: now(), Event: `{"id":"three"}`},
+		},
 	}
 }
 
-func testALateJobIDUpgradesAndNeverTheReverse(t *testing.T, run runner) {
-	run(t, func(t *testing.T, l deletion.Ledger, c *Clock) {
-		frozen := Begin(t, l, "r1", false)
-		c.Advance(2 * Lease)
-		second := Begin(t, l, "r1", true)
-		Note(t, l, second, Record("r1", deletion.Unconfirmed, "unconfirmed"))
-		Note(t, l, frozen, Record("r1", deletion.Accepted, "accepted"))
-		Done(t, l, "r1", deletion.Accepted, "accepted")
-
-		for _, status := range []deletion.Status{deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Accepted} {
-			recorded, err := l.Record(t.Context(), second, false, []deletion.Record{Record("r1", status, "other")})
-			if err != nil || recorded.Earlier == nil || recorded.Earlier.Status != deletion.Accepted || string(recorded.Earlier.Event) != "accepted" {
-				t.Errorf("%s over a job id: earlier %+v, error %v", status, recorded.Earlier, err)
+// requireAllSet reports members that v leaves out and JSON does not.
+func requireAllSet(t *testing.T, name string, v reflect.Value) {
+	t.Helper()
+	if v.IsZero() {
+		t.Errorf("%s is not set", name)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		requireAllSet(t, name, v.Elem())
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			requireAllSet(t, name+"[]", v.MapIndex(key))
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			field := v.Type().Field(i)
+			if field.Tag.Get("json") != "-" {
+				requireAllSet(t, name+"."+field.Name, v.Field(i))
 			}
 		}
-		Done(t, l, "r1", deletion.Accepted, "accepted")
-	})
+	default: // it has no members
+	}
 }
 
-func testAJobIDNeedsNoLease(t *testing.T, run runner) {
-	run(t, func(t *testing.T, l deletion.Ledger, c *Clock) {
-		frozen := Begin(t, l, "r1", false)
-		c.Advance(2 * Lease)
-		Begin(t, l, "r2", true) // another holder
-		Note(t, l, frozen, Record("r1", deletion.Accepted, "accepted"))
-		Done(t, l, "r2", deletion.Accepted, "accepted")
-	})
+func keyOf(backupID string) deletion.Key {
+	return deletion.Key{ProjectID: "project", BackupID: backupID}
 }
 
-func testAThawedHolderOverwritesNothing(t *testing.T, run runner) {
-	run(t, func(t *testing.T, l deletion.Ledger, c *Clock) {
-		frozen := Begin(t, l, "r1", false)
-		c.Advance(2 * Lease)
-		second := Begin(t, l, "r2", true)
-		for _, status := range []deletion.Status{deletion.Unconfirmed, deletion.NotFound, deletion.Rejected} {
-			if _, err := l.Record(t.Context(), frozen, false, []deletion.Record{Record("r1", status, "late")}); !errors.Is(err, deletion.ErrLeaseLost) {
-				t.Errorf("%s without the lease: error %v", status, err)
-			}
-		}
-		Note(t, l, second, Record("r2", deletion.NotFound, "two"))
-		Done(t, l, "r2", deletion.NotFound, "two")
-	})
+// numbered returns an item with a number, to tell it from others of the same backup.
+func numbered(backupID string, n int) *deletion.Item {
+	return &deletion.Item{Key: keyOf(backupID), Plan: deletion.Plan{Attempt: n}}
 }
 
-// A refusal says nothing about a DELETE that may have been sent before.
-func testARefusalKeepsTheWarning(t *testing.T, run runner) {
-	run(t, func(t *testing.T, l deletion.Ledger, _ *Clock) {
-		token := Begin(t, l, "r1", false)
-		if _, err := l.Record(t.Context(), token, true, []deletion.Record{Record("r1", deletion.Rejected, "one")}); err != nil {
+// dueAt returns an item with something of a kind that is due at a time.
+func dueAt(backupID string, kind deletion.Agenda, at time.Time) *deletion.Item {
+	i := &deletion.Item{Key: keyOf(backupID)}
+	if kind == deletion.Checks {
+		i.Plan.Check = &deletion.Check{Next: at}
+	} else {
+		i.Plan.Waiting = map[string]deletion.Waiting{"r": {Next: at}}
+	}
+	return i
+}
+
+// Get returns the item of a backup.
+func Get(t *testing.T, l deletion.Ledger, key deletion.Key) *deletion.Item {
+	t.Helper()
+	i, err := l.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// Swap calls Swap and expects that it replaces old by next.
+func Swap(t *testing.T, l deletion.Ledger, old, next *deletion.Item) {
+	t.Helper()
+	if current, err := l.Swap(t.Context(), old, next); err != nil || current != nil {
+		t.Fatalf("swap of %+v: there is %+v, error %v", old, current, err)
+	}
+	if next.Version == "" || (old != nil && old.Version == next.Version) {
+		t.Fatalf("version %q, before it %+v", next.Version, old)
+	}
+}
+
+// Conflict calls Swap, expects that it replaces nothing, and returns what is there instead.
+func Conflict(t *testing.T, l deletion.Ledger, old, next *deletion.Item) *deletion.Item {
+	t.Helper()
+	current, err := l.Swap(t.Context(), old, next)
+	if err != nil || current == nil {
+		t.Fatalf("swap of %+v: there is %+v, error %v; want something else there", old, current, err)
+	}
+	return current
+}
+
+// Same reports how an item differs from the one that is expected.
+func Same(t *testing.T, got, want *deletion.Item) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the item (-want +got):\n%s", diff)
+	}
+}
+
+// due returns the backups that are due, on pages of a size.
+func due(t *testing.T, l deletion.Ledger, kind deletion.Agenda, at time.Time, limit int) (backups []string) {
+	t.Helper()
+	for cursor := ""; ; {
+		keys, next, err := l.Due(t.Context(), kind, at, limit, cursor)
+		if err != nil {
 			t.Fatal(err)
 		}
-		Begin(t, l, "r2", true)
-	})
-}
-
-// The answer to a write may be lost. Writing again must have the same result.
-func testRecordTwice(t *testing.T, run runner) {
-	for _, status := range []deletion.Status{deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected} {
-		run(t, func(t *testing.T, l deletion.Ledger, _ *Clock) {
-			token := Begin(t, l, "r1", false)
-			Note(t, l, token, Record("r1", status, "one"))
-			recorded, err := l.Record(t.Context(), token, false, []deletion.Record{Record("r1", status, "one")})
-			if err != nil || (recorded.Earlier != nil && string(recorded.Earlier.Event) != "one") {
-				t.Errorf("%s again: earlier %+v, error %v", status, recorded.Earlier, err)
+		if len(keys) > limit || (len(keys) == 0 && next != "") || len(backups) > 1000 {
+			t.Fatalf("%d keys on a page of %d after %d, cursor %q", len(keys), limit, len(backups), next)
+		}
+		for _, key := range keys {
+			if key.ProjectID != "project" {
+				t.Errorf("key %+v", key)
 			}
-			Done(t, l, "r1", status, "one")
-		})
+			backups = append(backups, key.BackupID)
+		}
+		if cursor = next; cursor == "" {
+			return backups
+		}
 	}
 }
 
-func testOneOfManyGetsTheLease(t *testing.T, run runner) {
-	run(t, func(t *testing.T, l deletion.Ledger, _ *Clock) {
-		var leases, others atomic.Int64
+func wantDue(t *testing.T, l deletion.Ledger, kind deletion.Agenda, at time.Time, want ...string) {
+	t.Helper()
+	if got := due(t, l, kind, at, 10); !slices.Equal(got, want) {
+		t.Errorf("%s due: %q, want %q", kind, got, want)
+	}
+}
+
+func testReadsWhatWasWritten(t *testing.T, l deletion.Ledger, _ *Clock) {
+	full := FullItem("full")
+	requireAllSet(t, "Item", reflect.ValueOf(*full))
+	for _, written := range []*deletion.Item{full, {Key: keyOf("empty")}} {
+		if i := Get(t, l, written.Key); i != nil {
+			t.Errorf("there is %+v before it was written", i)
+		}
+		Swap(t, l, nil, written)
+		Same(t, Get(t, l, written.Key), written)
+		next := written.Clone()
+		Swap(t, l, Get(t, l, written.Key), next)
+		Same(t, Get(t, l, written.Key), next)
+		Same(t, Conflict(t, l, written, written.Clone()), next)
+	}
+}
+
+func testReplacesOnlyWhatWasRead(t *testing.T, l deletion.Ledger, _ *Clock) {
+	first, second := numbered("b", 1), numbered("b", 2)
+	Swap(t, l, nil, first)
+	Same(t, Conflict(t, l, nil, numbered("b", 3)), first)
+	Swap(t, l, first, second)
+	Same(t, Conflict(t, l, first, numbered("b", 3)), second)
+	Same(t, Conflict(t, l, nil, numbered("b", 3)), second)
+	Same(t, Get(t, l, second.Key), second)
+	third := numbered("b", 3)
+	Swap(t, l, Conflict(t, l, first, third), third) // what a conflict returns can be replaced
+	Same(t, Get(t, l, third.Key), third)
+}
+
+func testOneOfManySwapsWins(t *testing.T, l deletion.Ledger, _ *Clock) {
+	var old *deletion.Item
+	for round := range 10 {
+		items := make([]*deletion.Item, 4)
+		others := make([]*deletion.Item, len(items))
 		var wg sync.WaitGroup
-		for i := range 20 {
+		for n := range items {
+			items[n] = numbered("b", 1+round*len(items)+n)
 			wg.Go(func() {
-				b, err := l.Begin(t.Context(), Request(fmt.Sprintf("r%d", i)), Lease)
-				switch {
-				case err != nil:
+				var err error
+				if others[n], err = l.Swap(t.Context(), old, items[n]); err != nil {
 					t.Error(err)
-				case b.Lease != "":
-					leases.Add(1)
-				default:
-					others.Add(1)
 				}
 			})
 		}
 		wg.Wait()
-		if leases.Load() != 1 || others.Load() != 19 {
-			t.Errorf("%d leases", leases.Load())
+		winner := slices.Index(others, nil)
+		if winner < 0 {
+			t.Fatal("nobody won")
 		}
-	})
+		for n, current := range others {
+			if n != winner {
+				Same(t, current, items[winner])
+			}
+		}
+		old = items[winner]
+	}
 }
 
-func testBackupsDoNotMix(t *testing.T, run runner) {
-	run(t, func(t *testing.T, l deletion.Ledger, _ *Clock) {
-		Note(t, l, Begin(t, l, "r1", false), Record("r1", deletion.Accepted, "one"))
-		other := Request("r1")
-		other.BackupID = "another"
-		if b, err := l.Begin(t.Context(), other, Lease); err != nil || b.Lease == "" {
-			t.Errorf("%+v, %v", b, err)
-		}
-	})
-}
-
-// Whatever the number and size of the refusals, there is room for the next request. The oldest are
-// forgotten, the newest never.
-func testRefusalsAreBounded(t *testing.T, run runner) {
-	skipInShort(t)
-	for name, size := range map[string]int{"short": 2000, "long": 6500} {
-		t.Run(name, func(t *testing.T) {
-			run(t, func(t *testing.T, l deletion.Ledger, c *Clock) {
-				event := func(id string) string { return id + strings.Repeat("x", size-len(id)) }
-				n := 20 + 3*128<<10/(size+128) // three times as many as are remembered
-				for i := range n {
-					c.Advance(time.Second)
-					id := fmt.Sprintf("r%d", i)
-					Refuse(t, l, id, event(id))
-					for recent := max(0, i-7); recent <= i; recent += 7 {
-						id := fmt.Sprintf("r%d", recent)
-						Done(t, l, id, deletion.NotFound, event(id))
-					}
+func testNoSwapIsLost(t *testing.T, l deletion.Ledger, _ *Clock) {
+	const writers = 100
+	var conflicts atomic.Int64
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			var old *deletion.Item
+			for {
+				next := numbered("b", 1)
+				if old != nil {
+					next.Plan.Attempt = old.Plan.Attempt + 1
 				}
-				if !forgotten(t, l, "r0") {
-					t.Errorf("the oldest of %d is still remembered", n)
+				current, err := l.Swap(t.Context(), old, next)
+				if err != nil {
+					t.Error(err)
 				}
-			})
+				if err != nil || current == nil {
+					return
+				}
+				conflicts.Add(1)
+				old = current
+			}
 		})
 	}
-}
-
-// The largest possible write fits beside as many refusals as a request can meet.
-func testTheLargestRecordFits(t *testing.T, run runner) {
-	skipInShort(t)
-	run(t, func(t *testing.T, l deletion.Ledger, c *Clock) {
-		for round := range 3 {
-			for i := range 19 { // just below the limit, so nothing is forgotten
-				c.Advance(time.Second)
-				id := fmt.Sprintf("single-%d-%d", round, i)
-				Refuse(t, l, id, Long(id))
-			}
-			var records []deletion.Record
-			for i := range deletion.MaxRecorded / 6500 {
-				id := fmt.Sprintf("batch-%d-%d", round, i)
-				records = append(records, Record(id, deletion.NotFound, Long(id)))
-			}
-			c.Advance(time.Second)
-			Note(t, l, Begin(t, l, records[0].Request.ID, false), records...)
-			for _, r := range records { // a redelivered batch finds them all
-				Done(t, l, r.Request.ID, deletion.NotFound, string(r.Event))
-			}
-		}
-		Note(t, l, Begin(t, l, "last", false), Record("last", deletion.Accepted, "e"))
-		Done(t, l, "single-0-0", deletion.Accepted, "e")
-	})
-}
-
-// skipInShort skips a test that writes megabytes to a ledger.
-func skipInShort(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("it fills items up to their limit, which takes seconds")
+	wg.Wait()
+	if got := Get(t, l, keyOf("b")); got.Plan.Attempt != writers || conflicts.Load() < writers-1 {
+		t.Errorf("%d writes of %d, %d conflicts", got.Plan.Attempt, writers, conflicts.Load())
 	}
+}
+
+// An item that a ledger has forgotten since it was read is replaced by nothing. What is returned instead stands
+// for no item.
+func testWhatIsGoneIsNotThere(t *testing.T, l deletion.Ledger, _ *Clock) {
+	old := FullItem("b")
+	old.Version = "of an item that is gone"
+	next := numbered("b", 1)
+	nothing := Conflict(t, l, old, next)
+	Same(t, nothing, &deletion.Item{Key: old.Key})
+	if i := Get(t, l, old.Key); i != nil {
+		t.Errorf("there is %+v", i)
+	}
+	Swap(t, l, nothing, next)
+	Same(t, Conflict(t, l, nothing, numbered("b", 2)), next)
+}
+
+func testWhatWasReadStays(t *testing.T, l deletion.Ledger, c *Clock) {
+	first := FullItem("b")
+	Swap(t, l, nil, first)
+	read, other := Get(t, l, first.Key), Conflict(t, l, nil, numbered("b", 1))
+	want := *first
+	second := numbered("b", 2)
+	Swap(t, l, read, second)
+	for _, got := range []*deletion.Item{first, read, other} {
+		Same(t, got, &want)
+	}
+	read, want = Get(t, l, first.Key), *second
+	c.Advance(time.Hour)
+	Swap(t, l, &want, second) // the same pointer again: no ledger may have kept it
+	Same(t, read, &want)
+}
+
+func testBackupsOfProjectsDoNotMix(t *testing.T, l deletion.Ledger, _ *Clock) {
+	one, two := numbered("b", 1), numbered("b", 2)
+	two.ProjectID = "another"
+	Swap(t, l, nil, one)
+	Swap(t, l, nil, two)
+	Same(t, Get(t, l, one.Key), one)
+	Same(t, Get(t, l, two.Key), two)
+}
+
+func testWhatIsDueNeverExpires(t *testing.T, l deletion.Ledger, c *Clock) {
+	quiet, waits := numbered("b", 1), dueAt("b", deletion.Deletions, c.Now())
+	Swap(t, l, nil, quiet)
+	if want := c.Now().Add(35 * 24 * time.Hour); !quiet.ExpiresAt.Equal(want) {
+		t.Errorf("it expires at %v, want %v", quiet.ExpiresAt, want)
+	}
+	Swap(t, l, quiet, waits)
+	if !waits.ExpiresAt.IsZero() {
+		t.Errorf("what is due expires at %v", waits.ExpiresAt)
+	}
+	Same(t, Get(t, l, waits.Key), waits)
+	c.Advance(time.Hour + time.Millisecond)
+	again := numbered("b", 2)
+	Swap(t, l, waits, again)
+	if want := c.Now().Add(35 * 24 * time.Hour).Truncate(time.Second); !again.ExpiresAt.Equal(want) {
+		t.Errorf("after the last write it expires at %v, want %v", again.ExpiresAt, want)
+	}
+	c.Advance(100 * 24 * time.Hour)
+	Same(t, Get(t, l, again.Key), again) // whoever reads it decides
+	last := numbered("b", 3)
+	Swap(t, l, again, last)
+	Same(t, Get(t, l, again.Key), last)
+}
+
+func testDueInOrder(t *testing.T, l deletion.Ledger, c *Clock) {
+	now := c.Now()
+	wantDue(t, l, deletion.Checks, now)
+	items := map[string]*deletion.Item{
+		"third": dueAt("third", deletion.Checks, now), "first": dueAt("first", deletion.Checks, now.AddDate(-26, 0, 0)), // simulated clocks start in 2000
+		"later": dueAt("later", deletion.Checks, now.Add(time.Millisecond)), "second": dueAt("second", deletion.Checks, now.Add(-time.Millisecond)),
+		"nothing": numbered("nothing", 1),
+	}
+	for _, i := range items {
+		Swap(t, l, nil, i)
+	}
+	wantDue(t, l, deletion.Checks, now, "first", "second", "third")
+	wantDue(t, l, deletion.Checks, now.Add(time.Millisecond), "first", "second", "third", "later")
+	Swap(t, l, items["first"], dueAt("first", deletion.Checks, now.Add(time.Hour)))
+	Swap(t, l, items["second"], numbered("second", 1))
+	wantDue(t, l, deletion.Checks, now, "third")
+	wantDue(t, l, deletion.Checks, now.Add(time.Hour), "third", "later", "first")
+}
+
+func testDueByKind(t *testing.T, l deletion.Ledger, c *Clock) {
+	now := c.Now()
+	check, wait := dueAt("check", deletion.Checks, now), dueAt("wait", deletion.Deletions, now)
+	Swap(t, l, nil, check)
+	Swap(t, l, nil, wait)
+	wantDue(t, l, deletion.Checks, now, "check")
+	wantDue(t, l, deletion.Deletions, now, "wait")
+	Swap(t, l, wait, dueAt("wait", deletion.Checks, now.Add(-time.Hour)))
+	wantDue(t, l, deletion.Checks, now, "wait", "check")
+	wantDue(t, l, deletion.Deletions, now)
+}
+
+// Pages show everything once, also what is due at the same time.
+func testDueOnPages(t *testing.T, l deletion.Ledger, c *Clock) {
+	var want []string
+	for n := range 12 {
+		id := fmt.Sprintf("b%02d", n)
+		want = append(want, id)
+		Swap(t, l, nil, dueAt(id, deletion.Deletions, c.Now().Add(time.Duration(n/5)*time.Second)))
+		Swap(t, l, nil, dueAt("check"+id, deletion.Checks, c.Now()))
+	}
+	for _, limit := range []int{1, 4, 5, 11, 12, 13} {
+		got := due(t, l, deletion.Deletions, c.Now().Add(time.Minute), limit)
+		for start := 0; start < len(got); start += 5 { // those of the same time have no order
+			slices.Sort(got[start:min(start+5, len(got))])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pages of %d: %q", limit, got)
+		}
+	}
+}
+
+// What a page showed is done, and no more there, when the next page is asked for.
+func testDueGoesOnAfterWhatIsDoneThen(t *testing.T, l deletion.Ledger, c *Clock) {
+	const all = 9
+	for n := range all {
+		Swap(t, l, nil, dueAt(fmt.Sprintf("b%d", n), deletion.Checks, c.Now().Add(-time.Duration(n/2)*time.Second)))
+	}
+	seen := make(map[string]bool)
+	for cursor, pages := "", 0; pages == 0 || cursor != ""; pages++ {
+		keys, next, err := l.Due(t.Context(), deletion.Checks, c.Now(), 2, cursor)
+		if err != nil || pages > all {
+			t.Fatalf("after %d pages: error %v", pages, err)
+		}
+		for _, key := range keys {
+			seen[key.BackupID] = true
+			Swap(t, l, Get(t, l, key), numbered(key.BackupID, 1))
+		}
+		cursor = next
+	}
+	if len(seen) != all {
+		t.Errorf("seen %v", seen)
+	}
+	wantDue(t, l, deletion.Checks, c.Now())
 }
