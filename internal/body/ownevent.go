@@ -14,9 +14,10 @@ import (
 	"dds-backup-delete/internal/strictjson"
 )
 
-// published are the statuses whose outcomes are published.
+// published are the statuses whose events are published.
 var published = []deletion.Status{
 	deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated,
+	deletion.Abandoned, deletion.Completed, deletion.Failed,
 }
 
 // maxEncodings is how many encodings are undone, one inside the other.
@@ -76,7 +77,8 @@ var patterns = sync.OnceValue(func() outcomePatterns {
 		statuses[i] = string(s)
 	}
 	const colon = `\\*"(?:\s|\\+[nrt])*:(?:\s|\\+[nrt])*`
-	status := `\\*"(?:` + strings.Join(statuses, "|") + `)\\*"`
+	// The result of a request that the ledger has parked may come back, too, through a destination of the function.
+	status := `\\*"(?:` + strings.Join(statuses, "|") + `|` + string(deletion.Retry) + `)\\*"`
 	eventType := `\\*"` + regexp.QuoteMeta(deletion.TypePrefix) + "(?:" + strings.Join(statuses, "|") + `)\.v1\\*"`
 	return outcomePatterns{
 		regexp.MustCompile(`type` + colon + eventType), regexp.MustCompile(`"status` + colon + status),

@@ -58,6 +58,25 @@ func (r Reader) ReadEvent(value strictjson.Value, base deletion.Request) Content
 	return r.openObject(part{"the body", value, members, base}, maxEnvelopes)
 }
 
+// ReadBinary reads the requests of a CloudEvent in binary mode: its attributes, readable or not, came
+// beside the text, for example as headers.
+func (r Reader) ReadBinary(text []byte, base deletion.Request, attributes map[string]string) Content {
+	e := attributesOf(func(name string) (string, bool) { text, given := attributes[name]; return text, given })
+	e.parseData(text)
+	var members strictjson.Object
+	if e.fault == "" {
+		members, _ = e.data.Object() // another value has no members
+	}
+	if e.eventType == TickType {
+		return r.ReadTick(members, base)
+	}
+	c := dropOwnEvents(r.ofCloudEvent(e, base), text, members)
+	if c.OwnEventReason == "" && isOutcomeType(e.eventType) {
+		c = Content{OwnEventReason: c.Requests[0].Err.Message}
+	}
+	return c
+}
+
 // parse reads the requests of a text.
 func (r Reader) parse(name string, text []byte, base deletion.Request, envelopes int) Content {
 	value, members, err := strictjson.ParseObject(text)
@@ -96,8 +115,10 @@ func (r Reader) openObject(p part, envelopes int) Content {
 	case isTopicEvent(members):
 		record, _ := members.FirstObject("Records")
 		return r.notification(record.Object("Sns"), p.base, envelopes-1)
-	case isDestinationRecord(members):
+	case IsDestinationRecord(members):
 		return r.destinationRecord(members, p.base, envelopes-1)
+	case IsTick(members):
+		c = r.ReadTick(members, p.base)
 	case members.Has("specversion"):
 		c = r.ofCloudEvent(structured(members), p.base)
 	case members.Has("detail-type"):
@@ -123,6 +144,7 @@ func (r Reader) openList(p part, envelopes int) Content {
 		return dropOwnEvents(Invalid(p.base, p.name+" is "+err.Error()), p.value, nil)
 	}
 	all := Content{List: true}
+	r.Ticks = false
 	for i, element := range elements {
 		base := p.base
 		base.Field += "[" + strconv.Itoa(i) + "]"
@@ -143,6 +165,8 @@ func (r Reader) notification(members strictjson.Object, base deletion.Request, e
 	if id, _ := members.Text("MessageId"); IsID(id) {
 		base.ID = id
 	}
+	sent, _ := members.Text("Timestamp")
+	noteSent(&base, sent)
 	attribute, _ := members.Object("MessageAttributes").Object("traceparent").Text("Value")
 	base.TraceParent = cmp.Or(TraceParent(attribute), base.TraceParent)
 	message, _ := members.Get("Message")
@@ -158,6 +182,8 @@ func (r Reader) notification(members strictjson.Object, base deletion.Request, e
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 func (r Reader) destinationRecord(members strictjson.Object, base deletion.Request, envelopes int) Content {
 	context := members.Object("requestContext")
+	sent, _ := members.Text("timestamp")
+	noteSent(&base, sent)
 	var name string
 	switch condition, _ := context.Text("condition"); condition {
 	case "Success":
@@ -187,6 +213,8 @@ func (r Reader) ofBusEvent(members strictjson.Object, base deletion.Request) Con
 	if id, _ := members.Text("id"); IsID(id) {
 		base.ID = id
 	}
+	sent, _ := members.Text("time")
+	noteSent(&base, sent)
 	if detailType, _ := members.Text("detail-type"); detailType != r.requestType() {
 		return Invalid(base, fmt.Sprintf("it is an event of detail-type %q; expected %q", strictjson.Shorten(detailType), r.requestType()))
 	}

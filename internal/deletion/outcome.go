@@ -137,6 +137,9 @@ type Data struct {
 	SizeKB       float64 `json:"size_kb,omitempty"`
 	InstanceID   string  `json:"instance_id,omitempty"`
 	InstanceName string  `json:"instance_name,omitempty"`
+	// Replayed says to a caller that the outcome is an earlier one. An event never has it, because all
+	// repeats of an outcome are the same event.
+	Replayed bool `json:"replayed,omitempty"`
 }
 
 // cloudEvent is an event in structured mode.
@@ -155,8 +158,15 @@ type cloudEvent struct {
 	Data            json.RawMessage `json:"data"`
 }
 
-// Data returns the outcome as its event and its caller see it. Its error is a copy, and has a
-// RetryAfter only if there is no verdict, so an event never contains one.
+// Result returns the outcome as its caller sees it.
+func (o *Outcome) Result() Data {
+	d := o.Data()
+	d.Replayed = o.Replayed
+	return d
+}
+
+// Data returns the outcome as its event has it. Its error is a copy, and has a RetryAfter only if there
+// is no verdict, so an event never contains one.
 func (o *Outcome) Data() Data {
 	d := Data{
 		RequestID: o.Request.ID,
@@ -271,7 +281,7 @@ type Results struct {
 func ResultsOf(outcomes []Outcome) Results {
 	all := Results{make([]Data, len(outcomes))}
 	for i := range outcomes {
-		all.Results[i] = outcomes[i].Data()
+		all.Results[i] = outcomes[i].Result()
 	}
 	return all
 }

@@ -27,8 +27,17 @@ func check(t *testing.T, batch *event.Batch, payload []byte) {
 		if r.Err != nil && r.Err.Class == deletion.ClassInvalid && r.BackupID != "" {
 			t.Errorf("request %d is refused and names a backup", i)
 		}
+		if _, err := json.Marshal(r); err != nil { // a ledger keeps it so
+			t.Errorf("request %d: %v", i, err)
+		}
+		if r.Err != nil && (r.Parkable || !r.ExpiresAt.IsZero()) {
+			t.Errorf("request %d is no request, and parkable %t or expires at %v", i, r.Parkable, r.ExpiresAt)
+		}
 		retries[i] = deletion.Outcome{Request: r, Status: deletion.Retry, Err: &deletion.Error{Class: deletion.ClassUnavailable}}
 		verdicts[i] = deletion.Outcome{Request: r, Status: deletion.Accepted, JobID: "job", Event: deletion.Event{JSON: []byte("{}")}}
+	}
+	if batch.Source == event.SourceTick && (!batch.Tick || len(batch.Requests) > 0) {
+		t.Errorf("a tick with requests: %+v", batch)
 	}
 	if batch.Limit == 0 { // an HTTP call may name its backup in the path
 		checkAsked(t, batch.Requests, payload)
@@ -57,7 +66,7 @@ func checkAsked(t *testing.T, requests []deletion.Request, payload []byte) {
 			case "backup_ids":
 				list, _ := member.([]any)
 				ids = append(append(ids, list...), nil)
-			case "project_id", "region", "traceparent", "dry_run", "metadata":
+			case "project_id", "region", "traceparent", "dry_run", "metadata", "expires_at":
 			default:
 				ids = append(ids, nil, nil)
 			}

@@ -26,6 +26,9 @@ type request struct {
 	hasBody    bool              // something was sent, be it a byte order mark alone
 }
 
+// noProject is said of a path whose project is empty.
+const noProject = "project_id: empty in the path"
+
 // maxMark is the length, in bytes, of a byte order mark, which is not part of a body.
 const maxMark = 3
 
@@ -98,7 +101,8 @@ func joined(values []string) string {
 func (r *request) base() deletion.Request {
 	return deletion.Request{
 		Source: Source, // of a server; a front is its own source
-		ID:     r.front.RequestID, TraceParent: body.TraceParent(r.header("Traceparent")), TraceHeader: body.TraceHeader(r.header("X-Amzn-Trace-Id")),
+		ID:     r.front.RequestID, SentAt: r.front.SentAt, By: r.front.By,
+		TraceParent: body.TraceParent(r.header("Traceparent")), TraceHeader: body.TraceHeader(r.header("X-Amzn-Trace-Id")),
 	}
 }
 
