@@ -39,6 +39,11 @@ var samples = map[string]struct {
 		},
 		reply: `{"batchItemFailures":[{"itemIdentifier":"@@LAST@@"}]}`,
 	},
+	"sqs-expires.json": {
+		deleted: []string{"b338afb776a54829aa4bb956e78ec734br02"},
+		events:  []string{"accepted b338afb776a54829aa4bb956e78ec734br02"},
+		reply:   allDone,
+	},
 	"sqs-own-outcome.json": {reply: allDone}, // no event: it would go round and round
 	"direct.json": {
 		deleted: []string{"2f0c1d7e9a4b4c1f8e55d0a3b6c7e801br02"},
@@ -233,6 +238,8 @@ var samples = map[string]struct {
 		events:  []string{"accepted " + sample(53)},
 		reply:   accepted("02cae0c8-0633-49a1-8bb9-c206a6dfe63c", sample(53)),
 	},
+	"direct-tick.json":      {reply: results()},
+	"eventbridge-tick.json": {reply: results()},
 	"foreign-s3.json": {
 		errType: "DDS.Invalid",
 	},

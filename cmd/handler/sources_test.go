@@ -25,6 +25,7 @@ type answers struct{ refused, retry string }
 // sources says for each shape, by the sample that has it, what its protocol asks for.
 var sources = map[string]answers{
 	"sqs":                              {allDone, `[{"itemIdentifier":"4fce6432-6221-41a2-86dc-c5557e824cf3"}]`},
+	"sqs-expires":                      {allDone, `[{"itemIdentifier":"7c9e1b52-08d4-4c1e-9a73-5f2e8d6b4a10"}]`},
 	"sqs-list":                         {allDone, `[{"itemIdentifier":"f1f82b22-2f8b-4c05-a2c2-3a4d9199253b"}]`},
 	"sqs-fifo":                         {`"ee4a3a47-6ee7-426b-9214-f9aee4b48ab1"`, `"ee4a3a47-6ee7-426b-9214-f9aee4b48ab1"`},
 	"sqs-sns":                          {allDone, `"itemIdentifier":`},

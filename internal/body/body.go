@@ -6,6 +6,7 @@ package body
 
 import (
 	"cmp"
+	"time"
 
 	"dds-backup-delete/internal/deletion"
 )
@@ -24,6 +25,8 @@ type Reader struct {
 	// RequestType is the type by which an event that others can see, too, says that it asks for a
 	// deletion; empty for the package's [RequestType].
 	RequestType string
+	// Ticks says that a body may be a tick instead of a request.
+	Ticks bool
 }
 
 func (r Reader) requestType() string { return cmp.Or(r.RequestType, RequestType) }
@@ -31,13 +34,15 @@ func (r Reader) requestType() string { return cmp.Or(r.RequestType, RequestType)
 // Content is what a body asks for.
 type Content struct {
 	// Requests are in the order of the body. A part that is not a valid request is one that carries an
-	// error. There is one at least, unless all of the body is own outcome events.
+	// error. There is one at least, unless all of the body is own outcome events or it is a tick.
 	Requests []deletion.Request
 	// List says that the body is an array or has the member backup_ids, so that its sender expects a list
 	// of results.
 	List bool
 	// OwnEventReason says why an own outcome event in the body is not a request; empty if there is none.
 	OwnEventReason string
+	// Tick says that the body is a tick. It asks for no deletion.
+	Tick bool
 	// NamesDryRun says that a request has the member dry_run, whatever its value.
 	NamesDryRun bool
 }
@@ -45,7 +50,7 @@ type Content struct {
 // Invalid returns content with one request that carries an Invalid error. It keeps the id and the
 // trace of base so that the rejection can be reported.
 func Invalid(base deletion.Request, why string) Content {
-	base.ProjectID, base.Region, base.BackupID, base.DryRun, base.Metadata = "", "", "", false, nil
+	base.ProjectID, base.Region, base.BackupID, base.DryRun, base.Metadata, base.ExpiresAt = "", "", "", false, nil, time.Time{}
 	if base.Field != "" {
 		why = base.Field + ": " + why
 	}

@@ -14,6 +14,10 @@ import (
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 type cloudEvent struct {
 	specVersion, id, source, eventType, traceParent string
+	time                                            string // when it happened
+	authType, authID                                string // who caused it, as its sender says
+	expiry                                          string // when it expires
+	expires                                         bool   // it has an expiry, be it one that cannot be read
 	data                                            strictjson.Value
 	fault                                           string // why there is no data to read; empty if there is
 }
@@ -21,9 +25,10 @@ type cloudEvent struct {
 // structured reads an event in the JSON format.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 func structured(members strictjson.Object) cloudEvent {
-	e := attributesOf(func(name string) string {
-		text, _ := members.Text(name)
-		return text
+	e := attributesOf(func(name string) (string, bool) {
+		value, _ := members.Get(name)
+		text, _ := value.Text()
+		return text, value.Kind() != "null"
 	})
 	data, hasData := members.Get("data")
 	encoded, hasBase64 := members.Get("data_base64")
@@ -49,11 +54,14 @@ func structured(members strictjson.Object) cloudEvent {
 // ReadBinary reads the requests of a CloudEvent in binary mode: its attributes, readable or not, came
 // beside the text, for example as headers.
 func (r Reader) ReadBinary(text []byte, base deletion.Request, attributes map[string]string) Content {
-	e := attributesOf(func(name string) string { return attributes[name] })
+	e := attributesOf(func(name string) (string, bool) { text, given := attributes[name]; return text, given })
 	e.parseData(text)
 	var members strictjson.Object
 	if e.fault == "" {
 		members, _ = e.data.Object() // another value has no members
+	}
+	if e.eventType == TickType {
+		return r.ReadTick(members, base)
 	}
 	c := dropOwnEvents(r.ofCloudEvent(e, base), text, members)
 	if c.OwnEventReason == "" && isOutcomeType(e.eventType) {
@@ -62,10 +70,17 @@ func (r Reader) ReadBinary(text []byte, base deletion.Request, attributes map[st
 	return c
 }
 
-func attributesOf(get func(name string) string) cloudEvent {
-	return cloudEvent{
-		specVersion: get("specversion"), id: get("id"), source: get("source"), eventType: get("type"), traceParent: get("traceparent"),
+// attributesOf returns an event without data. The function get returns an attribute and whether it is there.
+// The last three are those of the extensions "Expiry Time" and "Auth Context".
+// https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/expirytime.md
+func attributesOf(get func(name string) (text string, given bool)) cloudEvent {
+	text := func(name string) string { text, _ := get(name); return text }
+	e := cloudEvent{
+		specVersion: text("specversion"), id: text("id"), source: text("source"), eventType: text("type"), traceParent: text("traceparent"),
+		time: text("time"), authType: text("authtype"), authID: text("authid"),
 	}
+	e.expiry, e.expires = get("expirytime")
+	return e
 }
 
 func (e *cloudEvent) parseData(text []byte) {
@@ -82,6 +97,13 @@ func (r Reader) ofCloudEvent(e cloudEvent, base deletion.Request) Content {
 		base.ID, base.Origin = e.id, e.source
 	}
 	base.TraceParent = cmp.Or(TraceParent(e.traceParent), base.TraceParent)
+	noteSent(&base, e.time)
+	if by := Principal(e.authType, e.authID); by != nil && (base.By == nil || base.By.Claimed) {
+		by.Claimed = true
+		base.By = by
+	}
+	expiry, isTime := ParseTime(e.expiry)
+	base.ExpiresAt = earlier(base.ExpiresAt, expiry)
 	switch {
 	case e.eventType != r.requestType():
 		return Invalid(base, fmt.Sprintf("it is a CloudEvent of type %q; expected %q", strictjson.Shorten(e.eventType), r.requestType()))
@@ -91,6 +113,8 @@ func (r Reader) ofCloudEvent(e cloudEvent, base deletion.Request) Content {
 		return Invalid(base, fmt.Sprintf("id: %d characters; expected 1 to %d, and no control characters", utf8.RuneCountInString(e.id), MaxID))
 	case !IsID(e.source):
 		return Invalid(base, fmt.Sprintf("source: %d characters; expected 1 to %d, and no control characters", utf8.RuneCountInString(e.source), MaxID))
+	case e.expires && !isTime: // its sender counts on it
+		return Invalid(base, fmt.Sprintf("expirytime: %q; %s", strictjson.Shorten(e.expiry), ExpectedTime))
 	case e.fault != "":
 		return Invalid(base, e.fault)
 	}

@@ -15,7 +15,7 @@ var backupMembers = []string{"backup_id", "backups_id", "backup_ids"}
 
 // requestMembers are all the members that a request may have. A member that is not among them may be
 // a condition that its sender counts on, so the request is refused.
-var requestMembers = slices.Concat(backupMembers, []string{"project_id", "region", "traceparent", "dry_run", "metadata"})
+var requestMembers = slices.Concat(backupMembers, []string{"project_id", "region", "traceparent", "dry_run", "metadata", "expires_at"})
 
 func namesBackup(members strictjson.Object) bool {
 	return slices.ContainsFunc(backupMembers, members.Has)

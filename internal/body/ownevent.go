@@ -14,9 +14,10 @@ import (
 	"dds-backup-delete/internal/strictjson"
 )
 
-// published are the statuses whose outcomes are published.
+// published are the statuses whose events are published.
 var published = []deletion.Status{
 	deletion.Accepted, deletion.Unconfirmed, deletion.NotFound, deletion.Rejected, deletion.Simulated,
+	deletion.Abandoned, deletion.Completed, deletion.Failed,
 }
 
 // maxEncodings is how many encodings are undone, one inside the other.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/services"
@@ -71,6 +72,12 @@ func readOptions(members strictjson.Object, r *deletion.Request) error {
 		case "dry_run":
 			r.DryRun = string(m.Value) == "true"
 			valid, expected = m.Value.Kind() == "boolean", "true or false"
+		case "expires_at":
+			var at time.Time
+			if at, valid = ParseTime(string(text)); !valid {
+				return fmt.Errorf("expires_at: %s; %s", quote(m.Value), ExpectedTime)
+			}
+			r.ExpiresAt = earlier(r.ExpiresAt, at)
 		case "metadata":
 			valid, expected = m.Value.Kind() == "object", "a JSON object"
 			if valid && len(m.Value) > maxMetadata {

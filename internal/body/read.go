@@ -96,8 +96,10 @@ func (r Reader) openObject(p part, envelopes int) Content {
 	case isTopicEvent(members):
 		record, _ := members.FirstObject("Records")
 		return r.notification(record.Object("Sns"), p.base, envelopes-1)
-	case isDestinationRecord(members):
+	case IsDestinationRecord(members):
 		return r.destinationRecord(members, p.base, envelopes-1)
+	case IsTick(members):
+		c = r.ReadTick(members, p.base)
 	case members.Has("specversion"):
 		c = r.ofCloudEvent(structured(members), p.base)
 	case members.Has("detail-type"):
@@ -123,6 +125,7 @@ func (r Reader) openList(p part, envelopes int) Content {
 		return dropOwnEvents(Invalid(p.base, p.name+" is "+err.Error()), p.value, nil)
 	}
 	all := Content{List: true}
+	r.Ticks = false
 	for i, element := range elements {
 		base := p.base
 		base.Field += "[" + strconv.Itoa(i) + "]"
@@ -143,6 +146,8 @@ func (r Reader) notification(members strictjson.Object, base deletion.Request, e
 	if id, _ := members.Text("MessageId"); IsID(id) {
 		base.ID = id
 	}
+	sent, _ := members.Text("Timestamp")
+	noteSent(&base, sent)
 	attribute, _ := members.Object("MessageAttributes").Object("traceparent").Text("Value")
 	base.TraceParent = cmp.Or(TraceParent(attribute), base.TraceParent)
 	message, _ := members.Get("Message")
@@ -158,6 +163,8 @@ func (r Reader) notification(members strictjson.Object, base deletion.Request, e
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 func (r Reader) destinationRecord(members strictjson.Object, base deletion.Request, envelopes int) Content {
 	context := members.Object("requestContext")
+	sent, _ := members.Text("timestamp")
+	noteSent(&base, sent)
 	var name string
 	switch condition, _ := context.Text("condition"); condition {
 	case "Success":
@@ -187,6 +194,8 @@ func (r Reader) ofBusEvent(members strictjson.Object, base deletion.Request) Con
 	if id, _ := members.Text("id"); IsID(id) {
 		base.ID = id
 	}
+	sent, _ := members.Text("time")
+	noteSent(&base, sent)
 	if detailType, _ := members.Text("detail-type"); detailType != r.requestType() {
 		return Invalid(base, fmt.Sprintf("it is an event of detail-type %q; expected %q", strictjson.Shorten(detailType), r.requestType()))
 	}

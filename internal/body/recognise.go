@@ -15,14 +15,14 @@ func MayBeRequest(element strictjson.Value) bool {
 	if err != nil || services.Other(members) != "" {
 		return false
 	}
-	return namesBackup(members) || isNotification(members) || isTopicEvent(members) || isDestinationRecord(members) ||
+	return namesBackup(members) || isNotification(members) || isTopicEvent(members) || IsDestinationRecord(members) ||
 		members.Has("specversion") || members.Has("detail-type")
 }
 
 // IsDirect reports whether an object is a plain request, or an envelope of one, that invokes the
 // function without any source around it.
 func IsDirect(members strictjson.Object) bool {
-	return isDestinationRecord(members) || isNotification(members) || (namesBackup(members) && notARequest(members) == "")
+	return IsDestinationRecord(members) || isNotification(members) || (namesBackup(members) && notARequest(members) == "")
 }
 
 // Describe says what a value is if it is not a request.
@@ -79,7 +79,9 @@ func isTopicEvent(members strictjson.Object) bool {
 	return err == nil && len(records) == 1
 }
 
-func isDestinationRecord(members strictjson.Object) bool {
+// IsDestinationRecord reports whether an object is what Lambda sends to the destination of an asynchronous
+// invocation.
+func IsDestinationRecord(members strictjson.Object) bool {
 	return members.Has("requestPayload") && members.Object("requestContext").Has("functionArn")
 }
 

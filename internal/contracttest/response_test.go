@@ -24,10 +24,12 @@ const (
 	problem   = "application/problem+json"
 )
 
+var location = map[string]string{"Location": "/dds/backups/a?project_id=p"}
+
 var replies = map[string]reply{
-	"accepted":           {"DELETE", "/backups/a", 202, "application/json", nil, accepted},
-	"with a charset":     {"DELETE", "/backups/a", 202, "application/json; charset=utf-8", nil, accepted},
-	"a slash at the end": {"DELETE", "/v3/p/backups/a/", 202, "application/json", nil, accepted},
+	"accepted":           {"DELETE", "/backups/a", 202, "application/json", location, accepted},
+	"with a charset":     {"DELETE", "/backups/a", 202, "application/json; charset=utf-8", location, accepted},
+	"a slash at the end": {"DELETE", "/v3/p/backups/a/", 202, "application/json", location, accepted},
 	"a list":             {"POST", "/deletions", 207, "application/json", nil, `{"results":[` + accepted + `]}`},
 	"an event":           {"POST", "/", 200, "application/cloudevents+json", nil, event},
 	"events":             {"POST", "/deletions", 200, "application/cloudevents-batch+json", nil, `[` + event + `]`},
@@ -37,7 +39,9 @@ var replies = map[string]reply{
 	"no id":              {"DELETE", "/backups/", 404, problem, nil, notFound},
 	"no project":         {"DELETE", "/v3//backups/a", 404, problem, nil, notFound},
 	"not to be deleted":  {"DELETE", "/deletions", 405, problem, map[string]string{"Allow": "POST"}, notMethod},
-	"not to be fetched":  {"GET", "/v3/p/backups/a", 405, problem, map[string]string{"Allow": "DELETE"}, notMethod},
+	"not to be changed":  {"PUT", "/v3/p/backups/a", 405, problem, map[string]string{"Allow": "DELETE, GET, HEAD"}, notMethod},
+	"a state":            {"GET", "/v3/p/backups/a", 200, "application/json", nil, `{"project_id":"p","backup_id":"a","state":"waiting","waiting":1}`},
+	"a state, no body":   {"HEAD", "/backups/a", 200, "application/json", nil, ""},
 	"not the root":       {"PUT", "/", 405, problem, map[string]string{"Allow": "POST"}, notMethod},
 	"health":             {"GET", "/healthz", 200, "application/json", nil, `{"status":"ok"}`},
 	"health, no body":    {"HEAD", "/healthz", 200, "application/json", nil, ""},
@@ -84,6 +88,9 @@ func TestResponseRefuses(t *testing.T) {
 		"an unknown method, a 404":       {"no id", func(r *reply) { r.method, r.path = "PUT", "/backups/a" }, "want 405"},
 		"no Allow":                       {"not the root", func(r *reply) { r.header = nil }, "Allow: missing"},
 		"the wrong Allow":                {"not the root", func(r *reply) { r.path = "/backups/a" }, "Allow"},
+		"no Location":                    {"accepted", func(r *reply) { r.header = nil }, "Location: missing"},
+		"a Location elsewhere":           {"accepted", func(r *reply) { r.header["Location"] = "/deletions" }, "Location"},
+		"a phase that is not there":      {"a state", func(r *reply) { r.body = `{"project_id":"p","backup_id":"a","state":"gone"}` }, "state"},
 		"no Accept":                      {"another type", func(r *reply) { r.header = nil }, "Accept: missing"},
 		"an empty Accept":                {"another type", func(r *reply) { r.header["Accept"] = "" }, "Accept"},
 		"too large where nothing is sent": {"too large", func(r *reply) {

@@ -71,6 +71,8 @@ type Outcome struct {
 	LedgerFailed bool
 	// Replayed says that the outcome comes from the ledger and DDS was not asked.
 	Replayed bool
+	// Parked says that the ledger keeps the request and will try it again, so the source must not.
+	Parked bool
 	// Duration is how long the call to DDS took, including waits between tries.
 	Duration time.Duration
 }
@@ -120,6 +122,9 @@ type Data struct {
 	JobID     string `json:"job_id,omitempty"`
 	Status    Status `json:"status"`
 	Error     *Error `json:"error,omitempty"`
+	// Replayed says to a caller that the outcome is an earlier one. An event never has it, because all
+	// repeats of an outcome are the same event.
+	Replayed bool `json:"replayed,omitempty"`
 }
 
 // cloudEvent is an event in structured mode.
@@ -135,8 +140,15 @@ type cloudEvent struct {
 	Data            json.RawMessage `json:"data"`
 }
 
-// Data returns the outcome as its event and its caller see it. Its error is a copy, and has a
-// RetryAfter only if there is no verdict, so an event never contains one.
+// Result returns the outcome as its caller sees it.
+func (o *Outcome) Result() Data {
+	d := o.Data()
+	d.Replayed = o.Replayed
+	return d
+}
+
+// Data returns the outcome as its event has it. Its error is a copy, and has a RetryAfter only if there
+// is no verdict, so an event never contains one.
 func (o *Outcome) Data() Data {
 	d := Data{
 		RequestID: o.Request.ID,
@@ -221,17 +233,17 @@ type Results struct {
 func ResultsOf(outcomes []Outcome) Results {
 	all := Results{make([]Data, len(outcomes))}
 	for i := range outcomes {
-		all.Results[i] = outcomes[i].Data()
+		all.Results[i] = outcomes[i].Result()
 	}
 	return all
 }
 
-// LongestRetry returns the outcome that should wait longest before its next try; nil if no outcome
-// needs another try.
+// LongestRetry returns the outcome that should wait longest before its source tries it again; nil if the source
+// need not try any again.
 func LongestRetry(outcomes []Outcome) *Outcome {
 	var found *Outcome
 	for i := range outcomes {
-		if o := &outcomes[i]; o.Status == Retry && (found == nil || o.Err.RetryAfter > found.Err.RetryAfter) {
+		if o := &outcomes[i]; o.Status == Retry && !o.Parked && (found == nil || o.Err.RetryAfter > found.Err.RetryAfter) {
 			found = o
 		}
 	}

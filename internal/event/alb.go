@@ -3,9 +3,11 @@ package event
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"dds-backup-delete/internal/body"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/httpapi"
 	"dds-backup-delete/internal/strictjson"
@@ -26,9 +28,16 @@ var alb = source{
 		e := newEnvelope(p.members)
 		// Parameters come as they were sent, which API Gateway decodes.
 		c := call{query: e.encodedQuery(), method: e.text("httpMethod"), headers: e.pairs("headers", "multiValueHeaders", false), path: e.text("path")}
-		return d.batch(c, e, in, maxALBReply, func(r *httpapi.Response, body string) any {
+		for _, h := range c.headers {
+			// The load balancer writes this header only if a rule of it authenticates; else the caller may have.
+			if strings.EqualFold(h.Name, "x-amzn-oidc-identity") && h.Value != "" {
+				c.by = body.Principal("app_user", h.Value)
+				c.by.Claimed = true
+			}
+		}
+		return d.batch(c, e, in, maxALBReply, func(r *httpapi.Response, text string) any {
 			response := events.ALBTargetGroupResponse{
-				StatusCode: r.Status, StatusDescription: fmt.Sprintf("%d %s", r.Status, http.StatusText(r.Status)), Body: body,
+				StatusCode: r.Status, StatusDescription: fmt.Sprintf("%d %s", r.Status, http.StatusText(r.Status)), Body: text,
 			}
 			// The target group is set to one of two styles, and ignores headers in the other.
 			if multi, _ := e.members.Get("multiValueHeaders"); multi.Kind() == "null" {

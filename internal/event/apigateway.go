@@ -1,12 +1,14 @@
 package event
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"dds-backup-delete/internal/body"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/httpapi"
 	"dds-backup-delete/internal/strictjson"
@@ -61,14 +63,21 @@ var restAPI = source{
 func decodeFormat2(d *Decoder, p payload, in Invocation) (*Batch, error) {
 	e := newEnvelope(p.members)
 	context := e.object("requestContext")
-	c := call{method: context.object("http").text("method"), requestID: context.text("requestId"), headers: e.pairs("headers", "", false), query: e.joinedQuery()}
+	c := call{
+		headers: e.pairs("headers", "", false), query: e.joinedQuery(),
+		method: context.object("http").text("method"), requestID: context.text("requestId"), by: callerOf(context.members),
+	}
+	received, _ := context.members.Integer("timeEpoch")
+	c.sentAt = body.Millis(received)
 	method, route, _ := strings.Cut(e.text("routeKey"), " ")
 	if route != "" && method != "ANY" && method != c.method {
 		e.fail("routeKey", fmt.Sprintf("%q is not for %q, which the call is", strictjson.Shorten(method), strictjson.Shorten(c.method)))
 	}
-	c.setPath(e, route, e.text("rawPath"), context.text("stage"))
-	return d.batch(c, e, in, maxLambdaReply, func(r *httpapi.Response, body string) any {
-		return events.APIGatewayV2HTTPResponse{StatusCode: r.Status, Headers: r.Header, Body: body}
+	path := e.text("rawPath")
+	c.setPath(e, route, path, context.text("stage"))
+	c.setPrefix(path)
+	return d.batch(c, e, in, maxLambdaReply, func(r *httpapi.Response, text string) any {
+		return events.APIGatewayV2HTTPResponse{StatusCode: r.Status, Headers: r.Header, Body: text}
 	}), nil
 }
 
@@ -77,11 +86,16 @@ func decodeFormat1(d *Decoder, p payload, in Invocation) (*Batch, error) {
 	context := e.object("requestContext")
 	c := call{
 		headers: e.pairs("headers", "multiValueHeaders", false), query: e.query(),
-		method: e.text("httpMethod"), requestID: context.text("requestId"),
+		method: e.text("httpMethod"), requestID: context.text("requestId"), by: callerOf(context.members),
 	}
-	c.setPath(e, e.text("resource"), e.text("path"), context.text("stage"))
-	return d.batch(c, e, in, maxLambdaReply, func(r *httpapi.Response, body string) any {
-		return events.APIGatewayProxyResponse{StatusCode: r.Status, Headers: r.Header, Body: body}
+	received, _ := context.members.Integer("requestTimeEpoch")
+	c.sentAt = body.Millis(received)
+	path := e.text("path")
+	c.setPath(e, e.text("resource"), path, context.text("stage"))
+	whole, _ := context.members.Text("path") // with the stage, which the other path lacks
+	c.setPrefix(cmp.Or(whole, path))
+	return d.batch(c, e, in, maxLambdaReply, func(r *httpapi.Response, text string) any {
+		return events.APIGatewayProxyResponse{StatusCode: r.Status, Headers: r.Header, Body: text}
 	}), nil
 }
 
@@ -99,6 +113,18 @@ func (c *call) setPath(e envelope, route, path, stage string) {
 			e.fail("pathParameters", fmt.Sprintf("they make %q of the route, and the path is %q", strictjson.Shorten(whole), strictjson.Shorten(path)))
 		}
 		c.path = whole
+	}
+}
+
+// setPrefix notes what stands before the path that was asked for in the caller's path, encoded or not.
+func (c *call) setPrefix(whole string) {
+	whole, end := strings.TrimSuffix(whole, "/"), strings.TrimSuffix(c.path, "/")
+	prefix, ok := strings.CutSuffix(whole, end)
+	if !ok {
+		prefix, ok = strings.CutSuffix(httpapi.Unescape(whole), httpapi.Unescape(end))
+	}
+	if ok {
+		c.prefix = prefix
 	}
 }
 

@@ -101,7 +101,7 @@ func TestRequestsFitTheContract(t *testing.T) {
 			}
 			requests++
 		}
-		if inPath := strings.Contains(file, "delete") || strings.Contains(file, "http-not-found") || strings.Contains(file, "health"); requests == 0 && !inPath && !strings.Contains(file, "foreign-s3") {
+		if inPath := strings.Contains(file, "delete") || strings.Contains(file, "http-not-found") || strings.Contains(file, "health") || strings.Contains(file, "http-status") || strings.Contains(file, "-tick"); requests == 0 && !inPath && !strings.Contains(file, "foreign-s3") {
 			t.Errorf("%s: no request was found", file)
 		}
 	}
@@ -113,6 +113,8 @@ func TestRequestsFitTheContract(t *testing.T) {
 	for _, body := range []string{
 		plain, `{"backups_id":"a"}`, `{"backup_ids":["a","b"],"project_id":"p","region":"r","metadata":{"status":1},"dry_run":true,"traceparent":"x"}`, `{"backup_id":"a","more":1}`, `{"backup_id":"a","dry_run":"true"}`,
 		`{"backup_id":"a","dry_run":null}`, `{"backup_id":"a","metadata":[]}`, `{"backup_id":"a","metadata":{}}`, `{"backup_id":"a","dryRun":true}`, `{"dry_run":true}`, `{"backup_ids":[]}`, `{"backup_ids":["a",5]}`,
+		`{"backup_id":"a","expires_at":"2026-12-31T18:00:00Z"}`, `{"backup_ids":["a"],"expires_at":"2026-12-31T18:00:00.123+08:00"}`, `{"backup_id":"a","expires_at":"2026-12-31"}`,
+		`{"backup_id":"a","expires_at":"2026-12-31 18:00:00Z"}`, `{"backup_id":"a","expires_at":"2026-12-31T18:00:00"}`, `{"backup_id":"a","expires_at":1798740000}`, `{"backup_id":"a","expires_at":null}`, `{"backup_id":"a","expires_at":""}`,
 		`{"backup_id":"a/b"}`, `{"backup_id":"a","traceparent":5}`, `{"backup_id":"a","type":null}`, `{"backup_id":"a","backup_ids":["b"]}`, `{"backup_id":"` + strings.Repeat("a", 65) + `"}`,
 	} {
 		compare(body, "request.json", []byte(body))
@@ -120,6 +122,7 @@ func TestRequestsFitTheContract(t *testing.T) {
 	for _, body := range []string{
 		cloudEvent(event.RequestType, plain), cloudEvent("x", plain), cloudEvent(event.RequestType, `{"backup_ids":["a"]}`), cloudEvent(event.RequestType, `"a"`),
 		strings.Replace(cloudEvent(event.RequestType, plain), `"1.0"`, `"0.3"`, 1), strings.Replace(cloudEvent(event.RequestType, plain), `"event-7"`, `""`, 1), outcomeEvent,
+		withAttributes(`"expirytime":"2026-12-31T18:00:00Z"`), withAttributes(`"expirytime":null`), withAttributes(`"expirytime":"tomorrow"`), withAttributes(`"expirytime":5`),
 		strings.Replace(cloudEvent(event.RequestType, plain), "event-7", `a\u0085b`, 1), strings.Replace(cloudEvent(event.RequestType, plain), "event-7", strings.Repeat("ü", 1024), 1),
 		strings.Replace(cloudEvent(event.RequestType, plain), "event-7", strings.Repeat("i", 1025), 1),
 	} {

@@ -18,7 +18,7 @@ const maxPayload = 6_291_556
 
 // sources are tried in this order.
 var sources = []source{
-	sqs, sns, kafka, rabbitMQ, activeMQ, alb, functionURL, httpAPI, restAPI, eventBridge, cloudEvents, direct,
+	sqs, sns, kafka, rabbitMQ, activeMQ, alb, functionURL, httpAPI, restAPI, tick, eventBridge, cloudEvents, direct,
 }
 
 // Decode finds the source of a payload by its members and reads its requests.
@@ -39,9 +39,11 @@ func (d *Decoder) Decode(text []byte, in Invocation) (*Batch, error) {
 		return nil, newError(deletion.ClassInvalid, string(from.name)+": "+err.Error())
 	}
 	batch.Source = from.name
+	parkable := from.parkable != nil && from.parkable(d, p)
 	for i := range batch.Requests {
 		r := &batch.Requests[i]
 		r.Source = from.name
+		r.Parkable = parkable && r.Err == nil
 		r.TraceHeader = cmp.Or(r.TraceHeader, in.TraceHeader)
 	}
 	return batch, nil

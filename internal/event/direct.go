@@ -13,8 +13,9 @@ import (
 const SourceDirect deletion.Source = "direct"
 
 var direct = source{
-	name: SourceDirect,
-	fits: body.IsDirect,
+	name:     SourceDirect,
+	fits:     body.IsDirect,
+	parkable: func(d *Decoder, p payload) bool { return d.DirectIsAsync || body.IsDestinationRecord(p.members) },
 	decode: func(d *Decoder, p payload, in Invocation) (*Batch, error) {
 		c := d.reader().ReadValue(p.value, p.members, deletion.Request{ID: in.ID})
 		if c.OwnEventReason != "" {
@@ -29,12 +30,12 @@ var direct = source{
 	},
 }
 
-// replyCaller returns the result of the one request, or the error that a workflow can match by
+// replyCaller returns the result of the one request, also if the ledger has parked it, or the error that a workflow can match by
 // its name.
 func replyCaller(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 	o := &outcomes[0]
-	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed || o.Status == deletion.Simulated {
-		return json.Marshal(o.Data())
+	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed || o.Status == deletion.Simulated || o.Parked {
+		return json.Marshal(o.Result())
 	}
 	return nil, failed(o)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
@@ -15,6 +16,9 @@ import (
 )
 
 const plain = `{"backup_id":"` + backup + `"}`
+
+// sentAt is the time in the envelopes that have one.
+var sentAt = time.Date(2026, 11, 23, 21, 0, 0, 0, time.UTC)
 
 // cloudEvent is a structured CloudEvent with that type and data.
 func cloudEvent(eventType, data string) string {
@@ -51,21 +55,21 @@ func TestEnvelopes(t *testing.T) {
 		"none":                     {plain, deletion.Request{}},
 		"a trace of its own":       {`{"backup_id":"` + backup + `","traceparent":"` + trace + `"}`, deletion.Request{TraceParent: trace}},
 		"a broken trace":           {`{"backup_id":"` + backup + `","traceparent":"x"}`, deletion.Request{}},
-		"topic":                    {notification(t, plain), deletion.Request{ID: "notification-1"}},
-		"bus":                      {busEvent(event.RequestType, plain), deletion.Request{ID: "bus-event-1"}},
+		"topic":                    {notification(t, plain), deletion.Request{SentAt: sentAt, ID: "notification-1"}},
+		"bus":                      {busEvent(event.RequestType, plain), deletion.Request{SentAt: sentAt, ID: "bus-event-1"}},
 		"event":                    {cloudEvent(event.RequestType, plain), deletion.Request{ID: "event-7", Origin: "/teams/dba", TraceParent: trace}},
-		"event on a bus":           {busEvent(event.RequestType, cloudEvent(event.RequestType, plain)), deletion.Request{ID: "event-7", Origin: "/teams/dba", TraceParent: trace}},
-		"event on a topic":         {notification(t, cloudEvent(event.RequestType, plain)), deletion.Request{ID: "event-7", Origin: "/teams/dba", TraceParent: trace}},
-		"bus, then topic":          {notification(t, busEvent(event.RequestType, plain)), deletion.Request{ID: "bus-event-1"}},
-		"event, bus, topic, twice": {notification(t, notification(t, busEvent(event.RequestType, cloudEvent(event.RequestType, plain)))), deletion.Request{ID: "event-7", Origin: "/teams/dba", TraceParent: trace}},
+		"event on a bus":           {busEvent(event.RequestType, cloudEvent(event.RequestType, plain)), deletion.Request{SentAt: sentAt, ID: "event-7", Origin: "/teams/dba", TraceParent: trace}},
+		"event on a topic":         {notification(t, cloudEvent(event.RequestType, plain)), deletion.Request{SentAt: sentAt, ID: "event-7", Origin: "/teams/dba", TraceParent: trace}},
+		"bus, then topic":          {notification(t, busEvent(event.RequestType, plain)), deletion.Request{SentAt: sentAt, ID: "bus-event-1"}},
+		"event, bus, topic, twice": {notification(t, notification(t, busEvent(event.RequestType, cloudEvent(event.RequestType, plain)))), deletion.Request{SentAt: sentAt, ID: "event-7", Origin: "/teams/dba", TraceParent: trace}},
 		"of an invocation that failed": {
-			destination("RetriesExhausted", plain, `{"errorMessage":"x"}`), deletion.Request{ID: "async-1"},
+			destination("RetriesExhausted", plain, `{"errorMessage":"x"}`), deletion.Request{SentAt: sentAt, ID: "async-1"},
 		},
-		"of an invocation that succeeded": {destination("Success", `{"x":1}`, plain), deletion.Request{ID: "async-1"}},
-		"a topic's event that failed":     {destination("RetriesExhausted", string(sns(t, plain)), `null`), deletion.Request{ID: "notification-0", TraceParent: trace}},
+		"of an invocation that succeeded": {destination("Success", `{"x":1}`, plain), deletion.Request{SentAt: sentAt, ID: "async-1"}},
+		"a topic's event that failed":     {destination("RetriesExhausted", string(sns(t, plain)), `null`), deletion.Request{SentAt: sentAt, ID: "notification-0", TraceParent: trace}},
 		"a topic's event, as it was":      {string(sns(t, plain)), deletion.Request{ID: "notification-0", TraceParent: trace}},
 		"a bus event that failed": {
-			destination("EventAgeExceeded", busEvent(event.RequestType, plain), `null`), deletion.Request{ID: "bus-event-1"},
+			destination("EventAgeExceeded", busEvent(event.RequestType, plain), `null`), deletion.Request{SentAt: sentAt, ID: "bus-event-1"},
 		},
 		"event with data in base64": {
 			`{"specversion":"1.0","id":"event-7","source":"/teams/dba","type":"` + event.RequestType + `","data_base64":"` + base64.StdEncoding.EncodeToString([]byte(plain)) + `"}`,

@@ -27,14 +27,22 @@ type Decoder struct {
 	RequestType string
 	// BasePath is the prefix that HTTP paths may have, for example /dds; empty for none.
 	BasePath string
+	// MaxReceives is how often a queue of SQS delivers a message before that becomes a dead letter; 0 if
+	// it is not known.
+	MaxReceives int
+	// DirectIsAsync says that direct calls are asynchronous, so that nobody reads their results. An
+	// invocation itself does not say so.
+	DirectIsAsync bool
 }
 
 // reader returns the reader of the bodies in payloads.
-func (d *Decoder) reader() body.Reader { return body.Reader{RequestType: d.RequestType} }
+func (d *Decoder) reader() body.Reader {
+	return body.Reader{RequestType: d.RequestType, Ticks: true}
+}
 
 // API returns the HTTP API that the HTTP fronts stand before. Its Work is up to the caller.
 func (d *Decoder) API() *httpapi.Handler {
-	return &httpapi.Handler{Body: d.reader(), BasePath: d.BasePath}
+	return &httpapi.Handler{Body: body.Reader{RequestType: d.RequestType}, BasePath: d.BasePath}
 }
 
 // Invocation is what the host knows of an invocation.
@@ -53,9 +61,15 @@ type source struct {
 	members []string
 	// fits recognises a payload of the source by its members; nil if the payload is an array.
 	fits func(strictjson.Object) bool
+	// parkable reports whether the source of a payload may not deliver it again while nobody waits for its
+	// result; nil for a source that keeps its payloads until they are answered, or whose caller waits.
+	parkable func(*Decoder, payload) bool
 	// decode reads a payload that fits.
 	decode func(*Decoder, payload, Invocation) (*Batch, error)
 }
+
+// always is the parkable of a source that invokes the function asynchronously.
+func always(*Decoder, payload) bool { return true }
 
 // payload is a payload that was parsed.
 type payload struct {
@@ -76,6 +90,11 @@ type Batch struct {
 	Limit time.Duration
 	// Requests are in the order of the payload. There may be none.
 	Requests []deletion.Request
+	// Tick says that the payload asks for what is due on the agenda. A tick is acknowledged.
+	Tick bool
+	// Status is the HTTP call's question for the state of a backup, to be answered before Reply; nil if it asks
+	// for something else.
+	Status *httpapi.Status
 	// OwnEvents are the ids of messages that hold own outcome events. They are acknowledged.
 	OwnEvents []string
 	// Tombstones counts the Kafka records without a value, which ask for nothing. They are acknowledged.
@@ -94,7 +113,7 @@ type message struct {
 	receives int    // SQS: how often it was received
 	offset   int64  // Kafka: its offset in the partition that is its order
 
-	first, count int // the place of its requests in the batch; none for an own outcome event
+	first, count int // the place of its requests in the batch; none for an own outcome event or a tick
 }
 
 // add adds a message with what it asks for.
@@ -102,6 +121,7 @@ func (b *Batch) add(m message, c body.Content) {
 	if c.OwnEventReason != "" {
 		b.OwnEvents = append(b.OwnEvents, m.id)
 	}
+	b.Tick = b.Tick || c.Tick
 	if len(c.Requests) > 0 && len(b.Requests)+len(c.Requests) > maxRequests {
 		c.Requests = []deletion.Request{b.tooMany(c.Requests[0])}
 	}

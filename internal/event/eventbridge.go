@@ -17,16 +17,18 @@ const (
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html; a schedule
 // sends its input as it is, so that comes as a direct call.
 var eventBridge = source{
-	name:   SourceEventBridge,
-	fits:   func(members strictjson.Object) bool { return members.Has("detail-type") },
-	decode: decodeEvent,
+	name:     SourceEventBridge,
+	fits:     func(members strictjson.Object) bool { return members.Has("detail-type") },
+	parkable: always,
+	decode:   decodeEvent,
 }
 
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 var cloudEvents = source{
-	name:   SourceCloudEvents,
-	fits:   func(members strictjson.Object) bool { return members.Has("specversion") },
-	decode: decodeEvent,
+	name:     SourceCloudEvents,
+	fits:     func(members strictjson.Object) bool { return members.Has("specversion") },
+	parkable: always,
+	decode:   decodeEvent,
 }
 
 // decodeEvent reads a payload that is one event.

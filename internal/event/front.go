@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"dds-backup-delete/internal/body"
 	"dds-backup-delete/internal/deletion"
@@ -24,7 +25,10 @@ type call struct {
 	method, path   string // the path is neither decoded nor cleaned
 	headers, query []httpapi.Parameter
 	parameters     map[string]string // those of the path that the front found
+	prefix         string            // that the front took off the path; empty for none
 	requestID      string            // empty if the front gives it none
+	sentAt         time.Time         // when the front received it; zero if it does not say
+	by             *deletion.Principal
 }
 
 // batch returns the batch of a call. Its reply is what encode makes of the response and its body, in
@@ -36,7 +40,7 @@ func (d *Decoder) batch(c call, e envelope, in Invocation, maxReply int, encode 
 	write := func(response *httpapi.Response) ([]byte, error) {
 		return json.Marshal(encode(response, string(response.Body())))
 	}
-	return &Batch{Limit: httpapi.MaxTime, Requests: read.Requests, reply: func(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
+	return &Batch{Limit: httpapi.MaxTime, Requests: read.Requests, Status: read.Status, reply: func(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 		response := read.Answer(outcomes)
 		text, err := write(response)
 		if err == nil && len(text) > maxReply {
@@ -48,7 +52,9 @@ func (d *Decoder) batch(c call, e envelope, in Invocation, maxReply int, encode 
 
 // request returns a call as the HTTP API reads it.
 func (c call) request(e envelope, in Invocation, maxReply int) *http.Request {
-	front := httpapi.Front{RequestID: c.requestID, Parameters: c.parameters, MaxResponse: maxReply}
+	front := httpapi.Front{
+		RequestID: c.requestID, Parameters: c.parameters, Prefix: c.prefix, SentAt: c.sentAt, By: c.by, MaxResponse: maxReply,
+	}
 	if !body.IsID(front.RequestID) {
 		front.RequestID = in.ID
 	}

@@ -57,7 +57,7 @@ func checkAsked(t *testing.T, requests []deletion.Request, payload []byte) {
 			case "backup_ids":
 				list, _ := member.([]any)
 				ids = append(append(ids, list...), nil)
-			case "project_id", "region", "traceparent", "dry_run", "metadata":
+			case "project_id", "region", "traceparent", "dry_run", "metadata", "expires_at":
 			default:
 				ids = append(ids, nil, nil)
 			}

@@ -126,7 +126,8 @@ func (d *Decoder) addKafka(batch *Batch, record strictjson.Object, partition, cl
 		batch.add(m, body.Content{})
 		return nil
 	}
-	batch.add(m, d.readKafka(record, deletion.Request{ID: m.id, Origin: cluster, Order: m.order}))
+	sent, _ := record.Integer("timestamp") // when it was written, or what its producer says
+	batch.add(m, d.readKafka(record, deletion.Request{ID: m.id, Origin: cluster, Order: m.order, SentAt: body.Millis(sent)}))
 	return nil
 }
 

@@ -65,7 +65,8 @@ func newBrokerBatch(members strictjson.Object) *Batch {
 }
 
 // addAll adds the messages of a queue to a batch. RabbitMQ has the properties of a message in an object,
-// and leaves its id to the publisher; ActiveMQ gives each message an id, and has no names of queues.
+// and leaves its id to the publisher; ActiveMQ gives each message an id, and has no names of queues. The time of a
+// RabbitMQ message is written for people, without a zone, so it is not read.
 func (d *Decoder) addAll(batch *Batch, list strictjson.Value, queue string) error {
 	messages, err := list.Array()
 	if err != nil {
@@ -82,6 +83,8 @@ func (d *Decoder) addAll(batch *Batch, list strictjson.Value, queue string) erro
 		var headers headers
 		if queue == "" {
 			base.ID, _ = m.Text("messageID")
+			sent, _ := m.Integer("timestamp")
+			base.SentAt = body.Millis(sent)
 			headers.add(m.Object("properties"), "cloudEvents:", "cloudEvents_")
 		} else {
 			properties := m.Object("basicProperties")

@@ -74,7 +74,7 @@ func replyResult(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 		return nil, failed(o)
 	}
 	if len(outcomes) == 1 {
-		return json.Marshal(outcomes[0].Data())
+		return json.Marshal(outcomes[0].Result())
 	}
 	return json.Marshal(deletion.ResultsOf(outcomes))
 }

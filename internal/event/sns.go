@@ -18,6 +18,7 @@ var sns = source{
 		service, _ := record.Text("EventSource")
 		return service == services.SNS
 	},
+	parkable: always,
 	decode: func(d *Decoder, p payload, in Invocation) (*Batch, error) {
 		batch := &Batch{reply: replyResult}
 		list, _ := p.members.Get("Records")

@@ -61,7 +61,7 @@ func (d *Decoder) decodeSQS(list strictjson.Value) (*Batch, error) {
 		if i == 0 {
 			batch.SourceARN = queue
 		}
-		m, base := sqsMessage(record, id, queue)
+		m, base := d.sqsMessage(record, id, queue)
 		value, _ := record.Get("body")
 		if text, ok := value.Bytes(); ok {
 			batch.add(m, d.reader().Read(text, base))
@@ -74,7 +74,7 @@ func (d *Decoder) decodeSQS(list strictjson.Value) (*Batch, error) {
 }
 
 // sqsMessage reads what a reply needs of a message, and what its requests have in common.
-func sqsMessage(record strictjson.Object, id, queue string) (message, deletion.Request) {
+func (d *Decoder) sqsMessage(record strictjson.Object, id, queue string) (message, deletion.Request) {
 	attributes := record.Object("attributes")
 	m := message{id: id}
 	receipt, _ := record.Get("receiptHandle")
@@ -86,10 +86,30 @@ func sqsMessage(record strictjson.Object, id, queue string) (message, deletion.R
 		group, _ := attributes.Text("MessageGroupId")
 		m.order = queue + "/" + group
 	}
+	text, _ := attributes.Text("SentTimestamp")
+	sent, _ := strconv.ParseInt(text, 10, 64)
+	sender, _ := attributes.Text("SenderId")
 	xray, _ := attributes.Text("AWSTraceHeader")
 	trace, _ := record.Object("messageAttributes").Object("traceparent").Text("stringValue")
 	return m, deletion.Request{
 		ID: id, Order: m.order, Redelivered: m.receives > 1, TraceHeader: body.TraceHeader(xray), TraceParent: body.TraceParent(trace),
+		SentAt: body.Millis(sent), By: sqsSender(sender), Receives: m.receives, LastReceive: d.MaxReceives > 0 && m.receives >= d.MaxReceives,
+	}
+}
+
+// sqsSender returns who sent a message, by the unique id that SQS keeps: that of an IAM user, or of a role with
+// the name of its session. For a message that a topic or a bus passed on, it is that of the service.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+func sqsSender(id string) *deletion.Principal {
+	switch {
+	case id == "":
+		return nil
+	case strings.HasPrefix(id, "AIDA"):
+		return body.Principal("user", id)
+	case strings.HasPrefix(id, "AROA"):
+		return body.Principal("service_account", id)
+	default:
+		return body.Principal("unknown", id)
 	}
 }
 

@@ -80,7 +80,7 @@ func TestKafka(t *testing.T) {
 		return deletion.Request{ID: id, MessageID: id, Source: "kafka", Origin: "b-1:9092", Order: "a-b-0", Err: &deletion.Error{Class: deletion.ClassInvalid, Message: why}}
 	}
 	want := []deletion.Request{
-		{ID: "a-b-0@9007199254740993", MessageID: "a-b-0@9007199254740993", Source: "kafka", Origin: "b-1:9092", Order: "a-b-0", BackupID: backup, TraceParent: trace},
+		{ID: "a-b-0@9007199254740993", MessageID: "a-b-0@9007199254740993", Source: "kafka", Origin: "b-1:9092", Order: "a-b-0", BackupID: backup, TraceParent: trace, SentAt: time.UnixMilli(1).UTC()},
 		refused("a-b-0@9007199254740994", "value: 10 characters that are not base64"),
 		refused("a-b-0@9007199254740995", "value: missing or not a string; expected a text in base64"),
 		refused("a-b-0@9007199254740996", `it is a CloudEvent of type "com.example"; expected "dds.backup.deletion.requested.v1"`),

@@ -16,9 +16,9 @@ func answerOne(outcomes []deletion.Outcome) *Response {
 	o := &outcomes[0]
 	switch o.Status {
 	case deletion.Accepted, deletion.Unconfirmed:
-		return jsonResponse(http.StatusAccepted, mediaJSON, o.Data())
+		return jsonResponse(http.StatusAccepted, mediaJSON, o.Result())
 	case deletion.Simulated: // nothing was started
-		return jsonResponse(http.StatusOK, mediaJSON, o.Data())
+		return jsonResponse(http.StatusOK, mediaJSON, o.Result())
 	default:
 		return answerError(o, nil)
 	}
@@ -35,6 +35,7 @@ func answerError(o *deletion.Outcome, all []deletion.Data) *Response {
 		BackupID:     o.Request.BackupID,
 		JobID:        o.JobID,
 		DDSRequestID: o.Err.DDSRequestID,
+		Replayed:     o.Replayed,
 		Results:      all,
 	})
 	if wait := o.Err.RetryAfter; wait > 0 {

@@ -6,21 +6,31 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// readDelete finds what a DELETE asks for. Its path says it, and the query what the path leaves out.
-// The project is nil if the path has none.
-func (r *request) readDelete(project *string, segment string) *Call {
-	if r.Method != http.MethodDelete {
-		return r.notAllowed(http.MethodDelete)
-	}
+// readBackup finds what a call to the path of a backup asks for. The project is nil if the path has none.
+func (r *request) readBackup(project *string, segment string) *Call {
 	request := r.base()
 	request.BackupID = Unescape(segment)
 	if project != nil {
 		request.ProjectID = *project
 	}
-	if r.contradicts("project_id", request.ProjectID) || r.contradicts("backup_id", request.BackupID) {
+	switch {
+	case r.Method != http.MethodDelete && r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return r.notAllowed("DELETE, GET, HEAD")
+	case r.contradicts("project_id", request.ProjectID) || r.contradicts("backup_id", request.BackupID):
 		return r.refuse(http.StatusBadRequest, "the event of the HTTP front: pathParameters: not what the path says")
+	case r.Method == http.MethodDelete:
+		return r.readDelete(request, project != nil && *project == "")
+	default:
+		return r.readStatus(request, project != nil && *project == "")
 	}
-	query, err := parseQuery(r.parameters)
+}
+
+// noProject is said of a path whose project is empty.
+const noProject = "project_id: empty in the path"
+
+// readDelete completes a request that the path names with what the query says.
+func (r *request) readDelete(request deletion.Request, emptyProject bool) *Call {
+	query, err := parseQuery(r.parameters, deletionParameters)
 	if err == nil {
 		err = query.addTo(&request, "the path")
 	}
@@ -29,8 +39,8 @@ func (r *request) readDelete(project *string, segment string) *Call {
 		return r.rejected("it is a CloudEvent; expected a plain request")
 	case r.hasBody || r.front.BodyFault != "":
 		return r.rejected("the body: a DELETE takes none; expected the request in the path, or POST /deletions")
-	case project != nil && *project == "":
-		return r.rejected("project_id: empty in the path")
+	case emptyProject:
+		return r.rejected(noProject)
 	case err != nil:
 		return r.rejected(err.Error())
 	}

@@ -16,8 +16,8 @@ type Handler struct {
 	Body body.Reader
 	// BasePath is the prefix that paths may have, for example /dds; empty for none.
 	BasePath string
-	// Work handles a call for ServeHTTP: it calls read, processes the requests, and returns the answer to
-	// their outcomes. It calls read itself so that a panic there is reported like any other. An error
+	// Work handles a call for ServeHTTP: it calls read, processes the requests, fills in the Status if there is
+	// one, and returns the answer to the outcomes. It calls read itself so that a panic there is reported like any other. An error
 	// becomes a problem with status 500. Work is nil if only Read is used.
 	Work func(ctx context.Context, read func() *Call) (*Response, error)
 }
@@ -49,6 +49,9 @@ func (h *Handler) Read(r *http.Request) *Call {
 		call = in.refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf(
 			"the reply to %d deletions with such ids may have %d bytes, and this front takes %d; expected fewer deletions, or shorter ids",
 			len(call.Requests), most, in.front.MaxResponse))
+	}
+	if len(call.Requests) == 1 {
+		call.location = in.location(&call.Requests[0])
 	}
 	call.head = r.Method == http.MethodHead
 	return call

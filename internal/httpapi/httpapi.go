@@ -35,6 +35,12 @@ type Front struct {
 	RequestID string
 	// Parameters are the path parameters that the front found, by their names; nil if it finds none.
 	Parameters map[string]string
+	// Prefix is what the front took off the path, for example the name of a stage: /prod. It is empty for nothing.
+	Prefix string
+	// SentAt is when the front received the call; zero if it does not say.
+	SentAt time.Time
+	// By is who called; nil if the front does not know.
+	By *deletion.Principal
 	// MaxResponse bounds, in bytes, a response in the form of the front; 0 if there is no bound.
 	MaxResponse int
 	// Fault says why the front's envelope of the call cannot be read; empty if it can.

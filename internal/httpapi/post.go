@@ -21,7 +21,7 @@ func (r *request) readPost(onlyEvents bool) *Call {
 		response.Header["Accept"] = acceptedInBodies
 		return answered(response)
 	}
-	query, err := parseQuery(r.parameters)
+	query, err := parseQuery(r.parameters, deletionParameters)
 	if err != nil {
 		return r.rejected(err.Error())
 	}

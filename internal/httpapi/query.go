@@ -4,15 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
+	"dds-backup-delete/internal/body"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/strictjson"
 )
 
-// query is what the query of a call says, by the names of its parameters: project_id, region and
-// dry_run, which mean what the members of a request mean.
+// query is what the query of a call says, by the names of its parameters, which mean what the members of a
+// request mean.
 type query map[string]string
+
+// Parameters of the query of a call, without those of a signature.
+var (
+	deletionParameters = []string{"dry_run", "expires_at", "project_id", "region"}
+	statusParameters   = []string{"project_id", "region"}
+)
 
 // Parameter is one parameter of a query.
 type Parameter struct{ Name, Value string }
@@ -52,15 +60,16 @@ func (p Parameter) IsSignature() bool {
 	return len(p.Name) > len(prefix) && strings.EqualFold(p.Name[:len(prefix)], prefix)
 }
 
-// parseQuery reads the query of a call. A deletion cannot be taken back, so nothing is ignored.
-func parseQuery(parameters []Parameter) (query, error) {
+// parseQuery reads the query of a call, which may have the known parameters. A deletion cannot be taken
+// back, so nothing is ignored.
+func parseQuery(parameters []Parameter, known []string) (query, error) {
 	q := make(query, len(parameters))
 	for _, p := range parameters {
 		switch {
 		case p.IsSignature():
 			continue
-		case p.Name != "project_id" && p.Name != "region" && p.Name != "dry_run":
-			return nil, fmt.Errorf("the query: %q is unknown; expected dry_run, project_id or region", strictjson.Shorten(p.Name))
+		case !slices.Contains(known, p.Name):
+			return nil, fmt.Errorf("the query: %q is unknown; expected %s or region", strictjson.Shorten(p.Name), strings.Join(known[:len(known)-1], ", "))
 		case q[p.Name] != "":
 			return nil, fmt.Errorf("the query: %s is given twice; expected it once", p.Name)
 		case p.Value == "":
@@ -71,6 +80,11 @@ func parseQuery(parameters []Parameter) (query, error) {
 	if dryRun, given := q["dry_run"]; given && dryRun != "true" && dryRun != "false" {
 		return nil, fmt.Errorf("the query: dry_run is %q; expected true or false", strictjson.Shorten(dryRun))
 	}
+	if at, given := q["expires_at"]; given {
+		if _, valid := body.ParseTime(at); !valid {
+			return nil, fmt.Errorf("the query: expires_at is %q; %s", strictjson.Shorten(at), body.ExpectedTime)
+		}
+	}
 	return q, nil
 }
 
@@ -80,13 +94,16 @@ func (q query) addTo(r *deletion.Request, place string) error {
 	for _, p := range []struct {
 		name  string
 		given bool
-	}{{"project_id", r.ProjectID != ""}, {"region", r.Region != ""}, {"dry_run", r.DryRun}} {
+	}{{"project_id", r.ProjectID != ""}, {"region", r.Region != ""}, {"dry_run", r.DryRun}, {"expires_at", !r.ExpiresAt.IsZero()}} {
 		if p.given && q[p.name] != "" {
 			return fmt.Errorf("%s: both in the query and in %s; expected it once", p.name, place)
 		}
 	}
 	r.ProjectID += q["project_id"]
 	r.Region += q["region"]
+	if at, given := body.ParseTime(q["expires_at"]); given {
+		r.ExpiresAt = at
+	}
 	r.DryRun = r.DryRun || q["dry_run"] == "true"
 	return nil
 }

@@ -98,7 +98,8 @@ func joined(values []string) string {
 func (r *request) base() deletion.Request {
 	return deletion.Request{
 		Source: Source, // of a server; a front is its own source
-		ID:     r.front.RequestID, TraceParent: body.TraceParent(r.header("Traceparent")), TraceHeader: body.TraceHeader(r.header("X-Amzn-Trace-Id")),
+		ID:     r.front.RequestID, SentAt: r.front.SentAt, By: r.front.By,
+		TraceParent: body.TraceParent(r.header("Traceparent")), TraceHeader: body.TraceHeader(r.header("X-Amzn-Trace-Id")),
 	}
 }
 

@@ -12,14 +12,20 @@ import (
 type Call struct {
 	// Requests are what the call asks for. There are none if it is answered without any work.
 	Requests []deletion.Request
+	// Status is the call's question for the state of a backup; nil if it asks for something else.
+	Status *Status
 
-	answer func([]deletion.Outcome) *Response
-	head   bool // it is a HEAD, whose response has no body
+	answer   func([]deletion.Outcome) *Response
+	head     bool   // it is a HEAD, whose response has no body
+	location string // where the state of the one backup is; empty if the call does not name one backup
 }
 
 // Answer returns the response to a call, given the outcomes of its requests in their order.
 func (c *Call) Answer(outcomes []deletion.Outcome) *Response {
 	response := c.answer(outcomes)
+	if response.Status == http.StatusAccepted {
+		response.Header["Location"] = c.location
+	}
 	if c.head {
 		response.body = nil
 	}
@@ -75,6 +81,7 @@ type problem struct {
 	BackupID     string          `json:"backup_id,omitempty"`
 	JobID        string          `json:"job_id,omitempty"`
 	DDSRequestID string          `json:"dds_request_id,omitempty"`
+	Replayed     bool            `json:"replayed,omitempty"`
 	Results      []deletion.Data `json:"results,omitempty"`
 }
 

@@ -11,8 +11,8 @@ import (
 // route finds what a call asks for: deletions, or an answer that needs none. The path is not cleaned:
 // one that is not spelled like one of these is unknown.
 //
-//	DELETE /backups/{backup_id}
-//	DELETE /v3/{project_id}/backups/{backup_id}
+//	DELETE, GET /backups/{backup_id}
+//	DELETE, GET /v3/{project_id}/backups/{backup_id}
 //	POST   /deletions                            {"backup_id": "…"}, a list, or CloudEvents
 //	POST   /                                     CloudEvents
 //	GET    /healthz
@@ -28,10 +28,10 @@ func (r *request) route() *Call {
 	segments := strings.Split(path, "/")
 	switch {
 	case len(segments) == 2 && segments[0] == "backups":
-		return r.readDelete(nil, segments[1])
+		return r.readBackup(nil, segments[1])
 	case len(segments) == 4 && segments[0] == "v3" && segments[2] == "backups":
 		project := Unescape(segments[1])
-		return r.readDelete(&project, segments[3])
+		return r.readBackup(&project, segments[3])
 	case path == "deletions", path == "":
 		return r.readPost(path == "")
 	case path != "healthz":
@@ -58,5 +58,5 @@ func (r *request) unknownPath() string {
 		base = fmt.Sprintf("each may be prefixed with HTTP_BASE_PATH, which is %q", r.basePath)
 	}
 	return fmt.Sprintf("there is no path %q; expected DELETE /backups/{backup_id}, DELETE /v3/{project_id}/backups/{backup_id}, "+
-		"POST /deletions, POST / or GET /healthz; %s", strictjson.Shorten(r.path), base)
+		"GET /backups/{backup_id}, GET /v3/{project_id}/backups/{backup_id}, POST /deletions, POST / or GET /healthz; %s", strictjson.Shorten(r.path), base)
 }

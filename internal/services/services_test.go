@@ -9,10 +9,12 @@ import (
 
 func TestOther(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"backup_id":"a"}`:                                            "",
-		`{"Records":[{"eventSource":"aws:sqs"}]}`:                      "",
-		`{"eventSource":"aws:kafka","records":{}}`:                     "",
-		`{"Records":[{"eventSource":"aws:s3"}],"backup_id":"a"}`:       `a batch of records of Amazon S3 ("aws:s3")`,
+		`{"backup_id":"a"}`:                                      "",
+		`{"Records":[{"eventSource":"aws:sqs"}]}`:                "",
+		`{"eventSource":"aws:kafka","records":{}}`:               "",
+		`{"Records":[{"eventSource":"aws:s3"}],"backup_id":"a"}`: `a batch of records of Amazon S3 ("aws:s3")`,
+		`{"type":"dds.backup.agenda.tick.v1"}`:                   "",
+		`{"request_id":"r","project_id":"p","backup_id":"a","status":"completed","instance_id":"i","size_kb":5}`: "",
 		`{"eventSource":"mine"}`:                                       `an event of "mine"`,
 		`{"eventSource":5}`:                                            "an event whose eventSource is not a string",
 		`{"CodePipeline.job":{}}`:                                      "a CodePipeline job",
