@@ -105,8 +105,11 @@ func TestOutcomes(t *testing.T) {
 	}
 	for _, status := range []string{"simulated", "retry"} {
 		want(t, "outcome.json", with(decode(t, outcomes[status]), "attempt", 2), false)
-		want(t, "outcome.json", with(decode(t, outcomes[status]), "replayed", true), false)
+		want(t, "outcome.json", with(decode(t, outcomes[status]), "replayed", true), status == "retry") // it is an undelivered one
 	}
+	conflict := strings.Replace(strings.Replace(outcomes["retry"], "undelivered", "conflict", 1), `"job_id":"j",`, ``, 1)
+	want(t, "outcome.json", decode(t, conflict), true)
+	want(t, "outcome.json", with(decode(t, conflict), "replayed", true), false)
 	for name, value := range map[string]any{"attempt": 1, "replayed": false} {
 		want(t, "outcome.json", with(decode(t, outcomes["accepted"]), name, value), false)
 	}
@@ -254,7 +257,7 @@ func TestProblems(t *testing.T) {
 			again := ok && class != "" && class != "invalid" && class != "not_found"
 			want(t, "problem.json", p, ok)
 			want(t, "problem.json", with(p, "job_id", "j"), ok && class == "undelivered")
-			want(t, "problem.json", with(p, "replayed", true), ok && !again && class != "")
+			want(t, "problem.json", with(p, "replayed", true), ok && slices.Contains([]string{"invalid", "not_found", "undelivered"}, class))
 			want(t, "problem.json", with(p, "results", []any{decode(t, outcomes["retry"])}), again)
 			for other := range problems {
 				want(t, "problem.json", with(p, "title", http.StatusText(other)), ok && other == status)
