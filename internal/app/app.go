@@ -37,6 +37,8 @@ type Links struct {
 	ReadSecret func(context.Context, arn.ARN) (text string, failure *deletion.Error)
 	// Postpone hides messages for a time before they are returned to their queue. It may be nil.
 	Postpone func(ctx context.Context, queueARN string, messages []event.Visibility)
+	// AskForTick asks for another tick at once. It may be nil.
+	AskForTick func(context.Context) error
 	// Connects returns what opens the connections of the sink and the ledger that were built. It may be nil.
 	Connects func() []func(context.Context)
 }
@@ -48,12 +50,13 @@ type App struct {
 	// DDS is the client of the service.
 	DDS *dds.Client
 
-	log      *slog.Logger
-	decoder  event.Decoder
-	sinkARN  string // empty for a sink that is not on AWS
-	postpone func(ctx context.Context, queueARN string, messages []event.Visibility)
-	metrics  *metrics.Recorder
-	warm     atomic.Bool // an invocation was here before
+	log        *slog.Logger
+	decoder    event.Decoder
+	sinkARN    string // empty for a sink that is not on AWS
+	postpone   func(ctx context.Context, queueARN string, messages []event.Visibility)
+	askForTick func(context.Context) error
+	metrics    *metrics.Recorder
+	warm       atomic.Bool // an invocation was here before
 
 	credentials *lookup[dds.Credentials] // nil if the environment has them
 	project     *lookup[string]          // nil if the environment names it
@@ -74,8 +77,10 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		config.Memory: func(*config.Ledger) (deletion.Ledger, error) { return ledger.NewMemory(ledger.DefaultSize, nil), nil },
 	})
 	a := &App{
-		log: log, sinkARN: c.Sink.ARN.String(), postpone: links.Postpone,
-		decoder: event.Decoder{RequestType: c.RequestType, BasePath: c.HTTPBasePath},
+		log: log, sinkARN: c.Sink.ARN.String(), postpone: links.Postpone, askForTick: links.AskForTick,
+		decoder: event.Decoder{
+			RequestType: c.RequestType, BasePath: c.HTTPBasePath, MaxReceives: c.MaxReceives, DirectIsAsync: c.DirectIsAsync,
+		},
 	}
 	if c.MetricsFunction != "" {
 		a.metrics = metrics.New(out, c.MetricsFunction)
@@ -100,8 +105,9 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	}
 	a.Service = &deletion.Service{
 		Backups: a.DDS, Ledger: records, Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Log: log,
-		RequireManual: c.RequireManual,
-		Scope:         deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
+		Durable: c.Ledger.Durable, RequireManual: c.RequireManual, Follow: c.Follow, FollowAlarmAfter: c.FollowAlarmAfter,
+		StopDeletions: c.StopDeletions, MaxRequestAge: c.MaxRequestAge,
+		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
 	}
 	if c.ProjectID == "" {
 		a.project = a.newProject(c)

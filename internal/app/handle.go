@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/httpapi"
+	"dds-backup-delete/internal/secret"
 )
 
 // maxLoggedIDs bounds the ids of a kind in one log line. A batch may bring thousands.
@@ -27,6 +29,7 @@ func (a *App) Handle(ctx context.Context, in event.Invocation, payload []byte) (
 		}
 		w.batch = batch
 		if err = a.work(ctx, w); err == nil {
+			a.tick(ctx, w)
 			reply, err = w.batch.Reply(w.outcomes)
 		}
 		return err
@@ -40,7 +43,7 @@ func (a *App) HTTP() http.Handler {
 	api.Work = func(ctx context.Context, read func() *httpapi.Call) (response *httpapi.Response, err error) {
 		err = a.invoke(ctx, func(w *work) error {
 			call := read()
-			w.batch = &event.Batch{Source: httpapi.Source, Limit: httpapi.MaxTime, Requests: call.Requests}
+			w.batch = &event.Batch{Source: httpapi.Source, Limit: httpapi.MaxTime, Requests: call.Requests, Status: call.Status}
 			if err := a.work(ctx, w); err != nil {
 				return err
 			}
@@ -57,6 +60,7 @@ type work struct {
 	began    time.Time
 	batch    *event.Batch // empty if the payload was refused
 	outcomes []deletion.Outcome
+	tick     *deletion.TickResult // nil if the payload asked for none
 }
 
 // invoke does what all invocations have in common: one line in the log, metrics, and no panic.
@@ -92,20 +96,46 @@ func (a *App) work(ctx context.Context, w *work) error {
 		defer cancel()
 	}
 	w.outcomes = a.Service.Do(ctx, batch.Requests)
+	if q := batch.Status; q != nil {
+		q.State, q.Err = a.Service.Status(ctx, q.Backup)
+	}
 	if a.postpone != nil {
 		a.postpone(ctx, batch.SourceARN, batch.Visibilities(w.outcomes))
 	}
 	return nil
 }
 
+// tick works the agenda of the ledger, if the payload asks for it. Whatever goes wrong, the invocation succeeds:
+// all that is due stays due, and a repeat of the invocation would only be another tick.
+func (a *App) tick(ctx context.Context, w *work) {
+	if !w.batch.Tick {
+		return
+	}
+	w.tick = a.Service.Tick(ctx)
+	progress := w.tick.Deletions + w.tick.Looks + w.tick.Published
+	if !w.tick.More || w.tick.Throttled || w.tick.Failed || progress == 0 || a.askForTick == nil {
+		return
+	}
+	if err := a.askForTick(ctx); err != nil {
+		a.log.WarnContext(ctx, "tick: the next one could not be asked for, so it comes on schedule", "error", secret.Redact(err.Error()))
+	}
+}
+
 // report writes the line of an invocation, and the metrics.
 func (a *App) report(ctx context.Context, w *work) {
+	outcomes := w.outcomes
+	if w.tick != nil {
+		outcomes = append(slices.Clone(outcomes), w.tick.Outcomes...)
+	}
 	counts := make(map[deletion.Status]int)
-	replayed := 0
-	for i := range w.outcomes {
-		counts[w.outcomes[i].Status]++
-		if w.outcomes[i].Replayed {
+	replayed, parked := 0, 0
+	for i := range outcomes {
+		counts[outcomes[i].Status]++
+		if outcomes[i].Replayed {
 			replayed++
+		}
+		if outcomes[i].Parked {
+			parked++
 		}
 	}
 	var attrs []any
@@ -121,12 +151,20 @@ func (a *App) report(ctx context.Context, w *work) {
 	} {
 		attrs = append(attrs, string(status), counts[status])
 	}
-	a.metrics.Outcomes(w.batch.Source, w.outcomes)
+	a.metrics.Outcomes(w.batch.Source, outcomes)
+	a.metrics.Parked(w.batch.Source, parked)
 	cold := !a.warm.Swap(true)
 	if cold {
 		a.metrics.ColdStart()
 	}
 	attrs = append(attrs, "replayed", replayed, "echoes", len(w.batch.OwnEvents), "duration_ms", time.Since(w.began).Milliseconds(), "cold_start", cold)
+	if parked > 0 {
+		attrs = append(attrs, "parked", parked)
+	}
+	if t := w.tick; t != nil {
+		a.metrics.Agenda(t.Ends, t.Overdue)
+		attrs = append(attrs, "tick", t)
+	}
 	if w.batch.Tombstones > 0 {
 		attrs = append(attrs, "tombstones", w.batch.Tombstones)
 	}

@@ -48,6 +48,9 @@ func Links(c *config.Config, log *slog.Logger, keys aws.CredentialsProvider) (ap
 		Postpone: newQueue(s, log).postpone,
 		Connects: func() []func(context.Context) { return s.opens },
 	}
+	if c.TickBus.Region != "" {
+		links.AskForTick = s.askForTick
+	}
 	if secret := c.Credentials.Secret; secret != (arn.ARN{}) {
 		client := secretsmanager.NewFromConfig(s.config(secret.Region, c.AWS.SecretsManager, secretTry, retrySoon))
 		links.ReadSecret = func(ctx context.Context, secret arn.ARN) (string, *deletion.Error) {

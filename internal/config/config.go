@@ -69,6 +69,8 @@ type Config struct {
 	Sink Sink
 	// Ledger remembers the outcomes.
 	Ledger Ledger
+	// Function is the name of the Lambda function; empty elsewhere.
+	Function string
 	// MetricsFunction is the function that metrics are written for; empty to write none.
 	MetricsFunction string
 
@@ -92,7 +94,7 @@ func Load() (*Config, error) {
 	p.limits(c)
 	c.RequireManual, c.DryRun, c.StopDeletions = p.RequireManual, p.DryRun, p.StopDeletions
 	c.RequestType, c.HTTPBasePath = p.requestType(), p.httpBasePath()
-	c.MetricsFunction = p.metricsFunction()
+	c.Function, c.MetricsFunction = p.FunctionName, p.metricsFunction()
 	c.Sink = p.sink()
 	c.RequestSources = p.requestSources()
 	c.Ledger = p.ledger()
@@ -179,6 +181,8 @@ func (p *parser) requestType() string {
 	switch {
 	case len(s) > 128 || strings.TrimSpace(s) != s || strings.ContainsFunc(s, notPrintable):
 		p.fault("REQUEST_TYPE: %s is not an event type; expected 1 to 128 printable characters, for example %s", quote(s), event.RequestType)
+	case s == event.TickType:
+		p.fault("REQUEST_TYPE: %s is the type of a tick; expected another one, for example %s", quote(s), event.RequestType)
 	case strings.HasPrefix(s, deletion.TypePrefix) && s != event.RequestType:
 		p.fault("REQUEST_TYPE: %s is not a type for requests, since types of outcomes begin with %s; expected another prefix, for example %s",
 			quote(s), deletion.TypePrefix, event.RequestType)

@@ -64,7 +64,7 @@ func TestTicks(t *testing.T) {
 	}
 	for name, want := range map[string]struct{ schedule, pattern string }{
 		"TickSchedule": {schedule: "rate(5 minutes)"},
-		"NextTickRule": {pattern: `{"source": ["dds-backup-delete"], "account": ["123456789012"], "detail-type": ["dds.backup.agenda.tick.v1"]}`},
+		"NextTickRule": {pattern: `{"source": ["dds-backup-delete"], "account": ["123456789012"], "detail-type": ["dds.backup.agenda.tick.v1"], "detail": {"function": ["` + s.Function.FunctionName + `"]}}`},
 	} {
 		rule := s.Rules[name]
 		if rule.ScheduleExpression != want.schedule || rule.EventPattern != want.pattern || len(rule.Targets) != 1 ||

@@ -1,0 +1,68 @@
+package deletion
+
+import (
+	"context"
+	"log/slog"
+)
+
+// Status returns what the ledger knows of a backup; nil if it knows nothing. It fills in the defaults of the scope.
+// The error says why the ledger was not asked, or did not answer.
+func (s *Service) Status(ctx context.Context, backup Target) (*State, *Error) {
+	scope, err := s.scope(ctx)
+	if err != nil {
+		return nil, explain(err)
+	}
+	r := Request{Region: backup.Region, ProjectID: backup.ProjectID, BackupID: backup.BackupID}
+	if err := scope.admit(&r); err != nil {
+		return nil, err
+	}
+	i, err := s.Ledger.Get(ctx, Key{r.ProjectID, r.BackupID})
+	if err != nil {
+		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: get", &r, slog.String("error", err.Error()))
+		return nil, newError(ClassUnavailable, "the ledger could not be reached")
+	}
+	if i == nil || i.expired(s.now()) {
+		return nil, nil //nolint:nilnil // it knows nothing, and that is no error
+	}
+	return s.stateOf(i), nil
+}
+
+// stateOf returns what an item says.
+func (s *Service) stateOf(i *Item) *State {
+	p := &i.Plan
+	st := &State{
+		ProjectID: i.ProjectID, BackupID: i.BackupID, Region: p.Region, State: PhaseRefused, Attempt: p.Attempt + 1, JobID: i.jobID(), Since: i.since(),
+	}
+	_, st.NextAt = i.Due()
+	for _, w := range p.Waiting {
+		st.Waiting++
+		if st.Class == "" {
+			st.Class, st.Code = w.Class, w.Code
+		}
+		if st.Since.IsZero() || w.Since.Before(st.Since) && !i.Answer.exists() {
+			st.Since = w.Since
+		}
+	}
+	if end := p.End; end != nil {
+		st.End = &StateEnd{end.Status, end.Attempt + 1, end.At}
+	}
+	switch {
+	case i.Answer.exists() && p.End != nil && p.End.Attempt == p.Attempt:
+		st.State = Phase(p.End.Status)
+	case i.Answer.Status == Accepted:
+		st.State = PhaseAccepted
+	case i.Answer.exists():
+		st.State = PhaseUnconfirmed
+	case i.Lease != "" && s.now().Before(i.LeaseUntil):
+		st.State = PhaseWorking
+	case i.Lease != "", i.MaybeSent:
+		st.State = PhaseUnsettled
+	case st.Waiting > 0:
+		st.State = PhaseWaiting
+	case p.End != nil: // the attempt after it has not begun
+		st.State, st.Attempt = Phase(p.End.Status), p.End.Attempt+1
+	default:
+		st.Attempt, st.Since = 0, i.since()
+	}
+	return st
+}
