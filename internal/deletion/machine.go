@@ -93,6 +93,7 @@ func (i *Item) begin(h *holder, group []*Outcome, seen *Backup) (c claim, change
 	if len(open) == 0 {
 		return c, changed
 	}
+	i.Plan.Region = open[0].Request.Region
 	if i.Lease != "" && i.Lease != h.token {
 		if h.now.Before(i.LeaseUntil) {
 			return c, i.busy(h, open, &c) || changed
@@ -134,7 +135,7 @@ func (i *Item) lease(h *holder, open []*Outcome, seen *Backup) {
 	i.Lease, i.LeaseUntil = h.token, h.until
 	lead := open[0].Request
 	lead.Metadata = nil // it is in the log
-	p.Lead, p.Region, p.Follow = &lead, lead.Region, h.follow
+	p.Lead, p.Follow = &lead, h.follow
 	if p.Seen == nil {
 		p.Seen = seen
 	}
@@ -210,9 +211,6 @@ func (i *Item) wait(h *holder, r *Request, next time.Time, try bool) bool {
 	w.Tries = max(w.Tries, r.Receives)
 	if try || !again { // another delivery of a request that waits resets nothing
 		w.Next = next
-	}
-	if i.Plan.Region == "" { // the version before kept none
-		i.Plan.Region = r.Region
 	}
 	if i.Plan.Waiting == nil {
 		i.Plan.Waiting = make(map[string]Waiting)

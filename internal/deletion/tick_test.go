@@ -418,6 +418,31 @@ func TestAnEventThatIsOwed(t *testing.T) {
 	})
 }
 
+// The refusal of a topic's request is owed, too, although nobody ever had a lease.
+func TestARefusalThatIsOwed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := true
+		s := &sink{}
+		s.publish = func(context.Context, []deletion.Event) []error {
+			if broken {
+				return []error{errDown}
+			}
+			return []error{nil}
+		}
+		sv := following(&dds{}, s, new(bytes.Buffer))
+		r := topicRequest("one")
+		r.ExpiresAt = time.Now()
+		if o := sv.Do(t.Context(), []deletion.Request{r})[0]; o.Status != deletion.Retry || !o.Parked {
+			t.Fatalf("%s, parked: %v", o.Status, o.Parked)
+		}
+		broken, s.taken = false, nil
+		tickFor(t.Context(), sv, 15*time.Minute)
+		if len(dataOf(t, s, deletion.Rejected)) != 1 {
+			t.Errorf("events %v", s.taken)
+		}
+	})
+}
+
 // The last receive of a queue ends in an outcome, or in an event that says why the message became a dead letter.
 func TestTheLastReceive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
