@@ -13,9 +13,6 @@ import (
 // to the ledger that records their outcomes.
 const maxGroup = 50
 
-// notDue is the status of a request of the agenda that is not due any more. It is no outcome.
-const notDue Status = "not_due"
-
 // Do processes the requests concurrently and returns an outcome for each, in their order. A request
 // for which the deadline of ctx leaves no time ends as [Retry]. A panic of Backups, the Ledger or the
 // Sink fails only the requests that it concerns. Do stops deleting early enough to record, recording

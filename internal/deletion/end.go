@@ -6,8 +6,6 @@ import (
 )
 
 const (
-	// firstLook is how long after an answer the backup is looked at first.
-	firstLook = time.Minute
 	// apart is how far apart two looks must be that show a backup as absent.
 	apart = 5 * time.Minute
 	// longestGap is what the time between two looks grows to.

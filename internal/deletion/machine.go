@@ -24,6 +24,8 @@ const (
 	answerOverhead = 128
 	// quiet is how long after a DELETE may have been sent a backup that is there says that DDS never got it.
 	quiet = 10 * time.Minute
+	// firstLook is how long after an answer the backup is looked at first.
+	firstLook = time.Minute
 	// publishing is how long the process that recorded an event has for publishing it, before a tick does it.
 	publishing = time.Minute
 )

@@ -34,6 +34,9 @@ const (
 	Retry Status = "retry"
 )
 
+// notDue is the status of a request of the agenda that is not due any more. It is no outcome.
+const notDue Status = "not_due"
+
 // statusOf returns the status of a request that ended with an error of the class.
 func statusOf(c Class) Status {
 	switch c {
