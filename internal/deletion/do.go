@@ -67,7 +67,7 @@ func (s *Service) settleAll(ctx context.Context, groups []*group, unpublished ma
 	var workers errgroup.Group
 	workers.SetLimit(max(s.Concurrency, 1))
 	for _, g := range groups {
-		if g.item == nil || len(g.outcomes) == 0 {
+		if !g.settles() {
 			continue
 		}
 		workers.Go(func() error {

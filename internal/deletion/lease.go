@@ -195,7 +195,7 @@ func (s *Service) release(ctx context.Context, g *group, maybeSent bool, undecid
 func (s *Service) unrecorded(g *group, request Request, err error) Outcome {
 	switch {
 	case err == nil:
-		if a, known := g.item.answerTo(&request); known {
+		if a, known := g.item.answerTo(request.Key()); known {
 			return *a.replay(request)
 		}
 		return failed(request, newError(ClassConflict, ErrLeaseLost.Error()))
@@ -209,12 +209,15 @@ func (s *Service) unrecorded(g *group, request Request, err error) Outcome {
 	}
 }
 
+// settles reports whether the ledger keeps anything of a group.
+func (g *group) settles() bool {
+	return g.item != nil && len(g.outcomes) > 0 && (len(g.item.Plan.Owed) > 0 ||
+		slices.ContainsFunc(g.outcomes, func(o *Outcome) bool { return g.holder.keeps(&o.Request) }))
+}
+
 // settle tells the ledger which events the sink took, for the requests that it keeps, and marks those that the
 // ledger will try again. Unpublished are the events that it did not take.
 func (s *Service) settle(ctx context.Context, g *group, unpublished map[*Outcome]string) {
-	if g.item == nil {
-		return
-	}
 	keeps := func(o *Outcome) bool { return g.holder.keeps(&o.Request) }
 	taken := make(map[string]bool)
 	var left []string

@@ -55,10 +55,17 @@ type claim struct {
 	lookOnly  bool                  // no DELETE may be sent: each request has been refused, but the first DELETE may have been sent
 }
 
-// answerTo returns what the item answers to a request: first what this request was answered, then what
-// every request is.
-func (i *Item) answerTo(r *Request) (Answer, bool) {
-	key := r.Key()
+// decide notes the outcome of a request that gets no lease; nil if it is not due any more.
+func (c *claim) decide(o, outcome *Outcome) {
+	if c.decided == nil {
+		c.decided = make(map[*Outcome]*Outcome)
+	}
+	c.decided[o] = outcome
+}
+
+// answerTo returns what the item answers to the request with a key: first what this request was answered, then
+// what every request is.
+func (i *Item) answerTo(key string) (Answer, bool) {
 	if a, ok := i.Answers[key]; ok {
 		return a, true
 	}
@@ -72,22 +79,22 @@ func (i *Item) answerTo(r *Request) (Answer, bool) {
 
 // begin takes the lease for the requests that the item has no answer for, if nobody else has it.
 func (i *Item) begin(h *holder, group []*Outcome, seen *Backup) (c claim, changed bool) {
-	c.decided = make(map[*Outcome]*Outcome)
-	var open []*Outcome
+	open := make([]*Outcome, 0, len(group))
 	for _, o := range group {
 		key := o.Request.Key()
-		a, known := i.answerTo(&o.Request)
+		a, known := i.answerTo(key)
 		w, waits := i.Plan.Waiting[key]
 		switch {
 		case known:
-			c.decided[o] = a.replay(o.Request)
+			c.decide(o, a.replay(o.Request))
 			// A late duplicate must find it after the next attempt began.
 			changed = i.Plan.Check != nil && a == i.Answer && i.ask(key) || changed
 		case o.Request.OnAgenda && (!waits || w.Abandon || w.Next.After(h.now)):
-			c.decided[o] = nil
+			c.decide(o, nil)
 		case o.Request.OnAgenda && w.exhausted(h.now): // each try ended its process
 			i.abandon(h.now, key, nil)
-			c.decided[o], changed = nil, true
+			c.decide(o, nil)
+			changed = true
 		default:
 			open = append(open, o)
 		}
@@ -102,13 +109,15 @@ func (i *Item) begin(h *holder, group []*Outcome, seen *Backup) (c claim, change
 		}
 		i.MaybeSent = true // its holder died or is frozen
 	}
-	refused := make(map[*Outcome]*Error)
+	var refused map[*Outcome]*Error
 	for _, o := range open {
-		key := o.Request.Key()
-		if !h.durable && o.Request.Redelivered && !slices.Contains(i.Plan.Asked, key) {
+		if !h.durable && o.Request.Redelivered && !slices.Contains(i.Plan.Asked, o.Request.Key()) {
 			i.MaybeSent = true // another process may have worked it
 		}
 		if err := h.refuse(&o.Request); err != nil {
+			if refused == nil {
+				refused = make(map[*Outcome]*Error)
+			}
 			refused[o] = err
 		}
 	}
@@ -117,7 +126,7 @@ func (i *Item) begin(h *holder, group []*Outcome, seen *Backup) (c claim, change
 			result := failed(o.Request, err)
 			result.writeEvent(i.Plan.Attempt, false)
 			i.answer(h, &result)
-			c.decided[o] = &result
+			c.decide(o, &result)
 		}
 		i.forget()
 		open = slices.DeleteFunc(open, func(o *Outcome) bool { return refused[o] != nil })
@@ -170,7 +179,7 @@ func (i *Item) busy(h *holder, open []*Outcome, c *claim) (changed bool) {
 			result.Parked = i.wait(h, &o.Request, i.LeaseUntil, false) && !o.Request.LastReceive
 			changed = true
 		}
-		c.decided[o] = &result
+		c.decide(o, &result)
 	}
 	c.maybeSent = i.MaybeSent
 	return changed
@@ -291,7 +300,7 @@ func (i *Item) recordFinal(h *holder, attempt int, o *Outcome) (stored, changed 
 	case i.Answer.exists() && i.Answer.Event == string(o.Event.JSON) && !ended:
 		return true, false, nil
 	case ended, i.Answer.exists() && !upgrade:
-		if _, known := i.answerTo(&o.Request); !known {
+		if _, known := i.answerTo(o.Request.Key()); !known {
 			return false, false, ErrLeaseLost
 		}
 		return false, false, nil

@@ -31,7 +31,7 @@ func TestMutants(t *testing.T) {
 		{"a tick works what is due, and only that", "machine.go", "(!waits || w.Abandon || w.Next.After(h.now))", "(!waits || w.Abandon)", "Promise|Parking|TwoTicks"},
 		{"what refuses, refuses only while no DELETE may have been sent", "machine.go", "if !i.MaybeSent && len(refused) > 0 {", "if len(refused) > 0 {", "Promise|Expiry"},
 		{"an expired request sends no DELETE", "process.go", "case c.lookOnly:", "case false:", "Promise|Expiry"},
-		{"an expired request is refused", "machine.go", "if err := h.refuse(&o.Request); err != nil {", "if err := h.refuse(&o.Request); false {", "Promise|Expiry"},
+		{"an expired request is refused", "machine.go", "if err := h.refuse(&o.Request); err != nil {", "if err := h.refuse(&o.Request); err != nil && false {", "Promise|Expiry"},
 		{"the attempt is part of the id of an answer", "outcome.go", "append(parts, attemptParts(attempt)...)...", "parts...", "Promise|Attempt"},
 		{"the attempt is part of the id of an end", "end.go", `"end"}, attemptParts(p.Attempt)...)`, `"end"}, attemptParts(0)...)`, "Promise|Attempt"},
 		{"a second job has an id of its own", "outcome.go", "case again && o.JobID != \"\":", "case false:", "Promise"},

@@ -113,7 +113,7 @@ func (s *Service) peek(ctx context.Context, g *group, looks bool) {
 func (s *Service) knows(g *group) bool {
 	return !slices.ContainsFunc(g.outcomes, func(o *Outcome) bool {
 		if g.item != nil && !g.item.expired(s.now()) {
-			if _, known := g.item.answerTo(&o.Request); known {
+			if _, known := g.item.answerTo(o.Request.Key()); known {
 				return false
 			}
 		}
