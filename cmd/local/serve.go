@@ -18,11 +18,11 @@ func runServer(ctx context.Context, address string, out io.Writer) error {
 	if strings.HasPrefix(address, ":") {
 		address = "127.0.0.1" + address // there is no authentication, so other machines must not reach it
 	}
-	simulated, a, err := newSimulated(ctx, out)
+	s, err := newSimulated(ctx, out)
 	if err != nil {
 		return err
 	}
-	defer simulated.Close()
+	defer s.dds.Close()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("-serve: %w; expected a free address, for example :8080", err)
@@ -38,7 +38,7 @@ Try:
 The events that go out:
 `, ddstest.Region, len(backups), url, url, backups[0].ID, url, backups[1].ID)
 
-	server := &http.Server{Handler: a.HTTP(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: s.app.HTTP(), ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
