@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	case *yes && !*realDDS:
 		return usage("-yes: expected together with -real, which is what asks")
 	case *address != "":
-		return runServer(ctx, *address, out)
+		return runServer(ctx, *address, minutePasses, out)
 	}
 	inputs, err := readAll(flags.Args(), in)
 	switch {

@@ -47,7 +47,7 @@ const (
 
 // newSimulated starts a simulation with the settings of the stack. Events are written to out. The DDS must be closed.
 func newSimulated(ctx context.Context, out io.Writer) (*demo, error) {
-	s := &demo{clock: new(clock)}
+	s := &demo{clock: newClock()}
 	var c *config.Config
 	s.dds, c = simulation.Start(ddstest.Options{Now: s.now, DeletionTime: deletionTime})
 	s.dds.FailJobs("Failed to delete the backup files.", unlucky)
