@@ -44,7 +44,7 @@ func TestSamples(t *testing.T) {
 		`got back  {"batchItemFailures":[]}`,
 		"got back  HTTP 404 ",
 		"got back  error DDS.NotFound: REQUIRE_MANUAL: the backup list has no such backup",
-		"came in   http  show the state of backup ",
+		"  show the state of backup a17e4f02c8d94b3fa6f0e5d4c3b2a103br02\n  DDS did   nothing\n",
 		"came in   tick  do what is due\n  DDS did   nothing\n",
 		"\n10 minutes later, by the simulated clock\n  came in   tick  do what is due\n  DDS did   GET …/backups  200  and ",
 		"dds.backup.deletion.completed.v1  job ",
@@ -103,6 +103,10 @@ func TestWrongUse(t *testing.T) {
 		{"events"},
 		{"-real", "-"},
 		{"-", "-"},
+		{"-tick"},
+		{"-tick", "-serve", ":0"},
+		{"-real", "-tick", "events/sqs.json"},
+		{"-real", "-tick", "-serve", ":0"},
 	} {
 		if code := exitCode(run(t.Context(), args, strings.NewReader("{}"), io.Discard)); code != 2 {
 			t.Errorf("%v: exit code %d", args, code)
@@ -120,7 +124,7 @@ func TestHelp(t *testing.T) {
 		if err := run(t.Context(), []string{arg}, nil, &out); err != nil {
 			t.Errorf("%s: %v", arg, err)
 		}
-		for _, want := range []string{"Usage:", "Examples:", "Exit codes", "-real", "-yes", "-serve", "REQUIRE_MANUAL", "LEDGER=memory"} {
+		for _, want := range []string{"Usage:", "Examples:", "Exit codes", "-real", "-yes", "-tick", "-serve", "REQUIRE_MANUAL", "LEDGER=memory", "FOLLOW=true"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%s does not mention %s", arg, want)
 			}
@@ -148,7 +152,7 @@ func realDDS(t *testing.T) *ddstest.Server {
 		"HUAWEICLOUD_SDK_AK": ddstest.AccessKey, "HUAWEICLOUD_SDK_SK": ddstest.SecretKey,
 		"HUAWEICLOUD_SDK_PROJECT_ID": ddstest.ProjectID, "DDS_REGION": ddstest.Region, "DDS_ENDPOINT": server.URL(),
 		"OUTCOME_SINK": "stdout", "HUAWEICLOUD_SECRET_ARN": "", "AWS_LAMBDA_RUNTIME_API": "",
-		"REQUIRE_MANUAL": "", "DRY_RUN": "", "LEDGER": "",
+		"REQUIRE_MANUAL": "", "DRY_RUN": "", "STOP_DELETIONS": "", "LEDGER": "", "FOLLOW": "",
 	} {
 		t.Setenv(name, value)
 	}

@@ -44,6 +44,11 @@ type TickResult struct {
 	Failed bool `json:"failed,omitempty"`
 }
 
+// Again reports whether another tick at once is worth it: work is due, and this one made progress.
+func (r *TickResult) Again() bool {
+	return r.More && !r.Throttled && !r.Failed && r.Deletions+r.Looks+r.Published > 0
+}
+
 // tick is a tick at work.
 type tick struct {
 	*Service
