@@ -93,14 +93,40 @@ func exitCode(err error) int {
 	return 1
 }
 
+// options is a command line.
+type options struct {
+	address         string
+	real, yes, tick bool
+	args            []string
+}
+
+// check returns what is wrong with a command line, before its inputs are read.
+func (o *options) check() error {
+	switch {
+	case o.real && o.address != "":
+		return usage("-serve has no authentication, so it serves the simulated DDS only; leave out -real")
+	case o.address != "" && len(o.args) > 0:
+		return usage("-serve: unexpected %q; expected no input", o.args[0])
+	case o.yes && !o.real:
+		return usage("-yes: expected together with -real, which is what asks")
+	case o.tick && !o.real:
+		return usage("-tick: expected together with -real; without it, ticks come by themselves")
+	case o.tick && len(o.args) > 0:
+		return usage("-tick: unexpected %q; expected no input", o.args[0])
+	default:
+		return nil
+	}
+}
+
 // run is main without the process.
 func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	var o options
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // run says itself what is wrong
-	address := flags.String("serve", "", "")
-	realDDS := flags.Bool("real", false, "")
-	yes := flags.Bool("yes", false, "")
-	tick := flags.Bool("tick", false, "")
+	flags.StringVar(&o.address, "serve", "", "")
+	flags.BoolVar(&o.real, "real", false, "")
+	flags.BoolVar(&o.yes, "yes", false, "")
+	flags.BoolVar(&o.tick, "tick", false, "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		_, err := io.WriteString(out, help)
@@ -108,33 +134,27 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	case err != nil:
 		return usage("%w", err)
 	}
-	switch {
-	case *realDDS && *address != "":
-		return usage("-serve has no authentication, so it serves the simulated DDS only; leave out -real")
-	case *address != "" && flags.NArg() > 0:
-		return usage("-serve: unexpected %q; expected no input", flags.Arg(0))
-	case *yes && !*realDDS:
-		return usage("-yes: expected together with -real, which is what asks")
-	case *tick && !*realDDS:
-		return usage("-tick: expected together with -real; without it, ticks come by themselves")
-	case *tick && flags.NArg() > 0:
-		return usage("-tick: unexpected %q; expected no input", flags.Arg(0))
-	case *tick:
-		return runTick(ctx, *yes, in, out)
-	case *address != "":
-		return runServer(ctx, *address, minutePasses, out)
+	o.args = flags.Args()
+	if err := o.check(); err != nil {
+		return err
 	}
-	inputs, err := readAll(flags.Args(), in)
+	switch {
+	case o.tick:
+		return runTick(ctx, o.yes, in, out)
+	case o.address != "":
+		return runServer(ctx, o.address, minutePasses, out)
+	}
+	inputs, err := readAll(o.args, in)
 	switch {
 	case err != nil:
 		return err
-	case !*realDDS:
+	case !o.real:
 		return runSimulated(ctx, inputs, out)
 	case len(inputs) == 0:
-		return usage("-real: no input; expected files, backup ids or -, for example -real my-event.json")
-	case !*yes && usesStdin(flags.Args()):
+		return usage("-real: no input; expected files, backup ids or -, for example -real my-event.json, or -tick")
+	case !o.yes && usesStdin(o.args):
 		return usage("-: standard input is read to its end, so the question cannot be answered there; add -yes")
 	default:
-		return runReal(ctx, inputs, *yes, in, out)
+		return runReal(ctx, inputs, o.yes, in, out)
 	}
 }

@@ -90,6 +90,25 @@ func TestOneFile(t *testing.T) {
 	}
 }
 
+// What the READMEs show is what is printed, apart from the id of the job.
+func TestReadmes(t *testing.T) {
+	inProject(t)
+	var out strings.Builder
+	if err := run(t.Context(), []string{"events/sqs.json"}, nil, &out); err != nil {
+		t.Fatal(err)
+	}
+	withoutJob := func(text string) string { return regexp.MustCompile(`job [0-9a-f-]{36}`).ReplaceAllString(text, "job") }
+	for _, file := range []string{"README.md", "README.zh-CN.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "```console\n$ go run ./cmd/local events/sqs.json\n" + out.String() + "```"; !strings.Contains(withoutJob(string(text)), withoutJob(want)) {
+			t.Errorf("%s does not show what is printed:\n%s", file, want)
+		}
+	}
+}
+
 func TestWrongUse(t *testing.T) {
 	inProject(t)
 	for _, args := range [][]string{
