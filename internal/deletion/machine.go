@@ -79,7 +79,33 @@ func (i *Item) answerTo(key string) (Answer, bool) {
 
 // begin takes the lease for the requests that the item has no answer for, if nobody else has it.
 func (i *Item) begin(h *holder, group []*Outcome, seen *Backup) (c claim, changed bool) {
-	open := make([]*Outcome, 0, len(group))
+	open, changed := i.undecided(h, group, &c)
+	if len(open) == 0 {
+		return c, changed
+	}
+	i.Plan.Region = open[0].Request.Region
+	if i.Lease != "" && i.Lease != h.token {
+		if h.now.Before(i.LeaseUntil) {
+			return c, i.busy(h, open, &c) || changed
+		}
+		i.MaybeSent = true // its holder died or is frozen
+	}
+	for _, o := range open {
+		if !h.durable && o.Request.Redelivered && !slices.Contains(i.Plan.Asked, o.Request.Key()) {
+			i.MaybeSent = true // another process may have worked it
+		}
+	}
+	if open = i.refuse(h, open, &c); len(open) == 0 {
+		return c, true
+	}
+	c.undecided, c.maybeSent = open, i.MaybeSent
+	i.lease(h, open, seen)
+	return c, true
+}
+
+// undecided returns the requests that the item has no answer for, and decides the others.
+func (i *Item) undecided(h *holder, group []*Outcome, c *claim) (open []*Outcome, changed bool) {
+	open = make([]*Outcome, 0, len(group))
 	for _, o := range group {
 		key := o.Request.Key()
 		a, known := i.answerTo(key)
@@ -99,45 +125,26 @@ func (i *Item) begin(h *holder, group []*Outcome, seen *Backup) (c claim, change
 			open = append(open, o)
 		}
 	}
-	if len(open) == 0 {
-		return c, changed
-	}
-	i.Plan.Region = open[0].Request.Region
-	if i.Lease != "" && i.Lease != h.token {
-		if h.now.Before(i.LeaseUntil) {
-			return c, i.busy(h, open, &c) || changed
-		}
-		i.MaybeSent = true // its holder died or is frozen
-	}
-	var refused map[*Outcome]*Error
+	return open, changed
+}
+
+// refuse answers the requests that must not start a deletion now, and returns the others. If a DELETE may have
+// been sent, it answers none, and notes whether no request may send another one.
+func (i *Item) refuse(h *holder, open []*Outcome, c *claim) (left []*Outcome) {
 	for _, o := range open {
-		if !h.durable && o.Request.Redelivered && !slices.Contains(i.Plan.Asked, o.Request.Key()) {
-			i.MaybeSent = true // another process may have worked it
+		err := h.refuse(&o.Request)
+		if err == nil || i.MaybeSent {
+			c.lookOnly = err != nil && (c.lookOnly || len(left) == 0)
+			left = append(left, o)
+			continue
 		}
-		if err := h.refuse(&o.Request); err != nil {
-			if refused == nil {
-				refused = make(map[*Outcome]*Error)
-			}
-			refused[o] = err
-		}
+		result := failed(o.Request, err)
+		result.writeEvent(i.Plan.Attempt, false)
+		i.answer(h, &result)
+		c.decide(o, &result)
 	}
-	if !i.MaybeSent && len(refused) > 0 {
-		for o, err := range refused {
-			result := failed(o.Request, err)
-			result.writeEvent(i.Plan.Attempt, false)
-			i.answer(h, &result)
-			c.decide(o, &result)
-		}
-		i.forget()
-		open = slices.DeleteFunc(open, func(o *Outcome) bool { return refused[o] != nil })
-		if len(open) == 0 {
-			return c, true
-		}
-		clear(refused)
-	}
-	c.undecided, c.maybeSent, c.lookOnly = open, i.MaybeSent, len(refused) == len(open)
-	i.lease(h, open, seen)
-	return c, true
+	i.forget()
+	return left
 }
 
 // lease gives the lease to the holder, and makes sure that a kill is no silence.
@@ -293,8 +300,7 @@ func (i *Item) record(h *holder, attempt int, maybeSent bool, group []*Outcome) 
 
 // recordFinal is record for an outcome that answers every request for the backup. A job id needs no lease.
 func (i *Item) recordFinal(h *holder, attempt int, o *Outcome) (stored, changed bool, err error) {
-	p := &i.Plan
-	ended := p.Attempt != attempt || p.End != nil && p.End.Attempt == attempt
+	ended := i.Plan.Attempt != attempt || i.Plan.End != nil && i.Plan.End.Attempt == attempt
 	upgrade := o.Status == Accepted && i.Answer.Status == Unconfirmed
 	switch {
 	case i.Answer.exists() && i.Answer.Event == string(o.Event.JSON) && !ended:
@@ -307,6 +313,13 @@ func (i *Item) recordFinal(h *holder, attempt int, o *Outcome) (stored, changed 
 	case o.Status != Accepted && i.Lease != h.token:
 		return false, false, ErrLeaseLost
 	}
+	i.answerAll(h, o, upgrade)
+	return true, true, nil
+}
+
+// answerAll stores the outcome that answers every request for the backup, and opens the check for its end.
+func (i *Item) answerAll(h *holder, o *Outcome, upgrade bool) {
+	p := &i.Plan
 	i.moveOwed(owedAnswer) // the unconfirmed one
 	owed := h.keeps(&o.Request) || len(p.Waiting) > 0
 	for key := range p.Waiting {
@@ -323,7 +336,6 @@ func (i *Item) recordFinal(h *holder, attempt int, o *Outcome) (stored, changed 
 	case !upgrade || p.Check == nil:
 		p.Check = &Check{Next: h.now.Add(firstLook)}
 	}
-	return true, true, nil
 }
 
 // end ends the lease without an answer for every request.

@@ -17,7 +17,7 @@ func TestMutants(t *testing.T) {
 	}
 	for _, m := range []struct{ rule, file, old, mutant, run string }{
 		{"an expired lease may have sent the DELETE", "machine.go", "i.MaybeSent = true // its holder died or is frozen", "", "Promise"},
-		{"a refusal needs the lease", "machine.go", "case i.Lease != h.token:\n\t\treturn false, false, ErrLeaseLost\n\t}\n\tfor", "}\n\tfor", "Promise"},
+		{"a refusal needs the lease", "machine.go", "case i.Lease != h.token:\n\t\treturn false, false, ErrLeaseLost\n\t}\n\tfor", "}\n\tfor", "Promise"}, //nolint:dupword // it is code
 		{"unconfirmed needs the lease", "machine.go", "case o.Status != Accepted && i.Lease != h.token:", "case false:", "Thawed"},
 		{"nothing replaces a job id", "machine.go", "upgrade := o.Status == Accepted && i.Answer.Status == Unconfirmed", "upgrade := true", "Thawed"},
 		{"a lost warning", "machine.go", `"", time.Time{}, maybeSent` + "\n\ti.Plan.Check = nil", `"", time.Time{}, false` + "\n\ti.Plan.Check = nil", "Promise"},
@@ -62,17 +62,17 @@ func TestMutants(t *testing.T) {
 				t.Fatalf("%s has %d places of %q, error %v; want one", m.file, strings.Count(string(source), m.old), m.old, err)
 			}
 			dir := t.TempDir()
-			real, err := filepath.Abs(m.file)
+			path, err := filepath.Abs(m.file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			mutated, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
-			replace, err := json.Marshal(map[string]map[string]string{"Replace": {real: mutated}})
+			replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutated}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			for path, text := range map[string]string{mutated: strings.Replace(string(source), m.old, m.mutant, 1), overlay: string(replace)} {
-				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			for name, text := range map[string]string{mutated: strings.Replace(string(source), m.old, m.mutant, 1), overlay: string(replace)} {
+				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
