@@ -133,7 +133,7 @@ func (a *App) report(ctx context.Context, w *work) {
 		if outcomes[i].Replayed {
 			replayed++
 		}
-		if outcomes[i].Parked {
+		if outcomes[i].Parked && !outcomes[i].Request.OnAgenda { // it is kept since its source delivered it
 			parked++
 		}
 	}

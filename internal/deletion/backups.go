@@ -1,6 +1,9 @@
 package deletion
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Backups is what this program needs of DDS. Its errors are [*Error] values.
 type Backups interface {
@@ -42,6 +45,11 @@ type Backup struct {
 	End   string `json:"end_time,omitempty"`
 	// SizeKB is the size in KB; 0 if it is not known.
 	SizeKB float64 `json:"size_kb,omitempty"`
+}
+
+// finished reports whether the backup is one that was made and is there, and nothing happens to it.
+func (b *Backup) finished() bool {
+	return strings.EqualFold(b.Status, "COMPLETED") || strings.EqualFold(b.Status, "FAILED")
 }
 
 // Sight is what DDS shows of a backup. The zero value says that the backup is absent.

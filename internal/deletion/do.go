@@ -145,7 +145,11 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	workers.SetLimit(concurrency)
 	for _, outcomes := range byOrder {
 		workers.Go(func() error {
-			inOrder(outcomes, process)
+			inOrder(outcomes, process, func(o *Outcome) {
+				if o.Request.LastReceive && s.keeps(&o.Request) {
+					s.giveUp(recording, &group{outcomes: []*Outcome{o}})
+				}
+			})
 			return nil
 		})
 	}
@@ -163,8 +167,8 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 
 // inOrder processes the requests with one ordering key one after the other. It stops after the first message
 // that must be retried, because the source redelivers that message and all after it. Requests in
-// the same message do not stop each other.
-func inOrder(outcomes []*Outcome, process func(group []*Outcome)) {
+// the same message do not stop each other. Each request that is held back is given to heldBack.
+func inOrder(outcomes []*Outcome, process func(group []*Outcome), heldBack func(*Outcome)) {
 	var stopped *Outcome
 	for _, o := range outcomes {
 		if stopped != nil && o.Request.MessageID != stopped.Request.MessageID {
@@ -172,6 +176,7 @@ func inOrder(outcomes []*Outcome, process func(group []*Outcome)) {
 				Class: stopped.Err.Class, RetryAfter: stopped.Err.RetryAfter,
 				Message: "an earlier message of the same order must be retried first: " + stopped.Request.MessageID,
 			})
+			heldBack(o)
 			continue
 		}
 		if o.Status == "" {

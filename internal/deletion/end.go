@@ -24,6 +24,7 @@ type dueWork struct {
 // abandoned become events.
 func (i *Item) claim(now, until time.Time) (work dueWork, changed bool) {
 	p := &i.Plan
+	changed = i.dropLost()
 	for key, w := range p.Waiting {
 		if w.Abandon && !w.Next.After(now) {
 			i.abandon(now, key, nil)
@@ -85,9 +86,10 @@ func (i *Item) lookThere(now time.Time, s Sight, job JobStatus, reason string) {
 	switch {
 	case s.Deleting:
 		c.Deleting, c.Back = true, 0
+	case !s.Backup.finished(): // a word that the documentation does not know proves nothing
 	case job == JobFailed:
 		i.finish(now, Failed, "job_failed", conflict("the job of the deletion failed, and the backup is still there", reason))
-	case c.Deleting:
+	case c.Deleting && job != JobRunning:
 		if c.Back++; c.Back >= 2 {
 			i.finish(now, Failed, "not_deleted", conflict("the backup was being deleted, and is there as before", ""))
 		}
@@ -99,9 +101,12 @@ func (i *Item) lookThere(now time.Time, s Sight, job JobStatus, reason string) {
 // settleLease decides whether an attempt that nobody reported was started.
 func (i *Item) settleLease(now time.Time, s Sight) {
 	p := &i.Plan
+	if i.Lease != "" { // it has expired
+		p.Since = i.LeaseUntil
+	}
 	if s.Backup != nil && !s.Deleting {
-		if now.Sub(p.Since) >= settleTime {
-			p.Check = nil // no DELETE can be on its way any more
+		if now.Sub(p.Since) >= settleTime { // no DELETE can be on its way any more
+			i.Lease, i.LeaseUntil, i.MaybeSent, p.Check = "", time.Time{}, false, nil
 		}
 		return
 	}
@@ -123,7 +128,7 @@ func (i *Item) settleLease(now time.Time, s Sight) {
 	}
 }
 
-// since returns when the DELETE of the attempt may have been sent first.
+// since returns when the DELETE of the attempt was sent.
 func (i *Item) since() time.Time {
 	if i.Plan.Since.IsZero() {
 		return i.Answer.At

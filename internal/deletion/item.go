@@ -65,7 +65,8 @@ type Plan struct {
 	Lead *Request `json:"lead,omitempty"`
 	// Asked are the keys of the requests that began in this attempt, the latest last.
 	Asked []string `json:"asked,omitempty"`
-	// Since is when the DELETE of this attempt may have been sent first.
+	// Since is when a DELETE of this attempt may have been sent last: the beginning of the lease that sent it or,
+	// if its answer was lost, the latest moment.
 	Since time.Time `json:"since,omitzero"`
 	// Seen is what the look-up showed before that; nil if there was none.
 	Seen *Backup `json:"seen,omitempty"`
@@ -158,7 +159,7 @@ func (i *Item) Due() (Agenda, time.Time) {
 		}
 	}
 	if len(i.Plan.Owed) > 0 {
-		return Checks, i.Plan.OwedAt // first of all: it is quickly done
+		earlier(Checks, i.Plan.OwedAt)
 	}
 	if i.Plan.Check != nil {
 		earlier(Checks, i.Plan.Check.Next)
@@ -175,6 +176,19 @@ func (i *Item) Due() (Agenda, time.Time) {
 
 // expired reports whether the item counts as none, although a ledger may not have removed it yet.
 func (i *Item) expired(now time.Time) bool { return !i.ExpiresAt.IsZero() && !i.ExpiresAt.After(now) }
+
+// Expiry returns when an item that is written now is forgotten; the zero time for never. Something that is due keeps
+// it, and so does a failed attempt: a later one must not begin with the ids of the first.
+func (i *Item) Expiry(now time.Time) time.Time {
+	_, due := i.Due()
+	if end := i.Plan.End; !due.IsZero() || end != nil && end.Status == Failed {
+		return time.Time{}
+	}
+	return now.Add(keep).Truncate(time.Second)
+}
+
+// keep is how long an item is kept after its last write.
+const keep = 35 * 24 * time.Hour
 
 // Clone returns a copy that can be changed without changing i.
 func (i *Item) Clone() *Item {

@@ -65,11 +65,11 @@ func (s *Service) begin(ctx context.Context, deadline time.Time, g *group, seen 
 	now := s.now()
 	g.stopAt = now.Add(duration)
 	g.holder = holder{
-		now: now, token: rand.Text(), until: g.stopAt.Add(leaseMargin).Truncate(time.Millisecond), durable: s.Durable, follow: s.Follow,
+		now: now, began: now, seen: seen, token: rand.Text(), until: g.stopAt.Add(leaseMargin).Truncate(time.Millisecond), durable: s.Durable, follow: s.Follow,
 		refuse: func(r *Request) *Error { return s.refusal(r, now) },
 	}
 	item, err := s.update(ctx, g.key(), g.item, func(i *Item) (changed bool) {
-		c, changed = i.begin(&g.holder, g.outcomes, seen)
+		c, changed = i.begin(&g.holder, g.outcomes)
 		return changed
 	})
 	if err != nil {
@@ -93,10 +93,30 @@ func (s *Service) begin(ctx context.Context, deadline time.Time, g *group, seen 
 	return c
 }
 
+// giveUp notes in the ledger that a request at its last receive was not worked. If that fails, only the dead letter tells.
+func (s *Service) giveUp(ctx context.Context, g *group) {
+	o := g.outcomes[0]
+	h := holder{now: s.now(), durable: true}
+	item, err := s.update(ctx, g.key(), nil, func(i *Item) bool {
+		key := o.Request.Key()
+		if _, known := i.answerTo(key); known || !i.hasRoom(&o.Request) {
+			return false
+		}
+		i.Plan.Region = o.Request.Region
+		i.wait(&h, &o.Request, h.now, false)
+		i.abandon(h.now, key, o.Err)
+		return true
+	})
+	if err != nil {
+		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: give up", &o.Request, slog.String("error", err.Error()))
+	}
+	g.item = item
+}
+
 // recordOrRelease records the outcomes of one backup before they are published, because an outcome that
 // no ledger has could be published in two versions. If there is no verdict, it releases the lease.
-func (s *Service) recordOrRelease(ctx context.Context, g *group, maybeSent bool, c *claim) {
-	undecided := c.undecided
+func (s *Service) recordOrRelease(ctx context.Context, g *group, c *claim) {
+	undecided, maybeSent := c.undecided, c.maybeSent || g.holder.sent
 	first := undecided[0]
 	if first.Status == Retry {
 		s.release(ctx, g, maybeSent, undecided)
@@ -232,6 +252,9 @@ func (s *Service) settle(ctx context.Context, g *group, unpublished map[*Outcome
 		item, err := s.update(ctx, g.key(), g.item, func(i *Item) bool {
 			before := len(i.Plan.Owed)
 			changed := i.settle(taken)
+			if i.Plan.Region == "" { // the version before kept none
+				i.Plan.Region = g.outcomes[0].Request.Region
+			}
 			for _, text := range left {
 				i.owe(text, s.now().Add(publishing))
 			}

@@ -28,8 +28,5 @@ type Ledger interface {
 // backup; DynamoDB, for example, bounds an item.
 const MaxRecorded = 192 << 10
 
-// Keep is how long an item is kept after its last write, if nothing is due.
-const Keep = 35 * 24 * time.Hour
-
 // ErrLeaseLost says that the lease expired and another holder has it.
 var ErrLeaseLost = errors.New("the lease on the backup expired, and another holder has it")

@@ -3,6 +3,7 @@ package deletion
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -32,11 +33,15 @@ const (
 
 // holder is who makes a move.
 type holder struct {
-	now   time.Time
+	now   time.Time // of the move
+	began time.Time // when it began its lease
 	token string    // of its lease
 	until time.Time // the end of that
 	// durable says that the ledger outlives the process. Only then does it keep requests and follow deletions.
 	durable, follow bool
+	// seen is what a look-up showed; nil if there was none. sent says that this holder may have sent a DELETE.
+	seen *Backup
+	sent bool
 	// refuse says why a request must not start a deletion now, or nil. It is only asked while no DELETE may have been sent.
 	refuse func(*Request) *Error
 }
@@ -78,18 +83,18 @@ func (i *Item) answerTo(key string) (Answer, bool) {
 }
 
 // begin takes the lease for the requests that the item has no answer for, if nobody else has it.
-func (i *Item) begin(h *holder, group []*Outcome, seen *Backup) (c claim, changed bool) {
+func (i *Item) begin(h *holder, group []*Outcome) (c claim, changed bool) {
 	open, changed := i.undecided(h, group, &c)
 	if len(open) == 0 {
 		return c, changed
 	}
-	i.Plan.Region = open[0].Request.Region
 	if i.Lease != "" && i.Lease != h.token {
 		if h.now.Before(i.LeaseUntil) {
 			return c, i.busy(h, open, &c) || changed
 		}
-		i.MaybeSent = true // its holder died or is frozen
+		i.MaybeSent, i.Plan.Since = true, i.LeaseUntil // its holder died or is frozen
 	}
+	i.Plan.Region = open[0].Request.Region
 	for _, o := range open {
 		if !h.durable && o.Request.Redelivered && !slices.Contains(i.Plan.Asked, o.Request.Key()) {
 			i.MaybeSent = true // another process may have worked it
@@ -99,7 +104,7 @@ func (i *Item) begin(h *holder, group []*Outcome, seen *Backup) (c claim, change
 		return c, true
 	}
 	c.undecided, c.maybeSent = open, i.MaybeSent
-	i.lease(h, open, seen)
+	i.lease(h, open)
 	return c, true
 }
 
@@ -108,19 +113,22 @@ func (i *Item) undecided(h *holder, group []*Outcome, c *claim) (open []*Outcome
 	open = make([]*Outcome, 0, len(group))
 	for _, o := range group {
 		key := o.Request.Key()
-		a, known := i.answerTo(key)
 		w, waits := i.Plan.Waiting[key]
+		if a, known := i.answerTo(key); known {
+			changed = i.replay(h, o, &a, c) || changed
+			continue
+		}
 		switch {
-		case known:
-			c.decide(o, a.replay(o.Request))
-			// A late duplicate must find it after the next attempt began.
-			changed = i.Plan.Check != nil && a == i.Answer && i.ask(key) || changed
 		case o.Request.OnAgenda && (!waits || w.Abandon || w.Next.After(h.now)):
 			c.decide(o, nil)
-		case o.Request.OnAgenda && w.exhausted(h.now): // each try ended its process
+		case o.Request.OnAgenda && w.Class == "" && w.exhausted(h.now): // each try ended its process
 			i.abandon(h.now, key, nil)
 			c.decide(o, nil)
 			changed = true
+		case i.MaybeSent && i.Plan.Region != o.Request.Region && i.Plan.Region != "":
+			c.decide(o, elsewhere(&o.Request, i.Plan.Region))
+		case h.keeps(&o.Request) && !waits && !i.hasRoom(&o.Request):
+			c.decide(o, noRoom(&o.Request))
 		default:
 			open = append(open, o)
 		}
@@ -128,14 +136,31 @@ func (i *Item) undecided(h *holder, group []*Outcome, c *claim) (open []*Outcome
 	return open, changed
 }
 
+// replay decides a request by an answer that the item has.
+func (i *Item) replay(h *holder, o *Outcome, a *Answer, c *claim) (changed bool) {
+	key := o.Request.Key()
+	c.decide(o, a.replay(o.Request))
+	if w, waits := i.Plan.Waiting[key]; waits && !w.Abandon { // the version before answered, and left it waiting
+		delete(i.Plan.Waiting, key)
+		i.owe(a.Event, h.now.Add(publishing))
+		return true
+	}
+	// A late duplicate must find it after the next attempt began.
+	return i.Plan.Check != nil && *a == i.Answer && i.ask(key)
+}
+
 // refuse answers the requests that must not start a deletion now, and returns the others. If a DELETE may have
 // been sent, it answers none, and notes whether no request may send another one.
 func (i *Item) refuse(h *holder, open []*Outcome, c *claim) (left []*Outcome) {
+	var refused []*Outcome
 	for _, o := range open {
 		err := h.refuse(&o.Request)
-		if err == nil || i.MaybeSent {
-			c.lookOnly = err != nil && (c.lookOnly || len(left) == 0)
+		if err == nil {
 			left = append(left, o)
+			continue
+		}
+		if i.MaybeSent {
+			refused = append(refused, o)
 			continue
 		}
 		result := failed(o.Request, err)
@@ -144,18 +169,35 @@ func (i *Item) refuse(h *holder, open []*Outcome, c *claim) (left []*Outcome) {
 		c.decide(o, &result)
 	}
 	i.forget()
-	return left
+	c.lookOnly = len(left) == 0 && len(refused) > 0
+	return append(left, refused...) // one that was not refused leads
+}
+
+// elsewhere returns the outcome of a request that names another region than the one where a DELETE may have been
+// sent. A project is in one region, so one of the two is wrong.
+func elsewhere(r *Request, region string) *Outcome {
+	o := failed(*r, &Error{
+		Class: ClassConflict, RetryAfter: retryAfter(ClassConflict),
+		Message: "region: the deletion of this backup may have been started in " + strconv.Quote(region) + ", and it is not known yet what became of it",
+	})
+	return &o
+}
+
+// noRoom returns the outcome of a request that the ledger cannot keep. Its source gets an error.
+func noRoom(r *Request) *Outcome {
+	o := failed(*r, newError(ClassUnavailable, "too many requests for this backup wait already"))
+	return &o
 }
 
 // lease gives the lease to the holder, and makes sure that a kill is no silence.
-func (i *Item) lease(h *holder, open []*Outcome, seen *Backup) {
+func (i *Item) lease(h *holder, open []*Outcome) {
 	p := &i.Plan
 	i.Lease, i.LeaseUntil = h.token, h.until
 	lead := open[0].Request
 	lead.Metadata = nil // it is in the log
-	p.Lead, p.Follow = &lead, h.follow
+	p.Lead, p.Follow = &lead, h.follow || i.MaybeSent && p.Follow
 	if p.Seen == nil {
-		p.Seen = seen
+		p.Seen = h.seen
 	}
 	if !i.MaybeSent || p.Since.IsZero() {
 		p.Since = h.now
@@ -169,7 +211,7 @@ func (i *Item) lease(h *holder, open []*Outcome, seen *Backup) {
 			delete(p.Waiting, key) // its queue delivers it again after all
 		}
 	}
-	if p.Follow {
+	if p.Follow && p.Check == nil {
 		p.Check = &Check{Next: h.until}
 	}
 	i.forget()
@@ -183,7 +225,8 @@ func (i *Item) busy(h *holder, open []*Outcome, c *claim) (changed bool) {
 			Class: ClassConflict, Message: "another delivery of a request for this backup is being processed", RetryAfter: max(left, time.Second),
 		})
 		if h.keeps(&o.Request) {
-			result.Parked = i.wait(h, &o.Request, i.LeaseUntil, false) && !o.Request.LastReceive
+			i.wait(h, &o.Request, i.LeaseUntil, false)
+			result.Parked = !o.Request.LastReceive
 			changed = true
 		}
 		c.decide(o, &result)
@@ -202,21 +245,28 @@ func (i *Item) ask(key string) (changed bool) {
 	return true
 }
 
-// wait keeps a request for a next try, and counts a try that begins now. It reports whether there is room for it.
-func (i *Item) wait(h *holder, r *Request, next time.Time, try bool) bool {
+// hasRoom reports whether the item can keep one more request, and the event that it may owe for it. A last receive has
+// room beside the requests that wait.
+func (i *Item) hasRoom(r *Request) bool {
+	total := len(marshal(r))
+	for _, w := range i.Plan.Waiting {
+		total += len(marshal(w.Request))
+	}
+	for _, text := range i.owed() {
+		total += len(text)
+	}
+	if r.LastReceive {
+		return total <= 2*maxWaiting
+	}
+	return total <= maxWaiting
+}
+
+// wait keeps a request for a next try, and counts a try that begins now. A try that ends its process is followed by
+// a pause that grows.
+func (i *Item) wait(h *holder, r *Request, next time.Time, try bool) {
 	key := r.Key()
 	w, again := i.Plan.Waiting[key]
 	if !again {
-		total := len(marshal(r))
-		for _, other := range i.Plan.Waiting {
-			total += len(marshal(other.Request))
-		}
-		for _, place := range i.Plan.Owed {
-			total += len(place)
-		}
-		if total > maxWaiting {
-			return false
-		}
 		w = Waiting{Request: *r, Since: h.now}
 		if r.LastReceive && !r.SentAt.IsZero() && r.SentAt.Before(h.now) {
 			w.Since = r.SentAt
@@ -227,14 +277,16 @@ func (i *Item) wait(h *holder, r *Request, next time.Time, try bool) bool {
 		w.Tries++
 	}
 	w.Tries = max(w.Tries, r.Receives)
-	if try || !again { // another delivery of a request that waits resets nothing
+	switch {
+	case w.Abandon, !again:
 		w.Next = next
+	case try: // another delivery of a request that waits resets nothing
+		w.Next = next.Add(w.pause(retryAfter(ClassUnavailable)))
 	}
 	if i.Plan.Waiting == nil {
 		i.Plan.Waiting = make(map[string]Waiting)
 	}
 	i.Plan.Waiting[key] = w
-	return true
 }
 
 // answer stores the outcome of one request.
@@ -327,6 +379,12 @@ func (i *Item) answerAll(h *holder, o *Outcome, upgrade bool) {
 	}
 	i.Answer = Answer{o.Status, string(o.Event.JSON), h.now}
 	i.Lease, i.LeaseUntil, i.MaybeSent, p.Waiting = "", time.Time{}, false, nil
+	if o.Status == Accepted && !h.began.IsZero() {
+		p.Since = h.began
+	}
+	if p.Seen == nil {
+		p.Seen = h.seen
+	}
 	if owed {
 		i.owe(owedAnswer, h.now.Add(publishing))
 	}
@@ -341,9 +399,14 @@ func (i *Item) answerAll(h *holder, o *Outcome, upgrade bool) {
 // end ends the lease without an answer for every request.
 func (i *Item) end(h *holder, maybeSent bool) {
 	i.Lease, i.LeaseUntil, i.MaybeSent = "", time.Time{}, maybeSent
-	i.Plan.Check = nil
-	if maybeSent && i.Plan.Follow {
+	switch {
+	case !maybeSent || !i.Plan.Follow:
+		i.Plan.Check = nil
+	case h.sent || i.Plan.Check == nil: // a repeat that sends nothing does not put it off
 		i.Plan.Check = &Check{Next: h.now.Add(quiet)}
+	}
+	if h.sent {
+		i.Plan.Since = h.now
 	}
 }
 

@@ -249,7 +249,7 @@ func (m *model) sight() deletion.Sight {
 	if !m.exists {
 		return deletion.Sight{}
 	}
-	return deletion.Sight{Backup: &deletion.Backup{SizeKB: 1}, Deleting: !m.gone.IsZero()}
+	return deletion.Sight{Backup: &deletion.Backup{Status: "COMPLETED", SizeKB: 1}, Deleting: !m.gone.IsZero()}
 }
 
 // settleDDS ends a deletion whose time has come.
@@ -753,6 +753,7 @@ func TestPromiseInEveryInterleaving(t *testing.T) {
 		{scenario{name: "a deletion that fails", exists: true, follow: true, takes: takes, fails: true, ids: [2]string{"r1", "r2"}, later: "r3"}, []bound{{0, 1}, {1, 0}}, nil},
 		{scenario{name: "a check of a deletion that fails", exists: true, follow: true, takes: time.Second, fails: true, accepted: "r1", ids: [2]string{"tick", "r2"}, later: "r3"}, one, two},
 		{scenario{name: "requests that expire", exists: true, expires: true, ids: [2]string{"r1", "r2"}}, one, two},
+		{scenario{name: "a topic's requests that expire", exists: true, expires: true, ids: [2]string{"r1", "r2"}, source: topic}, one, nil},
 		{scenario{name: "a request that expires while it waits, and a tick", exists: true, expires: true, waiting: "r1", ids: [2]string{"tick", "r1"}, source: topic}, one, two},
 	} {
 		bounds := sc.bounds

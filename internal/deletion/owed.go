@@ -2,6 +2,7 @@ package deletion
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,14 @@ func (i *Item) owedText(place string) string {
 	default:
 		return place
 	}
+}
+
+// dropLost forgets the places of events that the item does not have any more: the version before removes the answers of
+// single requests when it records one for all.
+func (i *Item) dropLost() (changed bool) {
+	before := len(i.Plan.Owed)
+	i.Plan.Owed = slices.DeleteFunc(i.Plan.Owed, func(place string) bool { return !strings.HasPrefix(i.owedText(place), "{") })
+	return len(i.Plan.Owed) != before
 }
 
 // owed returns the JSON of all events that are owed.

@@ -52,49 +52,97 @@ func (s *Service) simulate(ctx context.Context, outcomes []*Outcome) {
 
 // delete sets the outcomes of requests for one backup: from the ledger or, under one lease, by one call to
 // DDS. The look-up comes before the lease, because the lease carries what it saw; but a request that the ledger
-// probably knows is not looked up.
+// probably knows is not looked up. The ledger is asked even if no time is left for DDS, if it must keep a request.
 func (s *Service) delete(deleting, recording context.Context, deadline time.Time, g *group) {
-	if deleting.Err() != nil {
+	late := deleting.Err() != nil
+	if late && !slices.ContainsFunc(g.outcomes, func(o *Outcome) bool { return s.keeps(&o.Request) }) {
 		for _, o := range g.outcomes {
-			*o = failed(o.Request, newError(ClassUnavailable, "no time was left to start the deletion"))
+			*o = failed(o.Request, newError(ClassUnavailable, noTime))
 		}
 		return
 	}
-	looks := s.RequireManual && !s.StopDeletions
+	looks := s.RequireManual && !s.StopDeletions && !late
 	s.peek(deleting, g, looks)
-	looks = looks && !s.knows(g)
 	start := time.Now()
 	var sight Sight
 	var lookErr error
-	if looks {
-		sight, lookErr = s.Backups.LookUp(deleting, g.outcomes[0].Request.Target())
+	known := looks && s.knows(g)
+	if looks && !known {
+		sight, lookErr = s.lookUp(deleting, g)
 	}
-	c := s.begin(deleting, deadline, g, sight.Backup)
+	c := s.begin(recording, deadline, g, sight.Backup)
 	if len(c.undecided) == 0 {
 		return
 	}
-	var result Outcome
-	maybeSent := c.maybeSent
-	switch verdict, decided := verdictOf(sight, lookErr, c.maybeSent); {
-	case deleting.Err() != nil || !s.now().Before(g.stopAt):
-		// After a freeze, another holder may have the lease. Our DELETE must not run at the same time as its own.
-		result = failed(Request{}, newError(ClassUnavailable, "no time was left to start the deletion"))
-	case s.StopDeletions:
-		result = failed(Request{}, newError(ClassForbidden, "STOP_DELETIONS is set, so no deletion is started"))
-	case c.lookOnly:
-		result, maybeSent = s.lookOnly(deleting, g, c.undecided)
-	case looks && decided:
-		result = verdict
-	default:
-		result, maybeSent = s.callDDS(deleting, c.undecided[0].Request, c.maybeSent)
+	if known && !c.lookOnly { // it changed since then
+		sight, lookErr = s.lookUp(deleting, g)
+		g.holder.seen = sight.Backup
 	}
+	result := s.decide(deleting, g, &c, looks, sight, lookErr)
 	result.Duration = time.Since(start)
 	for _, o := range c.undecided {
 		if o.Status == "" {
 			o.setResult(result)
 		}
 	}
-	s.recordOrRelease(recording, g, maybeSent, &c)
+	s.recordOrRelease(recording, g, &c)
+}
+
+// keeps reports whether the ledger must keep a request until there is a verdict.
+func (s *Service) keeps(r *Request) bool { return (&holder{durable: s.Durable}).keeps(r) }
+
+// noTime is the message of a request that came too late in its invocation.
+const noTime = "no time was left to start the deletion"
+
+// lookUp looks up the backup of a group. It takes half of the time that is left, because what it saw must be
+// written, and the backup be deleted.
+func (s *Service) lookUp(ctx context.Context, g *group) (Sight, error) {
+	if deadline, bounded := ctx.Deadline(); bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	return s.Backups.LookUp(ctx, g.outcomes[0].Request.Target())
+}
+
+// decide returns the result of the requests that have the lease, and notes in c and in the holder what may have
+// been sent.
+func (s *Service) decide(ctx context.Context, g *group, c *claim, looked bool, sight Sight, lookErr error) (result Outcome) {
+	verdict, decided := verdictOf(sight, lookErr, c.maybeSent)
+	switch {
+	case ctx.Err() != nil, !s.now().Before(g.stopAt):
+		// After a freeze, another holder may have the lease. Our DELETE must not run at the same time as its own.
+		return failed(Request{}, newError(ClassUnavailable, noTime))
+	case s.StopDeletions:
+		return failed(Request{}, newError(ClassForbidden, "STOP_DELETIONS is set, so no deletion is started"))
+	case c.lookOnly:
+		return s.lookOnly(ctx, g, c)
+	case !looked || !decided:
+		return s.callDDS(ctx, g, c)
+	case c.maybeSent && statusOf(classOf(verdict.Err)) != Retry && verdict.Status != Unconfirmed:
+		// What the list refuses or shows says nothing yet about a DELETE that is on its way.
+		if lookErr != nil || s.now().Sub(g.item.Plan.Since) < quiet {
+			return failed(Request{}, notYet())
+		}
+		c.maybeSent = false
+	}
+	return verdict
+}
+
+// classOf returns the class of an error; empty for none.
+func classOf(e *Error) Class {
+	if e == nil {
+		return ""
+	}
+	return e.Class
+}
+
+// notYet returns the error of a request whose earlier DELETE may be on its way.
+func notYet() *Error {
+	return &Error{
+		Class: ClassConflict, RetryAfter: retryAfter(ClassConflict),
+		Message: "an earlier DELETE for this backup may have been sent, and it is not known yet what became of it",
+	}
 }
 
 // peek asks the ledger before anything else if it probably knows the requests: then a look-up would be wasted.
@@ -156,35 +204,34 @@ func unconfirmed(why string) Outcome {
 
 // lookOnly decides requests that must start no deletion any more, after an earlier delivery may have started
 // one: by what DDS shows.
-func (s *Service) lookOnly(ctx context.Context, g *group, undecided []*Outcome) (result Outcome, maybeSent bool) {
-	sight, err := s.Backups.LookUp(ctx, undecided[0].Request.Target())
+func (s *Service) lookOnly(ctx context.Context, g *group, c *claim) (result Outcome) {
+	sight, err := s.Backups.LookUp(ctx, c.undecided[0].Request.Target())
 	switch verdict, decided := verdictOf(sight, err, true); {
-	case err != nil, decided && verdict.Status == Unconfirmed:
-		return verdict, true
-	case s.now().Sub(g.item.Plan.Since) < quiet:
-		return failed(Request{}, &Error{
-			Class: ClassConflict, RetryAfter: retryAfter(ClassConflict),
-			Message: "the request has expired, but its DELETE may have been sent: what becomes of that is not known yet",
-		}), true
+	case decided && (verdict.Status == Unconfirmed || verdict.Status == Retry && err != nil):
+		return verdict
+	case err != nil, s.now().Sub(g.item.Plan.Since) < quiet:
+		return failed(Request{}, notYet())
 	}
-	for _, o := range undecided { // no DELETE can be on its way any more
+	c.maybeSent = false // no DELETE can be on its way any more
+	for _, o := range c.undecided {
 		*o = failed(o.Request, s.refusal(&o.Request, s.now()))
 	}
-	return Outcome{}, false
+	return Outcome{}
 }
 
-// callDDS asks DDS to delete the backup of the request. It also reports whether the deletion may
-// have been started.
-func (s *Service) callDDS(ctx context.Context, request Request, maybeSent bool) (result Outcome, sent bool) {
-	started, err := s.Backups.DeleteBackup(ctx, request.Target(), maybeSent)
+// callDDS asks DDS to delete the backup of a group.
+func (s *Service) callDDS(ctx context.Context, g *group, c *claim) (result Outcome) {
+	request := c.undecided[0].Request
+	started, err := s.Backups.DeleteBackup(ctx, request.Target(), c.maybeSent)
 	if err != nil {
 		var e *Error
-		lost := errors.As(err, &e) && e.MaybeSent
-		return failed(request, explain(err)), maybeSent || lost
+		g.holder.sent = errors.As(err, &e) && e.MaybeSent
+		return failed(request, explain(err))
 	}
+	g.holder.sent = true
 	if started.JobID == "" {
-		return unconfirmed(started.Unconfirmed), true
+		return unconfirmed(started.Unconfirmed)
 	}
 	logJob(ctx, s.Log, &request, started.JobID)
-	return Outcome{Status: Accepted, JobID: started.JobID}, true
+	return Outcome{Status: Accepted, JobID: started.JobID}
 }

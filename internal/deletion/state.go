@@ -36,6 +36,8 @@ type Phase string
 const (
 	// PhaseRefused means that nothing is to be done: all requests so far were refused.
 	PhaseRefused Phase = "refused"
+	// PhaseReturned means that the last try had no verdict, and the request went back to its source.
+	PhaseReturned Phase = "returned"
 	// PhaseWaiting means that requests wait for their next try, and no DELETE was sent.
 	PhaseWaiting Phase = "waiting"
 	// PhaseWorking means that a process holds the lease, and may be deleting the backup now.

@@ -72,8 +72,10 @@ func (s *Service) phaseOf(i *Item) Phase {
 		return PhaseUnsettled
 	case len(i.Plan.Waiting) > 0:
 		return PhaseWaiting
-	case end != nil:
+	case end != nil && len(i.Plan.Asked) == 0:
 		return Phase(end.Status)
+	case i.Plan.Lead != nil && i.Answers[i.Plan.Lead.Key()].Status == "":
+		return PhaseReturned
 	default:
 		return PhaseRefused
 	}

@@ -68,7 +68,11 @@ func (s *Service) Tick(ctx context.Context) *TickResult {
 	ctx = InBackground(ctx)
 	t := &tick{Service: s, result: TickResult{Ends: make(map[Status]int)}}
 	if deadline, bounded := ctx.Deadline(); bounded {
-		t.stopAt = deadline.Add(-time.Until(deadline) / 3) // the last items need their time, too
+		left := time.Until(deadline)
+		t.stopAt = deadline.Add(-left / 3) // the last items need their time, too
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-min(left/10, 2*time.Second))) // and so does the reply
+		defer cancel()
 	}
 	var err error
 	if t.scope, err = s.scope(ctx); err != nil {
@@ -76,23 +80,62 @@ func (s *Service) Tick(ctx context.Context) *TickResult {
 		t.result.Failed = true
 		return &t.result
 	}
-	var both errgroup.Group
-	both.SetLimit(min(2, s.Concurrency))
-	both.Go(func() error {
-		t.each(ctx, Deletions, func(ctx context.Context, items []*Item) {
-			t.check(ctx, items) // an item is in the part of what is due first, and may have a check besides
-			if !s.StopDeletions && !s.DryRun {
-				t.workWaiting(ctx, items)
+	deletions := &pages{tick: t, kind: Deletions, work: func(ctx context.Context, items []*Item) {
+		t.check(ctx, items) // an item is in the part of what is due first, and may have a check besides
+		if !s.StopDeletions && !s.DryRun {
+			t.workWaiting(ctx, items)
+		}
+	}}
+	checks := &pages{tick: t, kind: Checks, work: t.check}
+	if s.Concurrency == 1 { // they take turns
+		for more := true; more; {
+			first := deletions.next(ctx)
+			more = checks.next(ctx) || first
+		}
+		return &t.result
+	}
+	var both sync.WaitGroup
+	for _, p := range []*pages{deletions, checks} {
+		both.Go(func() {
+			for p.next(ctx) {
 			}
 		})
-		return nil
-	})
-	both.Go(func() error {
-		t.each(ctx, Checks, t.check)
-		return nil
-	})
-	_ = both.Wait() // neither returns an error
+	}
+	both.Wait()
 	return &t.result
+}
+
+// pages are the items of a kind that are due, a page at a time.
+type pages struct {
+	*tick
+
+	kind   Agenda
+	work   func(context.Context, []*Item)
+	cursor string
+	ended  bool
+}
+
+// next works the next page, and reports whether there may be another one.
+func (p *pages) next(ctx context.Context) bool {
+	if p.ended {
+		return false
+	}
+	if p.over(ctx) {
+		p.count(func(r *TickResult) { r.More = true })
+		p.ended = true
+		return false
+	}
+	now := p.now()
+	keys, cursor, err := p.Ledger.Due(ctx, p.kind, now, min(tickPage, 2*p.half()), p.cursor)
+	if err != nil {
+		p.Log.ErrorContext(ctx, "ledger: due", "kind", string(p.kind), "error", err.Error())
+		p.count(func(r *TickResult) { r.Failed = true })
+		p.ended = true
+		return false
+	}
+	p.work(ctx, p.read(ctx, keys, now))
+	p.cursor, p.ended = cursor, cursor == ""
+	return !p.ended
 }
 
 // half is the concurrency of one kind.
@@ -115,28 +158,6 @@ func (t *tick) throttledBy(err *Error) {
 	if err != nil && err.Class == ClassThrottled {
 		t.stopped.Store(true)
 		t.count(func(r *TickResult) { r.Throttled = true })
-	}
-}
-
-// each gives the items of a kind that are due to work, a page at a time.
-func (t *tick) each(ctx context.Context, kind Agenda, work func(context.Context, []*Item)) {
-	cursor := ""
-	for {
-		if t.over(ctx) {
-			t.count(func(r *TickResult) { r.More = true })
-			return
-		}
-		now := t.now()
-		keys, next, err := t.Ledger.Due(ctx, kind, now, tickPage, cursor)
-		if err != nil {
-			t.Log.ErrorContext(ctx, "ledger: due", "kind", string(kind), "error", err.Error())
-			t.count(func(r *TickResult) { r.Failed = true })
-			return
-		}
-		work(ctx, t.read(ctx, keys, now))
-		if cursor = next; cursor == "" {
-			return
-		}
 	}
 }
 
@@ -205,14 +226,24 @@ func (i *Item) waitingAt(now time.Time) (requests []Request) {
 	slices.SortFunc(due, func(a, b Waiting) int { return a.Since.Compare(b.Since) })
 	for _, w := range due[:min(len(due), tickGroup)] {
 		r := w.Request
-		r.OnAgenda, r.Region = true, i.Plan.Region
+		r.OnAgenda = true
 		requests = append(requests, r)
 	}
 	return requests
 }
 
-// check works items with a check or owed events.
+// check works items with a check or owed events. It claims no more of them than it can look at soon.
 func (t *tick) check(ctx context.Context, items []*Item) {
+	for part := range slices.Chunk(items, 2*t.half()) {
+		if t.over(ctx) {
+			t.count(func(r *TickResult) { r.More = true })
+			return
+		}
+		t.checkPart(ctx, part)
+	}
+}
+
+func (t *tick) checkPart(ctx context.Context, items []*Item) {
 	var mu sync.Mutex
 	var looks []*Item // claimed, to be looked at
 	t.inParallel(ctx, items, func(i *Item) {

@@ -542,7 +542,9 @@ func TestATickStopsWhenThrottled(t *testing.T) {
 		if r := sv.Tick(t.Context()); !r.Throttled || d.looks != before+1 {
 			t.Errorf("throttled: %v, %d looks", r.Throttled, d.looks-before)
 		}
-		if d.lists == 0 {
+		time.Sleep(10 * time.Minute)
+		sv.Concurrency, d.show = 32, nil
+		if sv.Tick(t.Context()); d.lists == 0 {
 			t.Error("no page of the list was read for twenty backups of one project")
 		}
 	})

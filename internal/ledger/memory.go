@@ -17,14 +17,6 @@ import (
 // DefaultSize is how many backups a ledger in memory remembers.
 const DefaultSize = 10_000
 
-// Expiry returns when an item that is written now expires, in whole seconds; the zero time if something is due.
-func Expiry(i *deletion.Item, now time.Time) time.Time {
-	if _, at := i.Due(); !at.IsZero() {
-		return time.Time{}
-	}
-	return now.Add(deletion.Keep).Truncate(time.Second)
-}
-
 // Memory is a ledger in the process: for laptops, tests and single processes. It does not know what it has
 // forgotten or what another process did.
 type Memory struct {
@@ -63,7 +55,7 @@ func (l *Memory) Swap(_ context.Context, old, next *deletion.Item) (*deletion.It
 	case current != nil && (old == nil || old.Version != current.Version):
 		return current, nil
 	}
-	next.Version, next.ExpiresAt = rand.Text(), Expiry(next, l.now())
+	next.Version, next.ExpiresAt = rand.Text(), next.Expiry(l.now())
 	if current == nil {
 		l.forget()
 	} else {

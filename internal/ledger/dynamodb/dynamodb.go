@@ -15,7 +15,6 @@ import (
 	"github.com/aws/smithy-go"
 
 	"dds-backup-delete/internal/deletion"
-	"dds-backup-delete/internal/ledger"
 	"dds-backup-delete/internal/secret"
 )
 
@@ -76,7 +75,7 @@ func (l *Ledger) Get(ctx context.Context, key deletion.Key) (*deletion.Item, err
 
 // Swap implements [deletion.Ledger].
 func (l *Ledger) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.Item, error) {
-	next.Version, next.ExpiresAt = rand.Text(), ledger.Expiry(next, l.now())
+	next.Version, next.ExpiresAt = rand.Text(), next.Expiry(l.now())
 	attributes := attributesOf(next)
 	if size := sizeOf(attributes); size > maxItem {
 		return nil, fmt.Errorf("ledger: the item of backup %s has %d bytes; expected at most %d", next.BackupID, size, maxItem)
