@@ -113,11 +113,11 @@ func (i *Item) undecided(h *holder, group []*Outcome, c *claim) (open []*Outcome
 	open = make([]*Outcome, 0, len(group))
 	for _, o := range group {
 		key := o.Request.Key()
-		w, waits := i.Plan.Waiting[key]
 		if a, known := i.answerTo(key); known {
 			changed = i.replay(h, o, &a, c) || changed
 			continue
 		}
+		w, waits := i.Plan.Waiting[key]
 		switch {
 		case o.Request.OnAgenda && (!waits || w.Abandon || w.Next.After(h.now)):
 			c.decide(o, nil)
@@ -125,15 +125,33 @@ func (i *Item) undecided(h *holder, group []*Outcome, c *claim) (open []*Outcome
 			i.abandon(h.now, key, nil)
 			c.decide(o, nil)
 			changed = true
-		case i.MaybeSent && i.Plan.Region != o.Request.Region && i.Plan.Region != "":
-			c.decide(o, elsewhere(&o.Request, i.Plan.Region))
-		case h.keeps(&o.Request) && !waits && !i.hasRoom(&o.Request):
-			c.decide(o, noRoom(&o.Request))
 		default:
-			open = append(open, o)
+			if away := i.turnAway(h, &o.Request, waits); away != nil {
+				c.decide(o, away)
+			} else {
+				open = append(open, o)
+			}
 		}
 	}
 	return open, changed
+}
+
+// turnAway returns the outcome of a request that cannot be worked beside what the item has already; nil if it can.
+// Its source gets an error.
+func (i *Item) turnAway(h *holder, r *Request, waits bool) *Outcome {
+	var o Outcome
+	switch region := i.Plan.Region; {
+	case i.MaybeSent && region != "" && region != r.Region: // a project is in one region, so one of the two is wrong
+		o = failed(*r, &Error{
+			Class: ClassConflict, RetryAfter: retryAfter(ClassConflict),
+			Message: "region: the deletion of this backup may have been started in " + strconv.Quote(region) + ", and it is not known yet what became of it",
+		})
+	case h.keeps(r) && !waits && !i.hasRoom(r):
+		o = failed(*r, newError(ClassUnavailable, "too many requests for this backup wait already"))
+	default:
+		return nil
+	}
+	return &o
 }
 
 // replay decides a request by an answer that the item has.
@@ -171,22 +189,6 @@ func (i *Item) refuse(h *holder, open []*Outcome, c *claim) (left []*Outcome) {
 	i.forget()
 	c.lookOnly = len(left) == 0 && len(refused) > 0
 	return append(left, refused...) // one that was not refused leads
-}
-
-// elsewhere returns the outcome of a request that names another region than the one where a DELETE may have been
-// sent. A project is in one region, so one of the two is wrong.
-func elsewhere(r *Request, region string) *Outcome {
-	o := failed(*r, &Error{
-		Class: ClassConflict, RetryAfter: retryAfter(ClassConflict),
-		Message: "region: the deletion of this backup may have been started in " + strconv.Quote(region) + ", and it is not known yet what became of it",
-	})
-	return &o
-}
-
-// noRoom returns the outcome of a request that the ledger cannot keep. Its source gets an error.
-func noRoom(r *Request) *Outcome {
-	o := failed(*r, newError(ClassUnavailable, "too many requests for this backup wait already"))
-	return &o
 }
 
 // lease gives the lease to the holder, and makes sure that a kill is no silence.
