@@ -20,6 +20,7 @@ Usage:
   local [input ...]               against the simulated DDS; without input, every sample in events/
   local -serve address            the HTTP API against the simulated DDS
   local -real [-yes] input ...    against the DDS that the environment names; DELETES FOR REAL, after asking
+  local -real [-yes] -tick        what is due in the ledger of the environment; DELETES FOR REAL, after asking
 
 An input is one of:
   a file         a JSON payload, as a source would deliver it
@@ -29,6 +30,7 @@ An input is one of:
 Flags, which come before the inputs:
   -real            delete for real; DDS, project and credentials come from the environment (docs/configuration.md)
   -yes             with -real: do not ask
+  -tick            with -real: do what is due in the ledger
   -serve address   serve at this address, for example :8080, which means 127.0.0.1:8080
   -h               show this text
 
@@ -40,6 +42,17 @@ With -real:
   - Outcomes are published to OUTCOME_SINK; the default, stdout, prints them.
   - With LEDGER=memory, the default, a repeated run asks DDS again. With LEDGER=dynamodb://<table>, it
     publishes the recorded outcome again.
+  - With FOLLOW=true, which needs LEDGER=dynamodb://<table>, ticks look whether the backup is gone, and publish the end
+    of each deletion: those of the stack's schedule, or of -tick.
+
+With -real -tick:
+  - What the schedule of the stack has done every five minutes is done once, until nothing is due or DDS throttles calls:
+    requests that wait are tried, deletions are followed, and events that the sink did not take are published.
+  - LEDGER must be that of the stack, and so must OUTCOME_SINK: an event is published once, wherever that is.
+  - Under DRY_RUN and STOP_DELETIONS, the requests are left alone.
+
+Without -real, the settings are those of the stack, and the clock is simulated: after the inputs, ticks come every five
+simulated minutes, until nothing is due. With -serve, a simulated minute passes each second.
 
 Examples:
   go run ./cmd/local                            every sample event
@@ -47,12 +60,15 @@ Examples:
   go run ./cmd/local -real my-event.json        an event of your own, against the real DDS
   go run ./cmd/local -real 8d9586c40b33449a815518d4635a2cd9br02
   go run ./cmd/local -real -yes - <ids.txt      many backups, without a question
+  go run ./cmd/local -real -tick                what is due in the ledger
 
 Exit codes ("go run" reports 2 as 1 too; build the program if it matters):
   0   everything was done. With -real: DDS accepted every deletion (or it was a dry run) and every outcome
-      was published. Without: every input was a request; without inputs it is always 0.
+      was published. With -tick: all that was due was done, or nothing was due. Without -real: every input was
+      a request, a tick or a question for the state of a backup; without inputs it is always 0.
   1   something was not done: not deleted, not published, not a request, the answer was not yes, or the
-      environment is incomplete. The output says what.
+      environment is incomplete. With -tick: a request waits on, a look or the ledger failed, or DDS throttled
+      calls; what was not done stays due. The output says what.
   2   wrong usage: a flag, or an input that is neither a file nor a backup id
 `
 
@@ -77,13 +93,40 @@ func exitCode(err error) int {
 	return 1
 }
 
+// options is a command line.
+type options struct {
+	address         string
+	real, yes, tick bool
+	args            []string
+}
+
+// check returns what is wrong with a command line, before its inputs are read.
+func (o *options) check() error {
+	switch {
+	case o.real && o.address != "":
+		return usage("-serve has no authentication, so it serves the simulated DDS only; leave out -real")
+	case o.address != "" && len(o.args) > 0:
+		return usage("-serve: unexpected %q; expected no input", o.args[0])
+	case o.yes && !o.real:
+		return usage("-yes: expected together with -real, which is what asks")
+	case o.tick && !o.real:
+		return usage("-tick: expected together with -real; without it, ticks come by themselves")
+	case o.tick && len(o.args) > 0:
+		return usage("-tick: unexpected %q; expected no input", o.args[0])
+	default:
+		return nil
+	}
+}
+
 // run is main without the process.
 func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	var o options
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // run says itself what is wrong
-	address := flags.String("serve", "", "")
-	realDDS := flags.Bool("real", false, "")
-	yes := flags.Bool("yes", false, "")
+	flags.StringVar(&o.address, "serve", "", "")
+	flags.BoolVar(&o.real, "real", false, "")
+	flags.BoolVar(&o.yes, "yes", false, "")
+	flags.BoolVar(&o.tick, "tick", false, "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		_, err := io.WriteString(out, help)
@@ -91,27 +134,27 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	case err != nil:
 		return usage("%w", err)
 	}
-	switch {
-	case *realDDS && *address != "":
-		return usage("-serve has no authentication, so it serves the simulated DDS only; leave out -real")
-	case *address != "" && flags.NArg() > 0:
-		return usage("-serve: unexpected %q; expected no input", flags.Arg(0))
-	case *yes && !*realDDS:
-		return usage("-yes: expected together with -real, which is what asks")
-	case *address != "":
-		return runServer(ctx, *address, out)
+	o.args = flags.Args()
+	if err := o.check(); err != nil {
+		return err
 	}
-	inputs, err := readAll(flags.Args(), in)
+	switch {
+	case o.tick:
+		return runTick(ctx, o.yes, in, out)
+	case o.address != "":
+		return runServer(ctx, o.address, minutePasses, out)
+	}
+	inputs, err := readAll(o.args, in)
 	switch {
 	case err != nil:
 		return err
-	case !*realDDS:
+	case !o.real:
 		return runSimulated(ctx, inputs, out)
 	case len(inputs) == 0:
-		return usage("-real: no input; expected files, backup ids or -, for example -real my-event.json")
-	case !*yes && usesStdin(flags.Args()):
+		return usage("-real: no input; expected files, backup ids or -, for example -real my-event.json, or -tick")
+	case !o.yes && usesStdin(o.args):
 		return usage("-: standard input is read to its end, so the question cannot be answered there; add -yes")
 	default:
-		return runReal(ctx, inputs, *yes, in, out)
+		return runReal(ctx, inputs, o.yes, in, out)
 	}
 }

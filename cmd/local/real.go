@@ -32,29 +32,33 @@ type order struct {
 	requests []deletion.Request
 }
 
-// runReal deletes what the inputs ask for at the DDS of the environment, after asking.
-func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io.Writer) error {
+// loadReal loads the configuration of the environment.
+func loadReal() (*config.Config, error) {
 	if strings.TrimSpace(os.Getenv("REQUIRE_MANUAL")) == "" {
 		_ = os.Setenv("REQUIRE_MANUAL", "true") // as in the stack; it fails only for an impossible name
 	}
-	c, err := config.Load()
-	if err != nil {
-		return err
-	}
-	orders, err := decodeAll(c, inputs)
-	if err != nil {
-		return err
-	}
+	return config.Load()
+}
+
+// realApp is the app of the environment, with a report of what it does.
+type realApp struct {
+	*app.App
+	*report
+
+	project string // the default one
+}
+
+// newReal wires the app of the environment.
+func newReal(ctx context.Context, c *config.Config, out io.Writer) (*realApp, error) {
 	log := slog.New(slog.DiscardHandler)
 	links, err := awsLinks(ctx, c, log)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a, err := app.New(ctx, c, log, out, links)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errNothingDone, err)
+		return nil, fmt.Errorf("%w: %w", errNothingDone, err)
 	}
-	defer a.Close()
 	r := &report{Backups: a.DDS, config: c, out: out, counts: make(map[verdict]int), answers: make(map[deletion.Target]answer)}
 	a.Service.Backups = r
 	project := c.ProjectID
@@ -63,10 +67,29 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 		project, err = a.Service.FindProject(looking)
 		cancel()
 		if err != nil {
-			return fmt.Errorf("HUAWEICLOUD_SDK_PROJECT_ID: not set, and the project of region %q was not found, so %w: %w", c.Region, errNothingDone, err)
+			a.Close()
+			return nil, fmt.Errorf("HUAWEICLOUD_SDK_PROJECT_ID: not set, and the project of region %q was not found, so %w: %w", c.Region, errNothingDone, err)
 		}
 	}
-	announce(ctx, a.DDS, c, project, orders, out)
+	return &realApp{a, r, project}, nil
+}
+
+// runReal deletes what the inputs ask for at the DDS of the environment, after asking.
+func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io.Writer) error {
+	c, err := loadReal()
+	if err != nil {
+		return err
+	}
+	orders, err := decodeAll(c, inputs)
+	if err != nil {
+		return err
+	}
+	r, err := newReal(ctx, c, out)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	announce(ctx, r.DDS, c, r.project, orders, out)
 	if !yes {
 		if err := confirm(ctx, in, out); err != nil {
 			return err
@@ -75,7 +98,7 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 	for _, order := range orders {
 		fmt.Fprintf(out, "\n%s\n", order.name)
 		working, cancel := context.WithTimeout(ctx, timeout)
-		for _, outcome := range a.Service.Do(working, order.requests) {
+		for _, outcome := range r.Service.Do(working, order.requests) {
 			r.add(&outcome)
 		}
 		cancel()
@@ -116,6 +139,8 @@ func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 		switch {
 		case len(batch.OwnEvents) > 0:
 			return nil, fmt.Errorf("%s: an outcome event of this program is not a request, so %w", in.name, errNothingDone)
+		case batch.Tick:
+			return nil, fmt.Errorf("%s: a tick is not a request, so %w; -tick does what is due", in.name, errNothingDone)
 		case len(batch.Requests) == 0:
 			return nil, fmt.Errorf("%s: it asks for no deletion, so %w", in.name, errNothingDone)
 		}

@@ -268,6 +268,8 @@ func TestExitCodes(t *testing.T) {
 		{"-h", "", 0},
 		{"", "", 0}, // the samples, some of which are not requests
 		{"events/sqs.json", "", 0},
+		{"events/direct-tick.json", "", 0},
+		{"events/apigateway-http-status.json", "", 0},
 		{"events/foreign-s3.json", "", 1},
 		{"events/sqs-own-outcome.json", "", 1},
 		{"events/sqs.json events/sqs-batch.json", "", 1},
@@ -277,6 +279,9 @@ func TestExitCodes(t *testing.T) {
 		{"-nonsense", "", 2},
 		{"events/none.json", "", 2},
 		{"-real", "", 2},
+		{"-real -tick " + manual, "", 2},
+		{"-real -tick", "", 1}, // LEDGER=memory
+		{"-real events/direct-tick.json", "yes\n", 1},
 		{"-real " + manual, "", 1},
 		{"-real " + manual, "y\n", 1},
 		{"-real events/foreign-s3.json", "yes\n", 1},

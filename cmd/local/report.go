@@ -153,6 +153,9 @@ func (r *report) add(o *deletion.Outcome) {
 		r.unpublished++
 		fmt.Fprintf(r.out, "    NOT PUBLISHED %s: %s\n", o.Err.Message, secret.Redact(o.Err.Cause))
 		fmt.Fprintf(r.out, "                  %s\n", r.advice(answer.verdict, o))
+	case o.Parked:
+		r.unpublished++
+		fmt.Fprintln(r.out, "    not published there is no outcome yet; the ledger keeps the request, and a tick tries it again")
 	default:
 		r.unpublished++
 		fmt.Fprintln(r.out, "    not published there is no outcome yet; a repeat asks DDS again")
@@ -179,12 +182,12 @@ func (r *report) advice(kind verdict, o *deletion.Outcome) string {
 // summary counts what the run did; the error says that not everything was done.
 func (r *report) summary() error {
 	total := r.published + r.unpublished
-	var parts, missing []string
-	for _, kind := range slices.Sorted(maps.Keys(r.counts)) {
-		parts = append(parts, fmt.Sprintf("%d %s", r.counts[kind], kind))
-	}
+	var missing []string
 	fmt.Fprintf(r.out, "\nRequests: %d. DDS: %s. Outcomes: %d published, %d not published.\n",
-		total, strings.Join(parts, ", "), r.published, r.unpublished)
+		total, listed(r.counts), r.published, r.unpublished)
+	if r.config.Follow && r.counts[accepted]+r.counts[unconfirmed] > 0 {
+		fmt.Fprintln(r.out, "FOLLOW: whether the backups are gone is published later, by the ticks of a schedule or of: local -real -tick")
+	}
 	if done := r.counts[accepted] + r.counts[unconfirmed] + r.counts[simulated]; done < total {
 		missing = append(missing, fmt.Sprintf("%d not deleted", total-done))
 	}
@@ -195,4 +198,13 @@ func (r *report) summary() error {
 		return nil
 	}
 	return fmt.Errorf("of %d requests: %s", total, strings.Join(missing, ", "))
+}
+
+// listed names the counts of each kind; "none" if there are none.
+func listed[K ~string](counts map[K]int) string {
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[kind], kind))
+	}
+	return cmp.Or(strings.Join(parts, ", "), "none")
 }

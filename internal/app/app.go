@@ -41,6 +41,8 @@ type Links struct {
 	AskForTick func(context.Context) error
 	// Connects returns what opens the connections of the sink and the ledger that were built. It may be nil.
 	Connects func() []func(context.Context)
+	// Now is the clock of leases, the ledger in memory and calls to DDS; nil for the wall clock.
+	Now func() time.Time
 }
 
 // App is the whole program without its host. It is safe for use by many goroutines.
@@ -74,7 +76,9 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		},
 	})
 	records, ledgerErr := build("LEDGER", c.Ledger.Kind, &c.Ledger, links.Ledgers, map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
-		config.Memory: func(*config.Ledger) (deletion.Ledger, error) { return ledger.NewMemory(ledger.DefaultSize, nil), nil },
+		config.Memory: func(*config.Ledger) (deletion.Ledger, error) {
+			return ledger.NewMemory(ledger.DefaultSize, links.Now), nil
+		},
 	})
 	a := &App{
 		log: log, sinkARN: c.Sink.ARN.String(), postpone: links.Postpone, askForTick: links.AskForTick,
@@ -104,7 +108,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		return nil, err
 	}
 	a.Service = &deletion.Service{
-		Backups: a.DDS, Ledger: records, Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Log: log,
+		Backups: a.DDS, Ledger: records, Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Now: links.Now, Log: log,
 		Durable: c.Ledger.Durable, RequireManual: c.RequireManual, Follow: c.Follow, FollowAlarmAfter: c.FollowAlarmAfter,
 		StopDeletions: c.StopDeletions, MaxRequestAge: c.MaxRequestAge,
 		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
@@ -134,6 +138,7 @@ func (a *App) ddsOptions(c *config.Config, links Links) (dds.Options, error) {
 		Credentials: c.Credentials.Keys,
 		Connections: c.Concurrency,
 		Rate:        c.Rate,
+		Now:         links.Now,
 		Observe:     a.metrics.Call,
 	}
 	if c.Credentials.Secret == (arn.ARN{}) {

@@ -112,8 +112,7 @@ func (a *App) tick(ctx context.Context, w *work) {
 		return
 	}
 	w.tick = a.Service.Tick(ctx)
-	progress := w.tick.Deletions + w.tick.Looks + w.tick.Published
-	if !w.tick.More || w.tick.Throttled || w.tick.Failed || progress == 0 || a.askForTick == nil {
+	if !w.tick.Again() || a.askForTick == nil {
 		return
 	}
 	if err := a.askForTick(ctx); err != nil {

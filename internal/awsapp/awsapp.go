@@ -23,10 +23,6 @@ import (
 	"dds-backup-delete/internal/sink/awssink"
 )
 
-// sinkTry is how long one call to a sink may take. It is generous: a bus in another region is slow over a
-// new connection, and a call that timed out may have published its events.
-const sinkTry = 5 * time.Second
-
 // Links returns the links of a program whose AWS calls are signed with those keys, for example of a
 // profile; nil for the keys of the environment. Clients are built only for what c names.
 func Links(c *config.Config, log *slog.Logger, keys aws.CredentialsProvider) (app.Links, error) {

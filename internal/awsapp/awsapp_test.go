@@ -24,7 +24,7 @@ import (
 // serve starts a simulated DDS and returns a configuration for it.
 func serve(t *testing.T) (*ddstest.Server, *config.Config) {
 	t.Helper()
-	server, c := simulation.Start()
+	server, c := simulation.Start(ddstest.Options{})
 	t.Cleanup(server.Close)
 	return server, c
 }

@@ -13,6 +13,10 @@ import (
 	"dds-backup-delete/internal/transport"
 )
 
+// sinkTry is how long one call to a sink may take. It is generous: a bus in another region is slow over a
+// new connection, and a call that timed out may have published its events.
+const sinkTry = 5 * time.Second
+
 // clients is what all AWS clients have in common. They are configured by hand, because the SDK's own
 // loader costs more at start than everything else, and finds nothing more in Lambda.
 type clients struct {

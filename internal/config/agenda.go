@@ -9,28 +9,22 @@ import (
 // wantDurable is what LEDGER must be where the ledger has to outlive the process.
 const wantDurable = "a ledger that outlives the process; expected LEDGER=dynamodb://<table>, for example dynamodb://dds-backup-delete"
 
-// follow says whether deletions are followed to their end. It comes after the ledger, which must keep them.
-func (p *parser) follow(c *Config) {
+// checkAgenda checks what the agenda needs: a ledger that outlives the process, and times that make sense.
+func (p *parser) checkAgenda(durable bool) {
 	if p.Follow && !p.RequireManual {
 		p.fault("FOLLOW: needs REQUIRE_MANUAL, because only a backup that was seen before its deletion can be seen to be gone; " +
 			"expected REQUIRE_MANUAL=true, or FOLLOW=false")
 	}
-	if p.Follow && !c.Ledger.Durable {
+	if p.Follow && !durable {
 		p.fault("FOLLOW: needs %s, or FOLLOW=false", wantDurable)
 	}
 	if p.FollowAlarmAfter < 5*time.Minute || p.FollowAlarmAfter > 7*24*time.Hour {
 		p.fault("FOLLOW_ALARM_AFTER: %q is not a time that a deletion may take; expected 5m to 168h, for example 2h", p.FollowAlarmAfter)
 	}
-	c.Follow, c.FollowAlarmAfter = p.Follow, p.FollowAlarmAfter
-}
-
-// waiting says how long requests wait, and where. It comes after the ledger, which must keep them.
-func (p *parser) waiting(c *Config) {
-	c.DirectIsAsync = p.DirectCalls == "async"
 	switch {
-	case !c.DirectIsAsync && p.DirectCalls != "sync":
+	case p.DirectCalls != "async" && p.DirectCalls != "sync":
 		p.fault("DIRECT_CALLS: %s is not a kind of invocations; expected sync or async", quote(p.DirectCalls))
-	case c.DirectIsAsync && !c.Ledger.Durable:
+	case p.DirectCalls == "async" && !durable:
 		p.fault("DIRECT_CALLS: async needs %s, or DIRECT_CALLS=sync", wantDurable)
 	}
 	if p.MaxRequestAge != 0 && (p.MaxRequestAge < time.Minute || p.MaxRequestAge > 366*24*time.Hour) {
@@ -39,7 +33,6 @@ func (p *parser) waiting(c *Config) {
 	if p.MaxReceives < 0 || p.MaxReceives > 1000 {
 		p.fault("QUEUE_MAX_RECEIVES: \"%d\" is not a number of receives; expected 1 to 1000, for example 10, or 0 if it is not known", p.MaxReceives)
 	}
-	c.MaxRequestAge, c.MaxReceives = p.MaxRequestAge, p.MaxReceives
 }
 
 // tickBus returns the bus that TICK_BUS names; the zero value if it is not set.

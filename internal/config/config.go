@@ -98,8 +98,9 @@ func Load() (*Config, error) {
 	c.Sink = p.sink()
 	c.RequestSources = p.requestSources()
 	c.Ledger = p.ledger()
-	p.follow(c)
-	p.waiting(c)
+	p.checkAgenda(c.Ledger.Durable)
+	c.Follow, c.FollowAlarmAfter = p.Follow, p.FollowAlarmAfter
+	c.MaxRequestAge, c.MaxReceives, c.DirectIsAsync = p.MaxRequestAge, p.MaxReceives, p.DirectCalls == "async"
 	c.TickBus = p.tickBus()
 	c.InLambda, c.OnDemand = InLambda(), p.InitializationType == "on-demand"
 	c.AWS = p.aws()

@@ -166,7 +166,7 @@ func TestFaults(t *testing.T) {
 		"REQUEST_TYPE":                          {"REQUEST_TYPE": "dds.backup.deletion.accepted.v1"},
 		"METRICS":                               {"METRICS": "prometheus"},
 		"AWS_LAMBDA_FUNCTION_NAME":              {"METRICS": "emf"},
-		"REQUEST_TYPE:   ":                      {"REQUEST_TYPE": "dds.backup.agenda.tick.v1"},
+		`REQUEST_TYPE: "dds.backup.agenda`:      {"REQUEST_TYPE": "dds.backup.agenda.tick.v1"},
 		"REQUEST_TYPE:":                         {"REQUEST_TYPE": strings.Repeat("t", 129)},
 		"REQUEST_TYPE: ":                        {"REQUEST_TYPE": "a\nb"},
 		"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": {"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "http://dds.example.com"},

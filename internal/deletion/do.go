@@ -13,9 +13,6 @@ import (
 // to the ledger that records their outcomes.
 const maxGroup = 50
 
-// notDue is the status of a request of the agenda that is not due any more. It is no outcome.
-const notDue Status = "not_due"
-
 // Do processes the requests concurrently and returns an outcome for each, in their order. A request
 // for which the deadline of ctx leaves no time ends as [Retry]. A panic of Backups, the Ledger or the
 // Sink fails only the requests that it concerns. Do stops deleting early enough to record, recording
@@ -70,7 +67,7 @@ func (s *Service) settleAll(ctx context.Context, groups []*group, unpublished ma
 	var workers errgroup.Group
 	workers.SetLimit(max(s.Concurrency, 1))
 	for _, g := range groups {
-		if g.item == nil || len(g.outcomes) == 0 {
+		if !g.settles() {
 			continue
 		}
 		workers.Go(func() error {

@@ -6,8 +6,6 @@ import (
 )
 
 const (
-	// firstLook is how long after an answer the backup is looked at first.
-	firstLook = time.Minute
 	// apart is how far apart two looks must be that show a backup as absent.
 	apart = 5 * time.Minute
 	// longestGap is what the time between two looks grows to.
@@ -56,22 +54,35 @@ func (i *Item) look(now time.Time, s Sight, job JobStatus, reason string) {
 			p.Seen = s.Backup
 		}
 	}
-	if !i.Answer.exists() {
-		i.settleLease(now, s)
-		return
-	}
-	since := i.since()
 	switch {
-	case s.Backup == nil && c.Absent.IsZero():
-		c.Absent, c.Next = now, now.Add(apart)
-	case s.Backup == nil && p.Seen != nil && now.Sub(c.Absent) >= apart:
-		i.finish(now, Completed, "", nil)
-	case s.Backup == nil && now.Sub(since) >= week: // it was never seen, so its absence proves nothing
-		i.finish(now, Closed, "", nil)
+	case !i.Answer.exists():
+		i.settleLease(now, s)
 	case s.Backup == nil:
-		if p.Seen != nil {
-			c.Next = c.Absent.Add(apart)
-		}
+		i.lookAbsent(now)
+	default:
+		i.lookThere(now, s, job, reason)
+	}
+}
+
+// lookAbsent is look for a backup that was answered and is absent.
+func (i *Item) lookAbsent(now time.Time) {
+	c := i.Plan.Check
+	switch {
+	case c.Absent.IsZero():
+		c.Absent, c.Next = now, now.Add(apart)
+	case i.Plan.Seen != nil && now.Sub(c.Absent) >= apart:
+		i.finish(now, Completed, "", nil)
+	case i.Plan.Seen != nil:
+		c.Next = c.Absent.Add(apart)
+	case now.Sub(i.since()) >= week: // it was never seen, so its absence proves nothing
+		i.finish(now, Closed, "", nil)
+	}
+}
+
+// lookThere is look for a backup that was answered and is there.
+func (i *Item) lookThere(now time.Time, s Sight, job JobStatus, reason string) {
+	c := i.Plan.Check
+	switch {
 	case s.Deleting:
 		c.Deleting, c.Back = true, 0
 	case job == JobFailed:
@@ -80,7 +91,7 @@ func (i *Item) look(now time.Time, s Sight, job JobStatus, reason string) {
 		if c.Back++; c.Back >= 2 {
 			i.finish(now, Failed, "not_deleted", conflict("the backup was being deleted, and is there as before", ""))
 		}
-	case now.Sub(since) >= week && job != JobRunning:
+	case now.Sub(i.since()) >= week && job != JobRunning:
 		i.finish(now, Failed, "still_there", conflict("seven days after the deletion was accepted, the backup is still there and no job runs", ""))
 	}
 }
@@ -126,7 +137,7 @@ func (i *Item) finish(now time.Time, status Status, reason string, cause *Error)
 	i.moveOwed(owedEnd)
 	p.End = &End{Status: status, Attempt: p.Attempt, At: now}
 	if status != Closed {
-		p.End.Event = i.endEvent(now, status, reason, cause)
+		p.End.Event = i.endEvent(status, reason, cause)
 		i.owe(owedEnd, now.Add(publishing))
 	}
 	p.Check = nil
@@ -142,7 +153,7 @@ func (i *Item) finish(now time.Time, status Status, reason string, cause *Error)
 }
 
 // endEvent returns the JSON of the event of an end.
-func (i *Item) endEvent(now time.Time, status Status, reason string, cause *Error) string {
+func (i *Item) endEvent(status Status, reason string, cause *Error) string {
 	p := &i.Plan
 	answer, data, _ := parseEvent(i.Answer.Event, "") // an answer that cannot be read is followed all the same
 	r := Request{ID: data.RequestID, ProjectID: i.ProjectID, BackupID: i.BackupID, Region: p.Region, TraceParent: answer.TraceParent}

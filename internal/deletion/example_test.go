@@ -37,7 +37,7 @@ func (shelf) Job(context.Context, deletion.Target, string) (deletion.JobStatus, 
 
 // List implements [deletion.Backups].
 func (shelf) List(context.Context, string, string) (map[string]deletion.Sight, error) {
-	return nil, nil
+	return map[string]deletion.Sight{}, nil
 }
 
 // printer is a sink that prints what it gets.

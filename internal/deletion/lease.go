@@ -195,7 +195,7 @@ func (s *Service) release(ctx context.Context, g *group, maybeSent bool, undecid
 func (s *Service) unrecorded(g *group, request Request, err error) Outcome {
 	switch {
 	case err == nil:
-		if a, known := g.item.answerTo(&request); known {
+		if a, known := g.item.answerTo(request.Key()); known {
 			return *a.replay(request)
 		}
 		return failed(request, newError(ClassConflict, ErrLeaseLost.Error()))
@@ -209,27 +209,27 @@ func (s *Service) unrecorded(g *group, request Request, err error) Outcome {
 	}
 }
 
+// settles reports whether the ledger keeps anything of a group.
+func (g *group) settles() bool {
+	return g.item != nil && len(g.outcomes) > 0 && (len(g.item.Plan.Owed) > 0 ||
+		slices.ContainsFunc(g.outcomes, func(o *Outcome) bool { return g.holder.keeps(&o.Request) }))
+}
+
 // settle tells the ledger which events the sink took, for the requests that it keeps, and marks those that the
 // ledger will try again. Unpublished are the events that it did not take.
 func (s *Service) settle(ctx context.Context, g *group, unpublished map[*Outcome]string) {
-	if g.item == nil {
-		return
-	}
-	keeps := func(o *Outcome) bool { return g.holder.keeps(&o.Request) }
 	taken := make(map[string]bool)
 	var left []string
 	for _, o := range g.outcomes {
 		switch {
 		case o.Status != Retry:
 			taken[string(o.Event.JSON)] = true
-		case unpublished[o] != "" && keeps(o):
+		case unpublished[o] != "" && g.holder.keeps(&o.Request):
 			left = append(left, unpublished[o])
 		}
 	}
-	var err error
 	if len(g.item.Plan.Owed) > 0 || len(left) > 0 {
-		var item *Item
-		item, err = s.update(ctx, g.key(), g.item, func(i *Item) bool {
+		item, err := s.update(ctx, g.key(), g.item, func(i *Item) bool {
 			before := len(i.Plan.Owed)
 			changed := i.settle(taken)
 			for _, text := range left {
@@ -244,10 +244,12 @@ func (s *Service) settle(ctx context.Context, g *group, unpublished map[*Outcome
 		}
 	}
 	for _, o := range g.outcomes {
-		if o.Status != Retry || !keeps(o) || o.Request.LastReceive {
-			continue
-		}
-		w, waits := g.item.Plan.Waiting[o.Request.Key()]
-		o.Parked = waits && !w.Abandon || unpublished[o] != "" && slices.Contains(g.item.owed(), unpublished[o])
+		o.Parked = o.Status == Retry && !o.Request.LastReceive && g.holder.keeps(&o.Request) && g.item.holds(&o.Request, unpublished[o])
 	}
+}
+
+// holds reports whether the item has a next try of a request, or owes its event.
+func (i *Item) holds(r *Request, event string) bool {
+	w, waits := i.Plan.Waiting[r.Key()]
+	return waits && !w.Abandon || event != "" && slices.Contains(i.owed(), event)
 }

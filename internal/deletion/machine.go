@@ -24,6 +24,8 @@ const (
 	answerOverhead = 128
 	// quiet is how long after a DELETE may have been sent a backup that is there says that DDS never got it.
 	quiet = 10 * time.Minute
+	// firstLook is how long after an answer the backup is looked at first.
+	firstLook = time.Minute
 	// publishing is how long the process that recorded an event has for publishing it, before a tick does it.
 	publishing = time.Minute
 )
@@ -53,10 +55,17 @@ type claim struct {
 	lookOnly  bool                  // no DELETE may be sent: each request has been refused, but the first DELETE may have been sent
 }
 
-// answerTo returns what the item answers to a request: first what this request was answered, then what
-// every request is.
-func (i *Item) answerTo(r *Request) (Answer, bool) {
-	key := r.Key()
+// decide notes the outcome of a request that gets no lease; nil if it is not due any more.
+func (c *claim) decide(o, outcome *Outcome) {
+	if c.decided == nil {
+		c.decided = make(map[*Outcome]*Outcome)
+	}
+	c.decided[o] = outcome
+}
+
+// answerTo returns what the item answers to the request with a key: first what this request was answered, then
+// what every request is.
+func (i *Item) answerTo(key string) (Answer, bool) {
 	if a, ok := i.Answers[key]; ok {
 		return a, true
 	}
@@ -70,62 +79,72 @@ func (i *Item) answerTo(r *Request) (Answer, bool) {
 
 // begin takes the lease for the requests that the item has no answer for, if nobody else has it.
 func (i *Item) begin(h *holder, group []*Outcome, seen *Backup) (c claim, changed bool) {
-	c.decided = make(map[*Outcome]*Outcome)
-	var open []*Outcome
-	for _, o := range group {
-		key := o.Request.Key()
-		a, known := i.answerTo(&o.Request)
-		w, waits := i.Plan.Waiting[key]
-		switch {
-		case known:
-			c.decided[o] = a.replay(o.Request)
-			// A late duplicate must find it after the next attempt began.
-			changed = i.Plan.Check != nil && a == i.Answer && i.ask(key) || changed
-		case o.Request.OnAgenda && (!waits || w.Abandon || w.Next.After(h.now)):
-			c.decided[o] = nil
-		case o.Request.OnAgenda && w.exhausted(h.now): // each try ended its process
-			i.abandon(h.now, key, nil)
-			c.decided[o], changed = nil, true
-		default:
-			open = append(open, o)
-		}
-	}
+	open, changed := i.undecided(h, group, &c)
 	if len(open) == 0 {
 		return c, changed
 	}
+	i.Plan.Region = open[0].Request.Region
 	if i.Lease != "" && i.Lease != h.token {
 		if h.now.Before(i.LeaseUntil) {
 			return c, i.busy(h, open, &c) || changed
 		}
 		i.MaybeSent = true // its holder died or is frozen
 	}
-	refused := make(map[*Outcome]*Error)
 	for _, o := range open {
-		key := o.Request.Key()
-		if !h.durable && o.Request.Redelivered && !slices.Contains(i.Plan.Asked, key) {
+		if !h.durable && o.Request.Redelivered && !slices.Contains(i.Plan.Asked, o.Request.Key()) {
 			i.MaybeSent = true // another process may have worked it
 		}
-		if err := h.refuse(&o.Request); err != nil {
-			refused[o] = err
-		}
 	}
-	if !i.MaybeSent && len(refused) > 0 {
-		for o, err := range refused {
-			result := failed(o.Request, err)
-			result.writeEvent(i.Plan.Attempt, false)
-			i.answer(h, &result)
-			c.decided[o] = &result
-		}
-		i.forget()
-		open = slices.DeleteFunc(open, func(o *Outcome) bool { return refused[o] != nil })
-		if len(open) == 0 {
-			return c, true
-		}
-		clear(refused)
+	if open = i.refuse(h, open, &c); len(open) == 0 {
+		return c, true
 	}
-	c.undecided, c.maybeSent, c.lookOnly = open, i.MaybeSent, len(refused) == len(open)
+	c.undecided, c.maybeSent = open, i.MaybeSent
 	i.lease(h, open, seen)
 	return c, true
+}
+
+// undecided returns the requests that the item has no answer for, and decides the others.
+func (i *Item) undecided(h *holder, group []*Outcome, c *claim) (open []*Outcome, changed bool) {
+	open = make([]*Outcome, 0, len(group))
+	for _, o := range group {
+		key := o.Request.Key()
+		a, known := i.answerTo(key)
+		w, waits := i.Plan.Waiting[key]
+		switch {
+		case known:
+			c.decide(o, a.replay(o.Request))
+			// A late duplicate must find it after the next attempt began.
+			changed = i.Plan.Check != nil && a == i.Answer && i.ask(key) || changed
+		case o.Request.OnAgenda && (!waits || w.Abandon || w.Next.After(h.now)):
+			c.decide(o, nil)
+		case o.Request.OnAgenda && w.exhausted(h.now): // each try ended its process
+			i.abandon(h.now, key, nil)
+			c.decide(o, nil)
+			changed = true
+		default:
+			open = append(open, o)
+		}
+	}
+	return open, changed
+}
+
+// refuse answers the requests that must not start a deletion now, and returns the others. If a DELETE may have
+// been sent, it answers none, and notes whether no request may send another one.
+func (i *Item) refuse(h *holder, open []*Outcome, c *claim) (left []*Outcome) {
+	for _, o := range open {
+		err := h.refuse(&o.Request)
+		if err == nil || i.MaybeSent {
+			c.lookOnly = err != nil && (c.lookOnly || len(left) == 0)
+			left = append(left, o)
+			continue
+		}
+		result := failed(o.Request, err)
+		result.writeEvent(i.Plan.Attempt, false)
+		i.answer(h, &result)
+		c.decide(o, &result)
+	}
+	i.forget()
+	return left
 }
 
 // lease gives the lease to the holder, and makes sure that a kill is no silence.
@@ -134,7 +153,7 @@ func (i *Item) lease(h *holder, open []*Outcome, seen *Backup) {
 	i.Lease, i.LeaseUntil = h.token, h.until
 	lead := open[0].Request
 	lead.Metadata = nil // it is in the log
-	p.Lead, p.Region, p.Follow = &lead, lead.Region, h.follow
+	p.Lead, p.Follow = &lead, h.follow
 	if p.Seen == nil {
 		p.Seen = seen
 	}
@@ -167,7 +186,7 @@ func (i *Item) busy(h *holder, open []*Outcome, c *claim) (changed bool) {
 			result.Parked = i.wait(h, &o.Request, i.LeaseUntil, false) && !o.Request.LastReceive
 			changed = true
 		}
-		c.decided[o] = &result
+		c.decide(o, &result)
 	}
 	c.maybeSent = i.MaybeSent
 	return changed
@@ -210,9 +229,6 @@ func (i *Item) wait(h *holder, r *Request, next time.Time, try bool) bool {
 	w.Tries = max(w.Tries, r.Receives)
 	if try || !again { // another delivery of a request that waits resets nothing
 		w.Next = next
-	}
-	if i.Plan.Region == "" { // the version before kept none
-		i.Plan.Region = r.Region
 	}
 	if i.Plan.Waiting == nil {
 		i.Plan.Waiting = make(map[string]Waiting)
@@ -284,20 +300,26 @@ func (i *Item) record(h *holder, attempt int, maybeSent bool, group []*Outcome) 
 
 // recordFinal is record for an outcome that answers every request for the backup. A job id needs no lease.
 func (i *Item) recordFinal(h *holder, attempt int, o *Outcome) (stored, changed bool, err error) {
-	p := &i.Plan
-	ended := p.Attempt != attempt || p.End != nil && p.End.Attempt == attempt
+	ended := i.Plan.Attempt != attempt || i.Plan.End != nil && i.Plan.End.Attempt == attempt
 	upgrade := o.Status == Accepted && i.Answer.Status == Unconfirmed
 	switch {
 	case i.Answer.exists() && i.Answer.Event == string(o.Event.JSON) && !ended:
 		return true, false, nil
 	case ended, i.Answer.exists() && !upgrade:
-		if _, known := i.answerTo(&o.Request); !known {
+		if _, known := i.answerTo(o.Request.Key()); !known {
 			return false, false, ErrLeaseLost
 		}
 		return false, false, nil
 	case o.Status != Accepted && i.Lease != h.token:
 		return false, false, ErrLeaseLost
 	}
+	i.answerAll(h, o, upgrade)
+	return true, true, nil
+}
+
+// answerAll stores the outcome that answers every request for the backup, and opens the check for its end.
+func (i *Item) answerAll(h *holder, o *Outcome, upgrade bool) {
+	p := &i.Plan
 	i.moveOwed(owedAnswer) // the unconfirmed one
 	owed := h.keeps(&o.Request) || len(p.Waiting) > 0
 	for key := range p.Waiting {
@@ -314,7 +336,6 @@ func (i *Item) recordFinal(h *holder, attempt int, o *Outcome) (stored, changed 
 	case !upgrade || p.Check == nil:
 		p.Check = &Check{Next: h.now.Add(firstLook)}
 	}
-	return true, true, nil
 }
 
 // end ends the lease without an answer for every request.

@@ -291,7 +291,7 @@ func (w *worker) Job(_ context.Context, _ deletion.Target, id string) (deletion.
 }
 
 func (*worker) List(context.Context, string, string) (map[string]deletion.Sight, error) {
-	return nil, nil
+	return map[string]deletion.Sight{}, nil
 }
 
 // DeleteBackup is DDS behind the client of this project, and resolves a lost answer as the client does.
@@ -404,9 +404,9 @@ func (w *worker) run(ctx context.Context) {
 // acknowledged reports whether the source delivers the request of a worker no more.
 func (w *worker) acknowledged() bool {
 	switch {
-	case w.model.source == last:
+	case w.source == last:
 		return true
-	case w.model.source == topic && w.begun: // a kill of an asynchronous invocation is no reply that a topic waits for
+	case w.source == topic && w.begun: // a kill of an asynchronous invocation is no reply that a topic waits for
 		return w.crashed || w.outcome.Status != deletion.Retry || w.outcome.Parked
 	default:
 		return !w.crashed && (w.outcome.Status != deletion.Retry || w.outcome.Parked)

@@ -17,7 +17,7 @@ func TestMutants(t *testing.T) {
 	}
 	for _, m := range []struct{ rule, file, old, mutant, run string }{
 		{"an expired lease may have sent the DELETE", "machine.go", "i.MaybeSent = true // its holder died or is frozen", "", "Promise"},
-		{"a refusal needs the lease", "machine.go", "case i.Lease != h.token:\n\t\treturn false, false, ErrLeaseLost\n\t}\n\tfor", "}\n\tfor", "Promise"},
+		{"a refusal needs the lease", "machine.go", "case i.Lease != h.token:\n\t\treturn false, false, ErrLeaseLost\n\t}\n\tfor", "}\n\tfor", "Promise"}, //nolint:dupword // it is code
 		{"unconfirmed needs the lease", "machine.go", "case o.Status != Accepted && i.Lease != h.token:", "case false:", "Thawed"},
 		{"nothing replaces a job id", "machine.go", "upgrade := o.Status == Accepted && i.Answer.Status == Unconfirmed", "upgrade := true", "Thawed"},
 		{"a lost warning", "machine.go", `"", time.Time{}, maybeSent` + "\n\ti.Plan.Check = nil", `"", time.Time{}, false` + "\n\ti.Plan.Check = nil", "Promise"},
@@ -31,7 +31,7 @@ func TestMutants(t *testing.T) {
 		{"a tick works what is due, and only that", "machine.go", "(!waits || w.Abandon || w.Next.After(h.now))", "(!waits || w.Abandon)", "Promise|Parking|TwoTicks"},
 		{"what refuses, refuses only while no DELETE may have been sent", "machine.go", "if !i.MaybeSent && len(refused) > 0 {", "if len(refused) > 0 {", "Promise|Expiry"},
 		{"an expired request sends no DELETE", "process.go", "case c.lookOnly:", "case false:", "Promise|Expiry"},
-		{"an expired request is refused", "machine.go", "if err := h.refuse(&o.Request); err != nil {", "if err := h.refuse(&o.Request); false {", "Promise|Expiry"},
+		{"an expired request is refused", "machine.go", "if err := h.refuse(&o.Request); err != nil {", "if err := h.refuse(&o.Request); err != nil && false {", "Promise|Expiry"},
 		{"the attempt is part of the id of an answer", "outcome.go", "append(parts, attemptParts(attempt)...)...", "parts...", "Promise|Attempt"},
 		{"the attempt is part of the id of an end", "end.go", `"end"}, attemptParts(p.Attempt)...)`, `"end"}, attemptParts(0)...)`, "Promise|Attempt"},
 		{"a second job has an id of its own", "outcome.go", "case again && o.JobID != \"\":", "case false:", "Promise"},
@@ -62,17 +62,17 @@ func TestMutants(t *testing.T) {
 				t.Fatalf("%s has %d places of %q, error %v; want one", m.file, strings.Count(string(source), m.old), m.old, err)
 			}
 			dir := t.TempDir()
-			real, err := filepath.Abs(m.file)
+			path, err := filepath.Abs(m.file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			mutated, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
-			replace, err := json.Marshal(map[string]map[string]string{"Replace": {real: mutated}})
+			replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutated}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			for path, text := range map[string]string{mutated: strings.Replace(string(source), m.old, m.mutant, 1), overlay: string(replace)} {
-				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			for name, text := range map[string]string{mutated: strings.Replace(string(source), m.old, m.mutant, 1), overlay: string(replace)} {
+				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}

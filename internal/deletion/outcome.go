@@ -1,11 +1,8 @@
 package deletion
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -36,6 +33,9 @@ const (
 	// Retry means that there is no verdict: the request goes back to its source, and nothing is published.
 	Retry Status = "retry"
 )
+
+// notDue is the status of a request of the agenda that is not due any more. It is no outcome.
+const notDue Status = "not_due"
 
 // statusOf returns the status of a request that ended with an error of the class.
 func statusOf(c Class) Status {
@@ -254,22 +254,6 @@ func parseEvent(text, traceHeader string) (e Event, d Data, err error) {
 		err = json.Unmarshal(c.Data, &d)
 	}
 	return c.event([]byte(text), d.Status, d.ProjectID, traceHeader), d, err
-}
-
-// marshal returns the JSON of [Data] or a [cloudEvent]. That cannot fail, because both consist of
-// texts, numbers and JSON.
-func marshal(value any) []byte {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(err)
-	}
-	return text
-}
-
-// digest returns the first half of a SHA-256 of the parts.
-func digest(parts ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return hex.EncodeToString(sum[:16])
 }
 
 // Results is the answer to a list of requests: a result for each, in their order.

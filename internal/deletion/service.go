@@ -6,30 +6,6 @@ import (
 	"time"
 )
 
-// Backups is what this program needs of DDS. Its errors are [*Error] values.
-type Backups interface {
-	// LookUp returns what the backup list shows of a backup, asked for by its id. An absent backup is no
-	// error.
-	LookUp(ctx context.Context, backup Target) (Sight, error)
-	// DeleteBackup starts the deletion of a backup, without any look-up before it. With maybeSent, an
-	// earlier call may have started it already.
-	DeleteBackup(ctx context.Context, backup Target, maybeSent bool) (Deletion, error)
-	// Job returns the status of a job and, if it failed, the reason.
-	Job(ctx context.Context, backup Target, jobID string) (status JobStatus, reason string, err error)
-	// List returns a page of the backup list of a project, newest first, by backup id. What is missing there may
-	// be on another page.
-	List(ctx context.Context, region, projectID string) (map[string]Sight, error)
-}
-
-// Deletion is the result of a successful call to delete a backup. At most one member is set.
-// If both are empty, DDS accepted the deletion and named no job.
-type Deletion struct {
-	// JobID is the id of the job that deletes the backup; empty if it is not known.
-	JobID string
-	// Unconfirmed says why the job id is not known although the deletion was started.
-	Unconfirmed string
-}
-
 // Sink publishes events. It returns one error for each event, nil for an event that it took.
 type Sink interface {
 	Publish(ctx context.Context, events []Event) []error

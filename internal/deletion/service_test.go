@@ -64,7 +64,7 @@ func (*deleter) Job(context.Context, deletion.Target, string) (deletion.JobStatu
 }
 
 func (*deleter) List(context.Context, string, string) (map[string]deletion.Sight, error) {
-	return nil, nil
+	return map[string]deletion.Sight{}, nil
 }
 
 // sink is a [deletion.Sink] made of a function; without one, it takes everything.

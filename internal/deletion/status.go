@@ -22,7 +22,7 @@ func (s *Service) Status(ctx context.Context, backup Target) (*State, *Error) {
 		return nil, newError(ClassUnavailable, "the ledger could not be reached")
 	}
 	if i == nil || i.expired(s.now()) {
-		return nil, nil //nolint:nilnil // it knows nothing, and that is no error
+		return nil, nil // it knows nothing, and that is no error
 	}
 	return s.stateOf(i), nil
 }
@@ -31,7 +31,7 @@ func (s *Service) Status(ctx context.Context, backup Target) (*State, *Error) {
 func (s *Service) stateOf(i *Item) *State {
 	p := &i.Plan
 	st := &State{
-		ProjectID: i.ProjectID, BackupID: i.BackupID, Region: p.Region, State: PhaseRefused, Attempt: p.Attempt + 1, JobID: i.jobID(), Since: i.since(),
+		ProjectID: i.ProjectID, BackupID: i.BackupID, Region: p.Region, Attempt: p.Attempt + 1, JobID: i.jobID(), Since: i.since(),
 	}
 	_, st.NextAt = i.Due()
 	for _, w := range p.Waiting {
@@ -46,23 +46,35 @@ func (s *Service) stateOf(i *Item) *State {
 	if end := p.End; end != nil {
 		st.End = &StateEnd{end.Status, end.Attempt + 1, end.At}
 	}
+	st.State = s.phaseOf(i)
 	switch {
-	case i.Answer.exists() && p.End != nil && p.End.Attempt == p.Attempt:
-		st.State = Phase(p.End.Status)
-	case i.Answer.Status == Accepted:
-		st.State = PhaseAccepted
-	case i.Answer.exists():
-		st.State = PhaseUnconfirmed
-	case i.Lease != "" && s.now().Before(i.LeaseUntil):
-		st.State = PhaseWorking
-	case i.Lease != "", i.MaybeSent:
-		st.State = PhaseUnsettled
-	case st.Waiting > 0:
-		st.State = PhaseWaiting
-	case p.End != nil: // the attempt after it has not begun
-		st.State, st.Attempt = Phase(p.End.Status), p.End.Attempt+1
-	default:
-		st.Attempt, st.Since = 0, i.since()
+	case st.State == PhaseRefused:
+		st.Attempt = 0
+	case p.End != nil && st.State == Phase(p.End.Status): // the attempt after a failed one has not begun
+		st.Attempt = p.End.Attempt + 1
 	}
 	return st
+}
+
+// phaseOf returns where the latest attempt stands.
+func (s *Service) phaseOf(i *Item) Phase {
+	end := i.Plan.End
+	switch {
+	case i.Answer.exists() && end != nil && end.Attempt == i.Plan.Attempt:
+		return Phase(end.Status)
+	case i.Answer.Status == Accepted:
+		return PhaseAccepted
+	case i.Answer.exists():
+		return PhaseUnconfirmed
+	case i.Lease != "" && s.now().Before(i.LeaseUntil):
+		return PhaseWorking
+	case i.Lease != "", i.MaybeSent:
+		return PhaseUnsettled
+	case len(i.Plan.Waiting) > 0:
+		return PhaseWaiting
+	case end != nil:
+		return Phase(end.Status)
+	default:
+		return PhaseRefused
+	}
 }

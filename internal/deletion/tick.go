@@ -44,6 +44,11 @@ type TickResult struct {
 	Failed bool `json:"failed,omitempty"`
 }
 
+// Again reports whether another tick at once is worth it: work is due, and this one made progress.
+func (r *TickResult) Again() bool {
+	return r.More && !r.Throttled && !r.Failed && r.Deletions+r.Looks+r.Published > 0
+}
+
 // tick is a tick at work.
 type tick struct {
 	*Service
@@ -345,11 +350,10 @@ func (t *tick) list(ctx context.Context, items []*Item) map[Key]Sight {
 
 // look looks at a backup that was claimed, and stores what that means for it.
 func (t *tick) look(ctx context.Context, i *Item, listed Sight) {
-	target := Target{i.Plan.Region, i.ProjectID, i.BackupID}
 	sight := listed
 	if sight.Backup == nil {
 		var err error
-		if sight, err = t.Backups.LookUp(ctx, target); err != nil {
+		if sight, err = t.Backups.LookUp(ctx, Target{i.Plan.Region, i.ProjectID, i.BackupID}); err != nil {
 			t.throttledBy(explain(err))
 			t.warn(ctx, i, "follow: the backup could not be looked up", err)
 			t.postpone(ctx, i)
@@ -357,17 +361,10 @@ func (t *tick) look(ctx context.Context, i *Item, listed Sight) {
 		}
 	}
 	t.count(func(r *TickResult) { r.Looks++ })
-	job, reason := JobUnknown, ""
-	if id := i.jobID(); id != "" && sight.Backup != nil && !sight.Deleting && i.Plan.Check.Looks > 0 {
-		var err error
-		if job, reason, err = t.Backups.Job(ctx, target, id); err != nil {
-			t.throttledBy(explain(err))
-			t.warn(ctx, i, "follow: the job could not be looked up", err)
-			if t.now().Sub(i.since()) >= week { // a running job would keep the check open
-				t.postpone(ctx, i)
-				return
-			}
-		}
+	job, reason, err := t.job(ctx, i, sight)
+	if err != nil && t.now().Sub(i.since()) >= week { // a running job would keep the check open
+		t.postpone(ctx, i)
+		return
 	}
 	now := t.now()
 	next := i.Clone()
@@ -387,6 +384,20 @@ func (t *tick) look(ctx context.Context, i *Item, listed Sight) {
 	if len(next.Plan.Owed) > len(i.Plan.Owed) {
 		t.publishOwed(ctx, next)
 	}
+}
+
+// job asks for the job of a deletion, if that helps to tell what became of a backup that is there.
+func (t *tick) job(ctx context.Context, i *Item, s Sight) (status JobStatus, reason string, err error) {
+	id := i.jobID()
+	if id == "" || s.Backup == nil || s.Deleting || i.Plan.Check.Looks == 0 {
+		return JobUnknown, "", nil
+	}
+	status, reason, err = t.Backups.Job(ctx, Target{i.Plan.Region, i.ProjectID, i.BackupID}, id)
+	if err != nil {
+		t.throttledBy(explain(err))
+		t.warn(ctx, i, "follow: the job could not be looked up", err)
+	}
+	return status, reason, err
 }
 
 // postpone lets a look that failed wait as long as one that showed nothing new.

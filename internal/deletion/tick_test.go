@@ -119,13 +119,13 @@ func TestEnds(t *testing.T) {
 		}
 	}
 	for name, tc := range map[string]struct {
-		show   func(time.Duration) (deletion.Sight, error)
-		job    func(time.Duration) (deletion.JobStatus, string, error)
-		days   time.Duration
-		end    deletion.Status
-		reason string
-		at     time.Duration // when it ends, to ten minutes
-		text   string
+		show     func(time.Duration) (deletion.Sight, error)
+		job      func(time.Duration) (deletion.JobStatus, string, error)
+		followed time.Duration // three hours at least
+		end      deletion.Status
+		reason   string
+		at       time.Duration // when it ends, to ten minutes
+		text     string
 	}{
 		"gone": {show: after(30*time.Minute, deletion.Sight{}, errAbsent), end: deletion.Completed, at: 40 * time.Minute},
 		"gone at once, and never seen being deleted": {
@@ -136,14 +136,14 @@ func TestEnds(t *testing.T) {
 				return deletion.Sight{}, errAbsent
 			}
 			return deleting, nil
-		}, days: 6},
+		}, followed: 6 * 24 * time.Hour},
 		"absent twice, and there in between": {show: func(since time.Duration) (deletion.Sight, error) {
 			if since < 8*time.Minute || since > 14*time.Minute && since < 17*time.Minute {
 				return deletion.Sight{}, errAbsent
 			}
 			return deleting, nil
-		}, days: 6},
-		"the list fails": {show: after(time.Minute, deletion.Sight{}, &deletion.Error{Class: deletion.ClassUnavailable}), days: 8},
+		}, followed: 6 * 24 * time.Hour},
+		"the list fails": {show: after(time.Minute, deletion.Sight{}, &deletion.Error{Class: deletion.ClassUnavailable}), followed: 8 * 24 * time.Hour},
 		"back as before": {show: after(20*time.Minute, completed, nil), end: deletion.Failed, reason: "not_deleted", at: 50 * time.Minute},
 		"its job failed": {
 			show: func(time.Duration) (deletion.Sight, error) { return completed, nil },
@@ -153,17 +153,17 @@ func TestEnds(t *testing.T) {
 			end: deletion.Failed, reason: "job_failed", at: 10 * time.Minute, text: "the disk is full",
 		},
 		"still there, job not known": {
-			show: func(time.Duration) (deletion.Sight, error) { return completed, nil }, days: 8, end: deletion.Failed, reason: "still_there", at: 7 * 24 * time.Hour,
+			show: func(time.Duration) (deletion.Sight, error) { return completed, nil }, followed: 8 * 24 * time.Hour, end: deletion.Failed, reason: "still_there", at: 7 * 24 * time.Hour,
 		},
 		"still there, job running": {
 			show: func(time.Duration) (deletion.Sight, error) { return completed, nil },
-			job:  func(time.Duration) (deletion.JobStatus, string, error) { return deletion.JobRunning, "", nil }, days: 8,
+			job:  func(time.Duration) (deletion.JobStatus, string, error) { return deletion.JobRunning, "", nil }, followed: 8 * 24 * time.Hour,
 		},
 		"still there, and the jobs cannot be asked": {
 			show: func(time.Duration) (deletion.Sight, error) { return completed, nil },
 			job: func(time.Duration) (deletion.JobStatus, string, error) {
 				return deletion.JobUnknown, "", &deletion.Error{Class: deletion.ClassForbidden}
-			}, days: 8,
+			}, followed: 8 * 24 * time.Hour,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestEnds(t *testing.T) {
 				if o := sv.Do(t.Context(), requests("a"))[0]; o.Status != deletion.Accepted {
 					t.Fatalf("%s %+v", o.Status, o.Err)
 				}
-				sum := tickFor(t.Context(), sv, max(tc.days*24, 3)*time.Hour)
+				sum := tickFor(t.Context(), sv, max(tc.followed, 3*time.Hour))
 				ends := append(dataOf(t, s, deletion.Completed), dataOf(t, s, deletion.Failed)...)
 				if tc.end == "" {
 					if len(ends) > 0 || sum.Overdue != 1 {
@@ -414,6 +414,31 @@ func TestAnEventThatIsOwed(t *testing.T) {
 		}
 		if len(again) != 1 || !bytes.Equal(again[0], first.JSON) {
 			t.Errorf("published again: %s\nfirst: %s", again, first.JSON)
+		}
+	})
+}
+
+// The refusal of a topic's request is owed, too, although nobody ever had a lease.
+func TestARefusalThatIsOwed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := true
+		s := &sink{}
+		s.publish = func(context.Context, []deletion.Event) []error {
+			if broken {
+				return []error{errDown}
+			}
+			return []error{nil}
+		}
+		sv := following(&dds{}, s, new(bytes.Buffer))
+		r := topicRequest("one")
+		r.ExpiresAt = time.Now()
+		if o := sv.Do(t.Context(), []deletion.Request{r})[0]; o.Status != deletion.Retry || !o.Parked {
+			t.Fatalf("%s, parked: %v", o.Status, o.Parked)
+		}
+		broken, s.taken = false, nil
+		tickFor(t.Context(), sv, 15*time.Minute)
+		if len(dataOf(t, s, deletion.Rejected)) != 1 {
+			t.Errorf("events %v", s.taken)
 		}
 	})
 }

@@ -20,6 +20,17 @@ type Call struct {
 	location string // where the state of the one backup is; empty if the call does not name one backup
 }
 
+// Status is a question for the state of a backup. Work fills in the State or the Err before it answers the call.
+type Status struct {
+	// Backup is the backup, as the call names it: the id is not checked, and the project and the region may be
+	// empty for the configured ones.
+	Backup deletion.Target
+	// State is what the ledger knows of the backup; nil if that is nothing.
+	State *deletion.State
+	// Err says why the ledger was not asked, or did not answer; nil if it did.
+	Err *deletion.Error
+}
+
 // Answer returns the response to a call, given the outcomes of its requests in their order.
 func (c *Call) Answer(outcomes []deletion.Outcome) *Response {
 	response := c.answer(outcomes)

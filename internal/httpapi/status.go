@@ -8,17 +8,6 @@ import (
 	"dds-backup-delete/internal/deletion"
 )
 
-// Status is a question for the state of a backup. Work fills in the State or the Err before it answers the call.
-type Status struct {
-	// Backup is the backup, as the call names it: the id is not checked, and the project and the region may be
-	// empty for the configured ones.
-	Backup deletion.Target
-	// State is what the ledger knows of the backup; nil if that is nothing.
-	State *deletion.State
-	// Err says why the ledger was not asked, or did not answer; nil if it did.
-	Err *deletion.Error
-}
-
 // readStatus finds the backup whose state a call asks for. Nothing is deleted, so a body is ignored, as HTTP has
 // no meaning for it.
 func (r *request) readStatus(request deletion.Request, emptyProject bool) *Call {

@@ -8,10 +8,10 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// Start starts a simulated DDS that has the backups of the sample events, and returns a configuration of
-// a program that calls it. The server must be closed.
-func Start() (*ddstest.Server, *config.Config) {
-	server := ddstest.NewServer(ddstest.Options{})
+// Start starts a simulated DDS with these options that has the backups of the sample events, and returns a
+// configuration of a program that calls it. The server must be closed.
+func Start(o ddstest.Options) (*ddstest.Server, *config.Config) {
+	server := ddstest.NewServer(o)
 	server.Add(ddstest.SampleBackups()...)
 	return server, &config.Config{
 		Credentials: config.Credentials{Keys: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)}},
