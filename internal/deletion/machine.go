@@ -115,6 +115,11 @@ func (i *Item) undecided(h *holder, group []*Outcome, c *claim) (open []*Outcome
 			c.decide(o, a.replay(o.Request))
 			// A late duplicate must find it after the next attempt began.
 			changed = i.Plan.Check != nil && a == i.Answer && i.ask(key) || changed
+			if waits { // the version before recorded the answer, and left what waits
+				delete(i.Plan.Waiting, key)
+				i.owe(a.Event, h.now.Add(publishing))
+				changed = true
+			}
 		case o.Request.OnAgenda && (!waits || w.Abandon || w.Next.After(h.now)):
 			c.decide(o, nil)
 		case o.Request.OnAgenda && w.exhausted(h.now): // each try ended its process
