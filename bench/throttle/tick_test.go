@@ -24,6 +24,14 @@ func TestTicks(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Logf("%+v", r)
+				ends := 0
+				for _, n := range r.Ends {
+					ends += n
+				}
+				// An unlimited DDS, or few backups, must leave nothing open.
+				if ends > s.Backups || ends < s.Backups && (s.Backups == 100 || s.Rate == 0 && s.Calls == 0) {
+					t.Errorf("%d ends of %d deletions", ends, s.Backups)
+				}
 			})
 		})
 	}
