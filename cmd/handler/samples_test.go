@@ -237,8 +237,9 @@ var samples = map[string]struct {
 		events:  []string{"accepted " + sample(53)},
 		reply:   accepted("02cae0c8-0633-49a1-8bb9-c206a6dfe63c", sample(53)),
 	},
-	"direct-tick.json":      {reply: results()},
-	"eventbridge-tick.json": {reply: results()},
+	"apigateway-http-status.json": {reply: `HTTP 200 "state":"accepted","attempt":1,"job_id":`},
+	"direct-tick.json":            {reply: results()},
+	"eventbridge-tick.json":       {reply: results()},
 	"foreign-s3.json": {
 		errType: "DDS.Invalid",
 	},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -92,14 +93,122 @@ func request(id, backup string) deletion.Request {
 	return deletion.Request{ID: id, Source: "sqs", BackupID: backup}
 }
 
-// outcomes returns real events of every type: n accepted ones and one each of the others.
+// outcomes returns real events of every type but simulated: n accepted ones and one each of the others.
 func outcomes(t *testing.T, n int) []deletion.Event {
 	t.Helper()
 	requests := []deletion.Request{request("r-gone", gone), request("r-lost", lost), request("r-none", "")}
 	for i := range n {
 		requests = append(requests, request(fmt.Sprint("r", i), fmt.Sprint("backup", i)))
 	}
-	return published(t, requests...)
+	return append(published(t, requests...), lives(t)...)
+}
+
+// life is a service that follows deletions, on a simulated clock, and what it published.
+type life struct {
+	*deletion.Service
+	catch
+
+	now time.Time
+}
+
+// agedDeleter is a DDS in which a deletion goes as its functions say.
+type agedDeleter struct {
+	deletion.Backups
+
+	delete func() (deletion.Deletion, error)
+	show   func() deletion.Sight
+	job    func() (deletion.JobStatus, string)
+}
+
+func (d agedDeleter) LookUp(context.Context, deletion.Target) (deletion.Sight, error) {
+	return d.show(), nil
+}
+
+func (d agedDeleter) DeleteBackup(context.Context, deletion.Target, bool) (deletion.Deletion, error) {
+	return d.delete()
+}
+
+func (d agedDeleter) Job(context.Context, deletion.Target, string) (deletion.JobStatus, string, error) {
+	status, reason := d.job()
+	return status, reason, nil
+}
+
+func newLife() *life {
+	l := &life{now: time.Date(2026, 11, 23, 21, 0, 0, 0, time.UTC)}
+	l.Service = &deletion.Service{
+		Ledger: ledger.NewMemory(1000, func() time.Time { return l.now }), Durable: true, Sink: &l.catch, Concurrency: 4,
+		Scope: deletion.Scope{Region: "cn-north-4", ProjectID: project}, Log: slog.New(slog.DiscardHandler),
+		RequireManual: true, Follow: true, Now: func() time.Time { return l.now },
+	}
+	return l
+}
+
+// last returns the last event that is published within an hour of ticks.
+func (l *life) last(t *testing.T, r deletion.Request) deletion.Event {
+	t.Helper()
+	l.Do(t.Context(), []deletion.Request{r})
+	for range 12 {
+		l.now = l.now.Add(5 * time.Minute)
+		l.Tick(t.Context())
+	}
+	return l.events[len(l.events)-1]
+}
+
+// lives returns the events that only a tick publishes: abandoned, completed and failed.
+func lives(t *testing.T) []deletion.Event {
+	t.Helper()
+	var events []deletion.Event
+	backup := deletion.Backup{
+		Name: "nightly", Type: "Manual", Status: "COMPLETED", InstanceID: "1f1f5bd2b1a74e0bb9a6d7a1a1f0b9d1in02", InstanceName: "orders", SizeKB: 52428800,
+	}
+	sent := time.Date(2026, 11, 23, 14, 2, 9, 512e6, time.UTC)
+
+	abandoned := request("0c0e5f7a-1f2d-4a52-9d0f-4f2d1c9b8a70", "5b7e0d3c2f6a4c19a1e8f7d6c5b4a392br02")
+	abandoned.Receives, abandoned.LastReceive, abandoned.SentAt = 10, true, sent
+	abandoned.By = &deletion.Principal{Type: "service_account", ID: "AROAEXAMPLEID:nightly-cleanup"}
+	l := newLife()
+	l.Backups = agedDeleter{
+		show: func() deletion.Sight { return deletion.Sight{Backup: &backup} },
+		delete: func() (deletion.Deletion, error) {
+			return deletion.Deletion{}, &deletion.Error{
+				Class: deletion.ClassConflict, Code: "DBS.201319", Message: "The backup is being used for a restoration. Try again later.",
+				HTTPStatus: 400, DDSRequestID: "9b1d2f3e4c5a46778899aabbccddeeff",
+			}
+		},
+	}
+	events = append(events, l.last(t, abandoned))
+
+	accepted := func(job string) func() (deletion.Deletion, error) {
+		return func() (deletion.Deletion, error) { return deletion.Deletion{JobID: job}, nil }
+	}
+	completed := request("4fce6432-6221-41a2-86dc-c5557e824cf3", there)
+	completed.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	l = newLife()
+	start := l.now
+	l.Backups = agedDeleter{
+		delete: accepted("3711e2ad-5787-49bc-a47f-3f0b066af9f5"),
+		show: func() deletion.Sight {
+			switch since := l.now.Sub(start); {
+			case since == 0:
+				return deletion.Sight{Backup: &backup}
+			case since < 20*time.Minute:
+				return deletion.Sight{Backup: &backup, Deleting: true}
+			default:
+				return deletion.Sight{}
+			}
+		},
+	}
+	events = append(events, l.last(t, completed))
+
+	failed := request("7d0c3c62-95f1-4f0e-8b60-2a64d4b7c1aa", "e3c2b1a0f9e84d7c8b6a5f4e3d2c1b0abr02")
+	failed.By = &deletion.Principal{Type: "app_user", ID: "dba@example.com", Claimed: true}
+	l = newLife()
+	l.Backups = agedDeleter{
+		delete: accepted("c05f7a2e-6b1d-4c3f-8a9e-0d1c2b3a4f5e"),
+		show:   func() deletion.Sight { return deletion.Sight{Backup: &backup} },
+		job:    func() (deletion.JobStatus, string) { return deletion.JobFailed, "OBS is not available." },
+	}
+	return append(events, l.last(t, failed))
 }
 
 // The samples in the documentation are real events.
@@ -115,6 +224,7 @@ func TestDocumentedEvents(t *testing.T) {
 		published(t, request("e2a7c0de-55b1-4b6f-9b0a-7d6c5b4a3928", gone)),
 		published(t, request("ff23b8e6-65ba-43b9-875c-5e79b6f8118a", "../../instances/in02")),
 		published(t, simulated),
+		lives(t),
 	) {
 		want = append(want, canonical(t, e.JSON))
 	}

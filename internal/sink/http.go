@@ -123,10 +123,14 @@ func binaryHeader(e *deletion.Event) http.Header {
 	header := http.Header{"Content-Type": {"application/json"}, "Ce-Specversion": {"1.0"}}
 	for name, value := range map[string]string{
 		"Ce-Id": e.ID, "Ce-Source": e.Source, "Ce-Type": e.Type, "Ce-Subject": e.Subject, "Ce-Traceparent": e.TraceParent,
+		"Ce-Authtype": e.AuthType, "Ce-Authid": e.AuthID,
 	} {
 		if value != "" {
 			header.Set(name, headerValue(value))
 		}
+	}
+	if e.AuthClaimed {
+		header.Set("Ce-Authclaimed", "true")
 	}
 	return header
 }

@@ -16,6 +16,7 @@ func TestSNSMessages(t *testing.T) {
 		server := sinktest.NewSNS(nil)
 		s := awssink.NewSNS(sns.New(sns.Options{Region: "eu-central-1", BaseEndpoint: aws.String(server.URL), Credentials: keys}), parse(text))
 		e := someEvents(1)[0]
+		e.AuthType, e.AuthID, e.AuthClaimed = "user", "AIDA", true // the body has them, the attributes do not
 		if errs := s.Publish(t.Context(), append(someEvents(0), e)); errs[0] != nil {
 			t.Fatal(errs[0])
 		}

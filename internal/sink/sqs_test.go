@@ -19,6 +19,7 @@ func TestSQSMessages(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := someEvents(1)[0]
+		e.AuthType, e.AuthID, e.AuthClaimed = "user", "AIDA", true // the body has them, the attributes do not
 		e.TraceHeader = "Root=1-5759e988-bd862e3fe1be46a994272793"
 		if errs := s.Publish(t.Context(), append(someEvents(0), e)); errs[0] != nil {
 			t.Fatal(errs[0])

@@ -28,7 +28,8 @@ const (
 // message is an event in the form that a topic or a queue takes.
 type message struct {
 	body string
-	// attributes are what a subscriber can filter by, all of type String.
+	// attributes are what a subscriber can filter by, all of type String. A queue takes ten. Who asked is not
+	// among them, because a filter policy on the body finds it there.
 	attributes map[string]string
 	// group and id are the message group and the deduplication id; empty unless the topic or queue
 	// is FIFO.
