@@ -108,7 +108,7 @@ func (s *Service) giveUp(ctx context.Context, g *group) {
 		return true
 	})
 	if err != nil {
-		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: give up", &o.Request, slog.String("error", err.Error()))
+		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: not settled", &o.Request, slog.String("error", err.Error()))
 	}
 	g.item = item
 }
@@ -261,7 +261,7 @@ func (s *Service) settle(ctx context.Context, g *group, unpublished map[*Outcome
 			return changed || len(i.Plan.Owed) != before
 		})
 		if err != nil { // a tick publishes again what it does not know to be taken
-			logRequest(ctx, s.Log, slog.LevelWarn, "ledger: settle", &g.outcomes[0].Request, slog.String("error", err.Error()))
+			logRequest(ctx, s.Log, slog.LevelWarn, "ledger: not settled", &g.outcomes[0].Request, slog.String("error", err.Error()))
 		} else {
 			g.item = item
 		}

@@ -18,7 +18,7 @@ func (s *Service) Status(ctx context.Context, backup Target) (*State, *Error) {
 	}
 	i, err := s.Ledger.Get(ctx, Key{r.ProjectID, r.BackupID})
 	if err != nil {
-		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: get", &r, slog.String("error", err.Error()))
+		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: not read", &r, slog.String("error", err.Error()))
 		return nil, newError(ClassUnavailable, "the ledger could not be reached")
 	}
 	if i == nil || i.expired(s.now()) {

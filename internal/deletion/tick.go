@@ -128,7 +128,7 @@ func (p *pages) next(ctx context.Context) bool {
 	now := p.now()
 	keys, cursor, err := p.Ledger.Due(ctx, p.kind, now, min(tickPage, 2*p.half()), p.cursor)
 	if err != nil {
-		p.Log.ErrorContext(ctx, "ledger: due", "kind", string(p.kind), "error", err.Error())
+		p.Log.ErrorContext(ctx, "tick: the agenda could not be read", "kind", string(p.kind), "error", err.Error())
 		p.count(func(r *TickResult) { r.Failed = true })
 		p.ended = true
 		return false
@@ -173,7 +173,7 @@ func (t *tick) read(ctx context.Context, keys []Key, now time.Time) []*Item {
 		workers.Go(func() error {
 			i, err := t.Ledger.Get(ctx, key)
 			if err != nil {
-				t.Log.WarnContext(ctx, "ledger: get", "project_id", key.ProjectID, "backup_id", key.BackupID, "error", err.Error())
+				t.warn(ctx, &Item{Key: key}, "get", err)
 				return nil
 			}
 			if i == nil || i.expired(now) || i.Plan.Region != t.scope.Region && !slices.Contains(t.scope.Regions, i.Plan.Region) {
@@ -286,7 +286,7 @@ func (t *tick) claim(ctx context.Context, i *Item) (claimed *Item, look bool) {
 	}
 	if other, err := t.Ledger.Swap(ctx, i, next); err != nil || other != nil {
 		if err != nil {
-			t.warn(ctx, i, "ledger: claim", err)
+			t.warn(ctx, i, "claim", err)
 		}
 		return nil, false
 	}
@@ -304,7 +304,7 @@ func (t *tick) publishOwed(ctx context.Context, i *Item) *Item {
 	for _, text := range texts {
 		e, data, err := parseEvent(text, "")
 		if err != nil {
-			t.warn(ctx, i, "the ledger holds an event that cannot be read", err)
+			t.warn(ctx, i, "event", err)
 			continue
 		}
 		events, datas = append(events, e), append(datas, data)
@@ -312,7 +312,7 @@ func (t *tick) publishOwed(ctx context.Context, i *Item) *Item {
 	taken := make(map[string]bool)
 	for n, err := range t.publish(ctx, events) {
 		if err != nil {
-			t.warn(ctx, i, "the event is owed and was not published", err)
+			t.warn(ctx, i, "publish", err)
 			continue
 		}
 		taken[string(events[n].JSON)] = true
@@ -323,7 +323,7 @@ func (t *tick) publishOwed(ctx context.Context, i *Item) *Item {
 	}
 	settled, err := t.update(ctx, i.Key, i, func(i *Item) bool { return i.settle(taken) })
 	if err != nil { // it is published again
-		t.warn(ctx, i, "ledger: settle", err)
+		t.warn(ctx, i, "settle", err)
 		return i
 	}
 	t.count(func(r *TickResult) {
@@ -348,6 +348,9 @@ func (t *tick) logPublished(ctx context.Context, d *Data, e *Event) {
 		slog.String("status", string(d.Status)), slog.String("event_id", e.ID),
 	}
 	attrs = appendText(appendText(attrs, "job_id", d.JobID), "reason", d.Reason)
+	if d.Attempt > 0 {
+		attrs = append(attrs, slog.Int("attempt", d.Attempt))
+	}
 	if d.Error != nil {
 		attrs = append(attrs, slog.String("class", string(d.Error.Class)), slog.String("code", d.Error.Code), slog.String("error", d.Error.Message))
 	}
@@ -386,7 +389,7 @@ func (t *tick) look(ctx context.Context, i *Item, listed Sight) {
 		var err error
 		if sight, err = t.Backups.LookUp(ctx, Target{i.Plan.Region, i.ProjectID, i.BackupID}); err != nil {
 			t.throttledBy(explain(err))
-			t.warn(ctx, i, "follow: the backup could not be looked up", err)
+			t.warn(ctx, i, "look-up", err)
 			t.postpone(ctx, i)
 			return
 		}
@@ -403,7 +406,7 @@ func (t *tick) look(ctx context.Context, i *Item, listed Sight) {
 	// A look that another write overtook is worth nothing. The item is due again after claimTime.
 	if other, err := t.Ledger.Swap(ctx, i, next); err != nil || other != nil {
 		if err != nil {
-			t.warn(ctx, i, "ledger: look", err)
+			t.warn(ctx, i, "look", err)
 		}
 		return
 	}
@@ -426,7 +429,7 @@ func (t *tick) job(ctx context.Context, i *Item, s Sight) (status JobStatus, rea
 	status, reason, err = t.Backups.Job(ctx, Target{i.Plan.Region, i.ProjectID, i.BackupID}, id)
 	if err != nil {
 		t.throttledBy(explain(err))
-		t.warn(ctx, i, "follow: the job could not be looked up", err)
+		t.warn(ctx, i, "job", err)
 	}
 	return status, reason, err
 }
@@ -436,7 +439,7 @@ func (t *tick) postpone(ctx context.Context, i *Item) {
 	next := i.Clone()
 	next.Plan.Check.Next = t.now().Add(min(firstLook<<min(next.Plan.Check.Looks+1, 10), longestGap))
 	if _, err := t.Ledger.Swap(ctx, i, next); err != nil {
-		t.warn(ctx, i, "ledger: postpone", err)
+		t.warn(ctx, i, "postpone", err)
 	}
 	t.overdue(i, t.now())
 }
@@ -448,11 +451,12 @@ func (t *tick) overdue(i *Item, now time.Time) {
 	}
 }
 
-// warn logs that something about an item failed, which is tried again.
-func (t *tick) warn(ctx context.Context, i *Item, message string, err error) {
-	attrs := []slog.Attr{slog.String("project_id", i.ProjectID), slog.String("backup_id", i.BackupID)}
+// warn logs that a step of the work on an item failed. It is taken again later.
+func (t *tick) warn(ctx context.Context, i *Item, step string, err error) {
+	class, code := ClassInternal, ""
 	if e, ok := errors.AsType[*Error](err); ok {
-		attrs = append(attrs, slog.String("class", string(e.Class)), slog.String("code", e.Code))
+		class, code = e.Class, e.Code
 	}
-	t.Log.LogAttrs(ctx, slog.LevelWarn, message, append(attrs, slog.String("error", err.Error()))...)
+	t.Log.WarnContext(ctx, "tick: an item is left for later", "project_id", i.ProjectID, "backup_id", i.BackupID, "step", step,
+		"class", string(class), "code", code, "error", err.Error())
 }
