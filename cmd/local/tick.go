@@ -174,7 +174,11 @@ func (l *tickLog) Handle(_ context.Context, line slog.Record) error {
 		text = line.Message
 	default:
 		l.failures.Add(1)
-		text = line.Message + ": " + attrs["error"]
+		text = line.Message
+		if step := attrs["step"]; step != "" {
+			text += " (" + step + ")"
+		}
+		text += ": " + attrs["error"]
 	}
 	if id := attrs["backup_id"]; id != "" {
 		text = "backup " + id + "\n    " + text

@@ -200,7 +200,7 @@ func TestRealTickFails(t *testing.T) {
 	if code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	says(t, out, "  backup "+manual+"\n    the event is owed and was not published: ", "Events published: 0.")
+	says(t, out, "  backup "+manual+"\n    tick: an item is left for later (publish): ", "Events published: 0.")
 
 	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
 	out, code = runReally(t, "-tick")

@@ -37,8 +37,8 @@ type Links struct {
 	ReadSecret func(context.Context, arn.ARN) (text string, failure *deletion.Error)
 	// Postpone hides messages for a time before they are returned to their queue. It may be nil.
 	Postpone func(ctx context.Context, queueARN string, messages []event.Visibility)
-	// AskForTick asks for another tick at once. It may be nil.
-	AskForTick func(context.Context) error
+	// AskForTick asks for another tick at once, which asks for no other one from a time on. It may be nil.
+	AskForTick func(ctx context.Context, until time.Time) error
 	// Connects returns what opens the connections of the sink and the ledger that were built. It may be nil.
 	Connects func() []func(context.Context)
 	// Now is the clock of leases, the ledger in memory and calls to DDS; nil for the wall clock.
@@ -56,7 +56,7 @@ type App struct {
 	decoder    event.Decoder
 	sinkARN    string // empty for a sink that is not on AWS
 	postpone   func(ctx context.Context, queueARN string, messages []event.Visibility)
-	askForTick func(context.Context) error
+	askForTick func(context.Context, time.Time) error
 	metrics    *metrics.Recorder
 	warm       atomic.Bool // an invocation was here before
 

@@ -55,6 +55,9 @@ func (a *App) HTTP() http.Handler {
 	return api
 }
 
+// tickSchedule is how often ticks come on schedule in template.yaml.
+const tickSchedule = 5 * time.Minute
+
 // work is what is known about an invocation.
 type work struct {
 	began    time.Time
@@ -106,16 +109,21 @@ func (a *App) work(ctx context.Context, w *work) error {
 }
 
 // tick works the agenda of the ledger, if the payload asks for it. Whatever goes wrong, the invocation succeeds:
-// all that is due stays due, and a repeat of the invocation would only be another tick.
+// all that is due stays due, and a repeat of the invocation would only be another tick. A tick that ends with work due is
+// followed by another, until the next one comes on schedule: otherwise each of those would begin a chain of its own.
 func (a *App) tick(ctx context.Context, w *work) {
 	if !w.batch.Tick {
 		return
 	}
+	until := w.batch.TickUntil
+	if until.IsZero() { // it came on schedule; until the next one does, others may follow
+		until = w.began.Add(tickSchedule)
+	}
 	w.tick = a.Service.Tick(ctx)
-	if !w.tick.Again() || a.askForTick == nil {
+	if !w.tick.Again() || a.askForTick == nil || time.Now().After(until) {
 		return
 	}
-	if err := a.askForTick(ctx); err != nil {
+	if err := a.askForTick(ctx, until); err != nil {
 		a.log.WarnContext(ctx, "tick: the next one could not be asked for, so it comes on schedule", "error", secret.Redact(err.Error()))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -17,9 +18,9 @@ const tickSource = "dds-backup-delete"
 
 // askForTick sends the event that makes the rule on TICK_BUS invoke this function again. The client is built when it
 // is first needed, which is never for most processes.
-func (c *clients) askForTick(ctx context.Context) error {
+func (c *clients) askForTick(ctx context.Context, until time.Time) error {
 	at := c.config(c.c.TickBus.Region, c.c.AWS.EventBridge, sinkTry, retrySoon)
-	detail, err := json.Marshal(map[string]string{"function": c.c.Function})
+	detail, err := json.Marshal(map[string]string{"function": c.c.Function, "until": until.UTC().Format(time.RFC3339)})
 	if err != nil {
 		return err
 	}

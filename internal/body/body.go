@@ -43,6 +43,8 @@ type Content struct {
 	OwnEventReason string
 	// Tick says that the body is a tick. It asks for no deletion.
 	Tick bool
+	// TickUntil is the time from which the tick asks for no other one; zero for a tick on schedule.
+	TickUntil time.Time
 	// NamesDryRun says that a request has the member dry_run, whatever its value.
 	NamesDryRun bool
 }

@@ -2,6 +2,7 @@ package body
 
 import (
 	"fmt"
+	"time"
 
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/strictjson"
@@ -43,5 +44,7 @@ func (r Reader) ReadTick(members strictjson.Object, base deletion.Request) Conte
 			}
 		}
 	}
-	return Content{Tick: true}
+	until, _ := detail.Text("until")
+	end, _ := time.Parse(time.RFC3339, until) // zero if there is none
+	return Content{Tick: true, TickUntil: end}
 }

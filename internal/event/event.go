@@ -92,6 +92,8 @@ type Batch struct {
 	Requests []deletion.Request
 	// Tick says that the payload asks for what is due on the agenda. A tick is acknowledged.
 	Tick bool
+	// TickUntil is the time from which the tick asks for no other one; zero for a tick on schedule.
+	TickUntil time.Time
 	// Status is the HTTP call's question for the state of a backup, to be answered before Reply; nil if it asks
 	// for something else.
 	Status *httpapi.Status
@@ -122,6 +124,9 @@ func (b *Batch) add(m message, c body.Content) {
 		b.OwnEvents = append(b.OwnEvents, m.id)
 	}
 	b.Tick = b.Tick || c.Tick
+	if c.TickUntil.After(b.TickUntil) {
+		b.TickUntil = c.TickUntil
+	}
 	if len(c.Requests) > 0 && len(b.Requests)+len(c.Requests) > maxRequests {
 		c.Requests = []deletion.Request{b.tooMany(c.Requests[0])}
 	}

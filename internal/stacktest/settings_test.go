@@ -62,13 +62,13 @@ func TestTicks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]struct{ schedule, pattern string }{
-		"TickSchedule": {schedule: "rate(5 minutes)"},
+	for name, want := range map[string]struct{ schedule, pattern, input string }{
+		"TickSchedule": {schedule: "rate(5 minutes)", input: `{"type":"dds.backup.agenda.tick.v1"}`},
 		"NextTickRule": {pattern: `{"source": ["dds-backup-delete"], "account": ["123456789012"], "detail-type": ["dds.backup.agenda.tick.v1"], "detail": {"function": ["` + s.Function.FunctionName + `"]}}`},
 	} {
 		rule := s.Rules[name]
 		if rule.ScheduleExpression != want.schedule || rule.EventPattern != want.pattern || len(rule.Targets) != 1 ||
-			rule.Targets[0].Arn != s.Function.FunctionArn || rule.Targets[0].Input != `{"type":"dds.backup.agenda.tick.v1"}` {
+			rule.Targets[0].Arn != s.Function.FunctionArn || rule.Targets[0].Input != want.input {
 			t.Errorf("%s: %+v", name, rule)
 		}
 		for suffix, want := range map[string]bool{"": true, "2": false} {
