@@ -178,7 +178,7 @@ func TestRealTickFails(t *testing.T) {
 	if code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	says(t, out, "  backup "+manual+"\n    follow: the backup could not be looked up: DBS.280063", "failures, which the output names: 1")
+	says(t, out, "  backup "+manual+"\n    tick: an item is left for later (look-up): DBS.280063", "failures, which the output names: 1")
 	server.Heal()
 
 	a.pass(t, manual, time.Hour)
