@@ -30,14 +30,20 @@ type ledgerTable struct {
 	url    string
 	ledger deletion.Ledger
 
-	mu    sync.Mutex
-	calls map[string]int // by operation
+	mu     sync.Mutex
+	calls  map[string]int // by operation
+	writes int            // that are taken; 0 for all
 }
 
 func (d *ledgerTable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	d.calls[strings.TrimPrefix(r.Header.Get("X-Amz-Target"), dynamodbtest.TargetPrefix)]++
+	full := d.writes > 0 && d.calls["PutItem"] > d.writes
 	d.mu.Unlock()
+	if full {
+		http.Error(w, `{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException"}`, http.StatusBadRequest)
+		return
+	}
 	d.Tables.ServeHTTP(w, r)
 }
 

@@ -19,7 +19,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/lambdatest"
+	"dds-backup-delete/internal/ledger/ledgertest"
 	"dds-backup-delete/internal/sink/sinktest"
 )
 
@@ -108,8 +110,8 @@ func startForgetful(t *testing.T) (url string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		if body, err := io.ReadAll(r.Body); err == nil && strings.Contains(string(body), "lease_after = if_not_exists") {
-			_, _ = w.Write([]byte(`{"Attributes":{}}`))
+		if body, err := io.ReadAll(r.Body); err == nil && strings.Contains(string(body), "attribute_not_exists(#backup)") {
+			_, _ = w.Write([]byte(`{}`))
 			return
 		}
 		w.WriteHeader(http.StatusBadRequest)
@@ -117,6 +119,54 @@ func startForgetful(t *testing.T) (url string) {
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+const tickPayload = `{"type":"dds.backup.agenda.tick.v1"}`
+
+// observeTicks has the real binary write what only ticks and a ledger that outlives it bring about.
+func observeTicks(t *testing.T, l *logged) {
+	t.Helper()
+	f := startFollowing(t, "QUEUE_MAX_RECEIVES=3", "FOLLOW_ALARM_AFTER=5m")
+	f.dds.FailJobs("the disk is full", sample(1))
+	f.dds.Inject(busy(sample(2)), busy(sample(3)), busy(sample(4)))
+	for n, id := range []string{sample(0), sample(1)} {
+		f.brief(t, received(fmt.Sprint("m", n), id, 1))
+	}
+	f.brief(t, notification("n2", sample(2)))
+	f.brief(t, received("m3", sample(3), 3))
+	long := time.Now().AddDate(0, 0, -8)
+	ledgertest.Swap(t, f.table.ledger, nil, &deletion.Item{ // nobody ever saw the backup
+		Key:    deletion.Key{ProjectID: ddstest.ProjectID, BackupID: none},
+		Answer: deletion.Answer{Status: deletion.Accepted, Event: `{"data":{"job_id":"job"}}`, At: long},
+		Plan:   deletion.Plan{Region: ddstest.Region, Follow: true, Check: &deletion.Check{Next: long, Absent: long}, Since: long},
+	})
+	f.dds.Inject(ddstest.Answer(403, "DBS.280063", "no").On(http.MethodGet).Repeat(4))
+	f.later(t, 2*time.Minute) // nothing can be looked up
+	f.dds.Heal()
+	for range 3 {
+		f.later(t, 10*time.Minute)
+	}
+	f.brief(t, received("m5", sample(5), 1))
+	f.dds.Add(ddstest.SampleBackups()[5]) // it is still there
+	f.later(t, 10*time.Minute)
+	f.end(t)
+	l.read(t, f.function.Stdout())
+
+	down := []string{"LEDGER=dynamodb://ledger", "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1"}
+	for _, env := range [][]string{down, {"HUAWEICLOUD_SDK_PROJECT_ID=", "HUAWEICLOUD_SDK_IAM_ENDPOINT=http://127.0.0.1:1"}} {
+		w := start(t, nil, env...)
+		w.brief(t, []byte(tickPayload))
+		w.brief(t, fmt.Appendf(nil, `{"version":"2.0","rawPath":"/backups/%s","requestContext":{"requestId":"r","http":{"method":"GET"}}}`, sample(0)))
+		w.end(t)
+		l.read(t, w.function.Stdout())
+	}
+	f = startFollowing(t)
+	f.table.writes = 2
+	f.brief(t, []byte(`{"Records":[{"EventSource":"aws:sns","EventVersion":"1.0","Sns":{"MessageId":"n","TopicArn":"arn:aws:sns:eu-central-1:123456789012:requests",`+
+		`"MessageAttributes":{"traceparent":{"Type":"String","Value":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}},`+
+		`"Message":"{\"specversion\":\"1.0\",\"id\":\"e\",\"source\":\"s\",\"type\":\"dds.backup.deletion.requested.v1\",\"authtype\":\"user\",\"authid\":\"u\",\"data\":{\"backup_id\":\"`+sample(0)+`\"}}"}}]}`)) // the event is published, and the ledger does not take that
+	f.end(t)
+	l.read(t, f.function.Stdout())
 }
 
 // observe has the real binary write all that can be brought about from outside.
@@ -155,6 +205,7 @@ func observe(t *testing.T) *logged {
 		t.Fatal(err)
 	}
 	l.read(t, w.function.Stdout())
+	observeTicks(t, l)
 
 	for _, env := range [][]string{
 		{"DRY_RUN=true"},
@@ -180,7 +231,7 @@ func observe(t *testing.T) *logged {
 }
 
 // unseen are lines that nothing outside can bring about. They are looked up in the source instead.
-var unseen = []string{"panic", "metrics: not written"}
+var unseen = []string{"panic", "metrics: not written", "tick: the next one could not be asked for, so it comes on schedule"}
 
 // What docs/operations.md says of the log and the metrics is so, and complete.
 func TestOperationsAreDocumented(t *testing.T) {
