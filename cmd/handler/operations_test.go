@@ -94,7 +94,7 @@ func record(id, backup string) string {
 	return fmt.Sprintf(`{"messageId":%q,"receiptHandle":"r","eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-central-1:123456789012:requests",`+
 		`"attributes":{"AWSTraceHeader":"Root=1-5759e988-bd862e3fe1be46a994272793"},`+
 		`"messageAttributes":{"traceparent":{"dataType":"String","stringValue":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}},`+
-		`"body":"{\"specversion\":\"1.0\",\"id\":\"event-%s\",\"source\":\"s\",\"type\":\"dds.backup.deletion.requested.v1\",\"data\":{\"backup_id\":\"%s\"}}"}`, id, id, backup)
+		`"body":"{\"specversion\":\"1.0\",\"id\":\"event-%s\",\"source\":\"s\",\"type\":\"dds.backup.deletion.requested.v1\",\"authtype\":\"user\",\"authid\":\"u\",\"data\":{\"backup_id\":\"%s\"}}"}`, id, id, backup)
 }
 
 // brief is an invocation that has so little time that nothing is waited for.
