@@ -1,5 +1,6 @@
 // Package chaos is the crash test. The real binary runs under a Runtime API, gets requests from a
-// redelivering queue, meets faults of DDS, the ledger and the sink, and is killed at random times.
+// redelivering queue and from a topic that gives up after three deliveries, and ticks; it meets faults of DDS, the
+// ledger and the sink, and is killed at random times. In the end, ticks run until nothing is due.
 //
 //	make chaos REQUESTS=10000 SEED=1
 package chaos_test
@@ -32,6 +33,8 @@ import (
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/lambdatest"
+	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
+	"dds-backup-delete/internal/ledger/ledgertest"
 	"dds-backup-delete/internal/sink/sinktest"
 )
 
@@ -44,7 +47,8 @@ const (
 	workers     = 4
 	timeout     = 5 * time.Second // of the function
 	visibility  = 6 * time.Second
-	maxReceives = 60
+	maxReceives = 8 // the last one is told to the function
+	deliveries  = 3 // of a topic: an asynchronous invocation and two more tries
 	table       = "chaos"
 	bus         = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
 )
@@ -65,6 +69,7 @@ func (d *dice) n(n int) int {
 type asked struct {
 	id, backup string
 	malformed  bool
+	topic      bool
 }
 
 // world is everything around the function.
@@ -72,6 +77,7 @@ type world struct {
 	t      *testing.T
 	dice   *dice
 	queue  *queue
+	topic  *queue
 	dds    *ddstest.Server
 	front  *httptest.Server // in front of DDS; notes DELETEs that should not come
 	bus    *sinktest.EventBridge
@@ -83,7 +89,9 @@ type world struct {
 
 	backupOf map[string]string // by message
 
-	kills, invocations, unrecorded atomic.Int64
+	kills, invocations, ticks, unrecorded atomic.Int64
+
+	calm atomic.Bool // no more faults
 
 	mu       sync.Mutex
 	recorded map[string]bool // backups with a final record
@@ -108,7 +116,7 @@ func TestChaos(t *testing.T) {
 	}
 	t.Logf("seed %d", *seed)
 	w := &world{
-		t: t, dice: &dice{r: rand.New(rand.NewPCG(*seed, 1))}, queue: newQueue(visibility, maxReceives),
+		t: t, dice: &dice{r: rand.New(rand.NewPCG(*seed, 1))}, queue: newQueue(visibility, maxReceives), topic: newQueue(visibility, deliveries),
 		dds: ddstest.NewServer(ddstest.Options{}), recorded: make(map[string]bool), lost: make(map[string]bool), backupOf: make(map[string]string),
 	}
 	defer w.dds.Close()
@@ -124,16 +132,18 @@ func TestChaos(t *testing.T) {
 		all.Go(func() { w.work(ctx, rand.New(rand.NewPCG(*seed, uint64(100+i)))) })
 	}
 	start := time.Now()
-	for w.queue.left() > 0 {
+	for w.queue.left()+w.topic.left() > 0 {
 		time.Sleep(time.Second)
 		if int(time.Since(start).Seconds())%5 == 0 {
 			fmt.Fprintf(os.Stderr, "%4.0fs  %d of %d messages left, %d invocations, %d kills\n",
-				time.Since(start).Seconds(), w.queue.left(), len(w.asked), w.invocations.Load(), w.kills.Load())
+				time.Since(start).Seconds(), w.queue.left()+w.topic.left(), len(w.asked), w.invocations.Load(), w.kills.Load())
 		}
 	}
 	cancel()
 	all.Wait()
-	w.check(time.Since(start))
+	took := time.Since(start)
+	w.finish()
+	w.check(took)
 }
 
 func (w *world) build() {
@@ -170,7 +180,13 @@ func (w *world) ask(n int) {
 		}
 		w.asked = append(w.asked, a)
 		w.backupOf[a.id] = a.backup
-		w.queue.send(a.id, body)
+		if w.dice.n(3) == 0 {
+			a.topic = true
+			w.asked[i].topic = true
+			w.topic.send(a.id, body)
+		} else {
+			w.queue.send(a.id, body)
+		}
 	}
 }
 
@@ -182,6 +198,7 @@ func (w *world) work(ctx context.Context, r *rand.Rand) {
 			"HUAWEICLOUD_SDK_PROJECT_ID=" + ddstest.ProjectID, "DDS_REGION=" + ddstest.Region, "DDS_ENDPOINT=" + w.front.URL,
 			"OUTCOME_SINK=" + bus, "AWS_ENDPOINT_URL_EVENTBRIDGE=" + w.busURL,
 			"LEDGER=dynamodb://" + table, "AWS_ENDPOINT_URL_DYNAMODB=" + w.dbURL,
+			"REQUIRE_MANUAL=true", "FOLLOW=true", fmt.Sprint("QUEUE_MAX_RECEIVES=", maxReceives),
 		}})
 		if err != nil {
 			if ctx.Err() == nil {
@@ -195,7 +212,14 @@ func (w *world) work(ctx context.Context, r *rand.Rand) {
 			_ = f.Kill()
 		})
 		for ctx.Err() == nil && f.State() == nil {
-			w.deliver(ctx, f, r)
+			switch n := r.IntN(20); {
+			case n == 0:
+				w.tick(ctx, f)
+			case n < 8:
+				w.notify(ctx, f, r)
+			default:
+				w.deliver(ctx, f, r)
+			}
 		}
 		killer.Stop()
 		w.unrecorded.Add(int64(strings.Count(f.Stdout(), "ledger: not recorded")))
@@ -246,9 +270,77 @@ func (w *world) deliver(ctx context.Context, f *lambdatest.Function, r *rand.Ran
 	}
 }
 
+// notify invokes the function with one message of the topic. Only an error, or no reply, brings it again.
+func (w *world) notify(ctx context.Context, f *lambdatest.Function, r *rand.Rand) {
+	messages := w.topic.receive(1, r)
+	if len(messages) == 0 {
+		return
+	}
+	m := messages[0]
+	payload, err := json.Marshal(map[string]any{"Records": []map[string]any{{
+		"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": map[string]string{
+			"MessageId": m.id, "Message": m.body, "TopicArn": "arn:aws:sns:eu-central-1:123456789012:requests",
+		},
+	}}})
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
+	w.invocations.Add(1)
+	if result, err := f.Invoke(ctx, lambdatest.Invocation{Payload: payload}); err != nil || result.Err != nil {
+		w.mayLose(w.backupOf[m.id])
+		w.topic.giveBack(m.id, time.Duration(200+r.IntN(1500))*time.Millisecond)
+		return
+	}
+	w.topic.acknowledge(m.id)
+}
+
+// tick invokes the function with a tick. If it is killed, it may have worked any request of the topic.
+func (w *world) tick(ctx context.Context, f *lambdatest.Function) {
+	w.ticks.Add(1)
+	result, err := f.Invoke(ctx, lambdatest.Invocation{Payload: []byte(`{"type":"dds.backup.agenda.tick.v1"}`)})
+	if err == nil && result.Err == nil {
+		return
+	}
+	for _, a := range w.asked {
+		if a.topic {
+			w.mayLose(a.backup)
+		}
+	}
+}
+
+// finish lets time pass and ticks run, without faults, until nothing is due.
+func (w *world) finish() {
+	w.calm.Store(true)
+	w.dds.Heal()
+	f, err := lambdatest.Start(w.t.Context(), lambdatest.Options{Binary: w.binary, Timeout: time.Minute, Env: []string{
+		"HUAWEICLOUD_SDK_AK=" + ddstest.AccessKey, "HUAWEICLOUD_SDK_SK=" + ddstest.SecretKey,
+		"HUAWEICLOUD_SDK_PROJECT_ID=" + ddstest.ProjectID, "DDS_REGION=" + ddstest.Region, "DDS_ENDPOINT=" + w.front.URL,
+		"OUTCOME_SINK=" + bus, "AWS_ENDPOINT_URL_EVENTBRIDGE=" + w.busURL,
+		"LEDGER=dynamodb://" + table, "AWS_ENDPOINT_URL_DYNAMODB=" + w.dbURL, "REQUIRE_MANUAL=true", "FOLLOW=true",
+	}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer f.Close()
+	l := ddbledger.New(w.db, table, nil)
+	for round := range 60 {
+		if len(ledgertest.Agenda(w.t, l)) == 0 {
+			return
+		}
+		step := 10 * time.Minute
+		if round > 30 { // what was never seen is closed after a week
+			step = 24 * time.Hour
+		}
+		ledgertest.Pass(w.t, l, step)
+		w.tick(w.t.Context(), f)
+	}
+	w.t.Errorf("%d items are due for ever", len(ledgertest.Agenda(w.t, l)))
+}
+
 // disturb makes one DELETE in twelve meet a fault.
 func (w *world) disturb(backup string) {
-	if w.dice.n(12) > 0 {
+	if w.calm.Load() || w.dice.n(12) > 0 {
 		return
 	}
 	w.mayLose(backup) // most faults lose an answer
@@ -294,7 +386,7 @@ func (w *world) startFront() {
 // startSink puts faults in front of the bus.
 func (w *world) startSink() {
 	w.bus = sinktest.NewEventBridge(func(sinktest.Entry) string {
-		if w.dice.n(50) == 0 {
+		if !w.calm.Load() && w.dice.n(50) == 0 {
 			return "ThrottlingException"
 		}
 		return ""
@@ -315,8 +407,19 @@ func (w *world) startLedger(endpoint string) {
 	})
 	if _, err := w.db.CreateTable(w.t.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String(table), BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("backup"), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("backup"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("backup"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String("due_kind"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String("due_at"), AttributeType: types.ScalarAttributeTypeN},
+		},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("backup"), KeyType: types.KeyTypeHash}},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName:  aws.String("due"),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+			KeySchema: []types.KeySchemaElement{
+				{AttributeName: aws.String("due_kind"), KeyType: types.KeyTypeHash}, {AttributeName: aws.String("due_at"), KeyType: types.KeyTypeRange},
+			},
+		}},
 	}); err != nil {
 		w.t.Fatal(err)
 	}
@@ -349,21 +452,27 @@ func (w *world) startLedger(endpoint string) {
 // noteRecord notes that a final outcome was written.
 func (w *world) noteRecord(body []byte, status int) {
 	var in struct {
-		UpdateExpression string
-		Key              struct{ Backup struct{ S string } }
+		Item struct {
+			Backup struct{ S string }
+			Final  struct{ S string } `json:"final_status"`
+		}
 	}
-	if status != http.StatusOK || json.Unmarshal(body, &in) != nil || !strings.Contains(in.UpdateExpression, "final_status") {
+	if status != http.StatusOK || json.Unmarshal(body, &in) != nil || in.Item.Final.S == "" {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.recorded[in.Key.Backup.S[strings.Index(in.Key.Backup.S, "/")+1:]] = true
+	w.recorded[in.Item.Backup.S[strings.Index(in.Item.Backup.S, "/")+1:]] = true
 }
 
 // faulty makes a service fail at random, before or after it does its work.
 func (w *world) faulty(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		switch w.dice.n(100) {
+		n := w.dice.n(100)
+		if w.calm.Load() {
+			n = 100
+		}
+		switch n {
 		case 0:
 			http.Error(rw, `{"__type":"InternalServerError"}`, http.StatusInternalServerError)
 		case 1:
@@ -394,6 +503,7 @@ func (w *world) check(took time.Duration) {
 	byRequest := make(map[string][]event)
 	final := make(map[string]map[deletion.Status]event) // by backup
 	count := make(map[deletion.Status]int)
+	ends, abandoned := make(map[string]int), make(map[string]bool) // by backup, by request
 	for _, entry := range w.bus.Taken() {
 		var e event
 		if err := json.Unmarshal([]byte(entry.Detail), &e); err != nil {
@@ -407,7 +517,16 @@ func (w *world) check(took time.Duration) {
 		}
 		bytesOf[e.ID] = entry.Detail
 		count[e.Data.Status]++
-		byRequest[e.Data.RequestID] = append(byRequest[e.Data.RequestID], e)
+		switch e.Data.Status {
+		case deletion.Completed, deletion.Failed:
+			ends[e.Data.BackupID]++
+			continue
+		case deletion.Abandoned:
+			abandoned[e.Data.RequestID] = true
+			continue
+		default:
+			byRequest[e.Data.RequestID] = append(byRequest[e.Data.RequestID], e)
+		}
 		if e.Data.Status == deletion.Accepted || e.Data.Status == deletion.Unconfirmed {
 			if final[e.Data.BackupID] == nil {
 				final[e.Data.BackupID] = make(map[deletion.Status]event)
@@ -420,9 +539,13 @@ func (w *world) check(took time.Duration) {
 		jobs[job.BackupID] = job.ID
 	}
 
-	silent, both := 0, 0
+	silent, both, letters := 0, 0, 0
 	for _, a := range w.asked {
-		if len(byRequest[a.id]) == 0 && len(final[a.backup]) == 0 && !w.queue.dead[a.id] {
+		dead := w.queue.dead[a.id] || w.topic.dead[a.id]
+		if dead {
+			letters++
+		}
+		if len(byRequest[a.id]) == 0 && len(final[a.backup]) == 0 && !abandoned[a.id] && !dead {
 			t.Errorf("%s, for %q, ended in silence", a.id, a.backup)
 			silent++
 		}
@@ -431,8 +554,13 @@ func (w *world) check(took time.Duration) {
 			t.Errorf("%s has %d events: %v", a.id, n, byRequest[a.id])
 		}
 	}
-	lost, invented := 0, 0
+	lost, invented, ended := 0, 0, 0
 	for backup, events := range final {
+		seen := !strings.HasPrefix(backup, "nothing")
+		if n := ends[backup]; n > 1 || n == 0 && seen {
+			t.Errorf("%s has %d ends", backup, n)
+		}
+		ended += ends[backup]
 		a, accepted := events[deletion.Accepted]
 		_, unconfirmed := events[deletion.Unconfirmed]
 		if accepted && a.Data.JobID != jobs[backup] {
@@ -471,12 +599,12 @@ func (w *world) check(took time.Duration) {
 	}
 	recorded := w.checkLedger(bytesOf)
 	calls := slices.DeleteFunc(w.dds.Calls(), func(c ddstest.Call) bool { return c.Method == http.MethodHead }) // those only open connections
-	t.Logf("seed %d: %d requests in %v, %d invocations, %d kills, %d DDS calls, %d jobs", *seed, len(w.asked), took.Round(time.Second),
-		w.invocations.Load(), w.kills.Load(), len(calls), len(jobs))
-	t.Logf("events: %d accepted, %d unconfirmed (%d job ids lost, %d for nothing), %d not found, %d rejected; %d published in all",
-		count[deletion.Accepted], count[deletion.Unconfirmed], lost, invented, count[deletion.NotFound], count[deletion.Rejected], len(w.bus.Taken()))
+	t.Logf("seed %d: %d requests in %v, %d invocations, %d kills, %d DDS calls, %d jobs, %d ticks", *seed, len(w.asked), took.Round(time.Second),
+		w.invocations.Load(), w.kills.Load(), len(calls), len(jobs), w.ticks.Load())
+	t.Logf("events: %d accepted, %d unconfirmed (%d job ids lost, %d for nothing), %d not found, %d rejected, %d abandoned; %d ends of %d deletions; %d published in all",
+		count[deletion.Accepted], count[deletion.Unconfirmed], lost, invented, count[deletion.NotFound], count[deletion.Rejected], len(abandoned), ended, len(final), len(w.bus.Taken()))
 	t.Logf("ledger: %d job ids recorded, all published; %d answers of DDS not recorded; %d backups with two outcomes; %d dead letters; %d silent",
-		recorded, w.unrecorded.Load(), both, len(w.queue.dead), silent)
+		recorded, w.unrecorded.Load(), both, letters, silent)
 }
 
 // checkLedger checks that every final outcome in the ledger was published, and counts the job ids.
