@@ -322,7 +322,7 @@ func (w *world) finish() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	l := ddbledger.New(w.db, table, nil)
 	for round := range 60 {
 		if len(ledgertest.Agenda(w.t, l)) == 0 {

@@ -67,9 +67,6 @@ func (s *Service) settleAll(ctx context.Context, groups []*group, unpublished ma
 	var workers errgroup.Group
 	workers.SetLimit(max(s.Concurrency, 1))
 	for _, g := range groups {
-		if !g.settles() {
-			continue
-		}
 		workers.Go(func() error {
 			protect(ctx, s.Log, &g.outcomes[0].Request, func() { s.settle(ctx, g, unpublished) })
 			return nil
@@ -99,7 +96,7 @@ type callKey struct {
 }
 
 // deleteAll fills outcomes. Up to maxGroup requests for one backup share one call to DDS and its
-// result, unless they have an ordering key. It returns the groups that asked the ledger.
+// result, unless they have an ordering key. It returns the groups that the ledger keeps something of.
 func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, requests []Request, outcomes []Outcome, concurrency int) []*group {
 	// All groups share two contexts, because each deadline costs a timer.
 	deleting, cancel := withDeadline(ctx, stages.deleteBy)
@@ -111,9 +108,11 @@ func (s *Service) deleteAll(ctx context.Context, scope Scope, stages stages, req
 	process := func(part []*Outcome) {
 		g := &group{outcomes: part}
 		s.process(deleting, recording, stages.deadline, g)
-		mu.Lock()
-		defer mu.Unlock()
-		groups = append(groups, g)
+		if g.settles() { // the others need not be kept
+			mu.Lock()
+			defer mu.Unlock()
+			groups = append(groups, g)
+		}
 	}
 
 	byCall := make(map[callKey][]*Outcome, len(requests))

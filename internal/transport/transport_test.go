@@ -262,7 +262,7 @@ func TestAProxyThatEchoes(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := serve(t, func(http.ResponseWriter, *http.Request) {})
+		n := serve(t, func(http.ResponseWriter, *http.Request) { time.Sleep(time.Millisecond) }) // otherwise one call may use the connection of the other
 		pool := n.connect(t, transport.Options{Connections: 2})
 		transport.Open(t.Context(), pool.Do, "http://cloud/", 2)
 		transport.Open(t.Context(), pool.Do, ":no address", 1)
