@@ -1,8 +1,8 @@
 """Runs a state machine in moto's interpreter, which comes from LocalStack. It calls functions over HTTP.
 
-It reads {"definition", "inputs", "function"} from stdin. "function" is a URL that answers the payload of an invocation
-with {"payload", "error"}; "error" is true for a function error. It writes a list with the DescribeExecution result of
-each input.
+It reads {"definition", "inputs", "function", "table", "one_by_one"} from stdin. "function" is a URL that answers the payload
+of an invocation with {"payload", "error"}; "error" is true for a function error. "table" is a DynamoDB table with the key "backup"
+to make. Inputs run at once or one by one. It writes a list with the DescribeExecution result of each input.
 """
 
 import io
@@ -38,13 +38,24 @@ with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
     machine = client.create_state_machine(
         name="machine", definition=json.dumps(task["definition"]), roleArn="arn:aws:iam::123456789012:role/role"
     )["stateMachineArn"]
-    started = [
-        client.start_execution(stateMachineArn=machine, name=f"execution-{n}", input=json.dumps(i))["executionArn"]
-        for n, i in enumerate(task["inputs"])
-    ]
-    results = []
-    for execution in started:
+    if table := task.get("table"):
+        boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x").create_table(
+            TableName=table, BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "backup", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "backup", "KeyType": "HASH"}],
+        )
+
+    def start(n):
+        return client.start_execution(stateMachineArn=machine, name=f"execution-{n}", input=json.dumps(task["inputs"][n]))["executionArn"]
+
+    def end(execution):
         while (result := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
             time.sleep(0.1)
-        results.append({key: result.get(key) for key in ("status", "output", "error", "cause")})
+        return {key: result.get(key) for key in ("status", "output", "error", "cause")}
+
+    numbers = range(len(task["inputs"]))
+    if task.get("one_by_one"):
+        results = [end(start(n)) for n in numbers]
+    else:
+        results = [end(execution) for execution in [start(n) for n in numbers]]
 json.dump(results, sys.stdout)
