@@ -230,13 +230,16 @@ func (s *connection) isTemporary(err error) bool {
 	return slices.Contains(passing, code)
 }
 
+const lacksPermission = "LEDGER: the user lacks a permission; expected those in docs/configuration.md"
+
 // hints say what to do about an answer of the server that contains a text.
 var hints = []struct{ text, hint string }{
 	{"OOM ", "the server is full and wrote nothing; expected more memory (maxmemory)"},
 	{"WRONGPASS", "LEDGER: the server refuses user and password; expected those of a user, the password also in LEDGER_PASSWORD"},
 	{"invalid password", "LEDGER: the server refuses the password; expected that of the default user, also in LEDGER_PASSWORD"},
 	{"NOAUTH", "LEDGER: the server asks for a password; expected one in LEDGER or LEDGER_PASSWORD"},
-	{"no permissions", "LEDGER: the user lacks a permission; expected those in docs/configuration.md"},
+	{"no permissions", lacksPermission},
+	{"can't run this command", lacksPermission}, // in a script
 	{"READONLY", "LEDGER: the server is a replica; expected the address of the primary"},
 	{"MISCONF", "the server writes nothing more, because it cannot persist; expected a look at its log and its disk"},
 	{"SELECT is not allowed in cluster mode", "LEDGER: a cluster has only the database 0; expected an address without a database"},

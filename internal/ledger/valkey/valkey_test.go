@@ -72,9 +72,8 @@ func TestContractInACluster(t *testing.T) {
 		command(t, nodes[n].Address, "CLUSTER", "ADDSLOTSRANGE", []string{"0", "8192"}[n], []string{"8191", "16383"}[n])
 	}
 	host, port, _ := net.SplitHostPort(nodes[1].Address)
-	bus := command(t, nodes[1].Address, "CONFIG", "GET", "cluster-port")
-	busPort, _ := bus.AsStrMap()
-	command(t, nodes[0].Address, "CLUSTER", "MEET", host, port, busPort["cluster-port"])
+	bus, _ := command(t, nodes[1].Address, "CONFIG", "GET", "cluster-port").AsStrMap()
+	command(t, nodes[0].Address, "CLUSTER", "MEET", host, port, bus["cluster-port"])
 	for _, s := range nodes {
 		waitFor(t, func() bool {
 			info, _ := command(t, s.Address, "CLUSTER", "INFO").ToString()
@@ -97,14 +96,10 @@ func TestContractInACluster(t *testing.T) {
 	}
 }
 
+// freePort returns a port where nothing listens.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, port, _ := net.SplitHostPort(valkeytest.FreeAddress(t))
 	return port
 }
 

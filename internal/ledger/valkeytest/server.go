@@ -40,7 +40,7 @@ func Start(t *testing.T, arguments ...string) *Server {
 	if found == "" {
 		t.Skip("no valkey-server or redis-server; tools/with-valkey runs a command with one")
 	}
-	address := freeAddress(t)
+	address := FreeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
 	folder := t.TempDir()
 	s := &Server{
@@ -82,8 +82,8 @@ func (s *Server) Restart() {
 	}
 }
 
-// freeAddress returns an address of this machine where nothing listens.
-func freeAddress(t *testing.T) string {
+// FreeAddress returns an address of this machine where nothing listens.
+func FreeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it only looks
 	if err != nil {
