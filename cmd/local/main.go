@@ -38,8 +38,8 @@ With -real:
     dds:backup:list. REQUIRE_MANUAL=false switches it off; here, unset means true.
   - DRY_RUN=true does everything except the deletion.
   - Outcomes are published to OUTCOME_SINK; the default, stdout, prints them.
-  - With LEDGER=memory, the default, a repeated run asks DDS again. With LEDGER=dynamodb://<table>, it
-    publishes the recorded outcome again.
+  - With LEDGER=memory, the default, a repeated run asks DDS again. With LEDGER=dynamodb://<table> or
+    redis://<host>, it publishes the recorded outcome again.
 
 Examples:
   go run ./cmd/local                            every sample event
