@@ -98,7 +98,9 @@ func awsLinks(ctx context.Context, c *config.Config, log *slog.Logger) (app.Link
 	}
 	links, err := awsapp.Links(c, log, keys)
 	if err == nil {
-		links.Ledgers[config.Valkey] = func(l *config.Ledger) (deletion.Ledger, error) { return valkey.New(&l.Server, log, nil) }
+		links.Ledgers[config.Valkey] = func(l *config.Ledger) (deletion.Ledger, error) { //nolint:contextcheck // it bounds its start itself
+			return valkey.New(&l.Server, log, nil)
+		}
 	}
 	return links, err
 }

@@ -255,7 +255,7 @@ func (p *parser) ledger() Ledger {
 	case p.Ledger == string(Memory):
 		return Ledger{Kind: Memory}
 	case p.isValkey():
-		return p.valkey()
+		return Ledger{Kind: Valkey, Server: p.valkey(), Durable: true}
 	case !isDynamoDB || len(table) < 3 || len(table) > 255 || !spelling.Only(table, spelling.Letters+spelling.Digits+"_.-"):
 		p.fault("LEDGER: %s is not a ledger; expected memory, dynamodb://<table>, redis://<host>:<port> or rediss://<host>:<port>, for example dynamodb://dds-backup-delete", quote(p.Ledger))
 	case p.AWSRegion == "":

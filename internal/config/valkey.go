@@ -55,14 +55,13 @@ func (p *parser) isValkey() bool {
 }
 
 // valkey reads LEDGER, and the password from LEDGER_PASSWORD if that has it. No message has user or password.
-func (p *parser) valkey() Ledger {
-	l := Ledger{Kind: Valkey, Durable: true, Server: ValkeyServer{Password: secretOf("LEDGER_PASSWORD"), AllowVolatile: p.AllowVolatile}}
+func (p *parser) valkey() ValkeyServer {
+	s := ValkeyServer{Password: secretOf("LEDGER_PASSWORD"), AllowVolatile: p.AllowVolatile}
 	u, err := url.Parse(p.Ledger)
 	if err != nil || u.Hostname() == "" || u.Fragment != "" || !isPort(u.Port()) {
 		p.fault("LEDGER: %s is not the address of a server; %s", quote(p.Ledger), wantValkey)
-		return l
+		return s
 	}
-	s := &l.Server
 	s.TLS, s.Address = u.Scheme == "rediss", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), defaultValkeyPort))
 	s.Username = u.User.Username()
 	if password, set := u.User.Password(); set {
@@ -90,5 +89,5 @@ func (p *parser) valkey() Ledger {
 	if len(s.Prefix) > 64 || !spelling.Only(s.Prefix, spelling.Letters+spelling.Digits+"-_.:") {
 		p.fault("LEDGER: %s is not a prefix of keys; expected up to 64 letters, digits and -_.: for example dds-backup-delete", quote(s.Prefix))
 	}
-	return l
+	return s
 }

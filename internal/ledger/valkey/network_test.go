@@ -26,19 +26,21 @@ import (
 // proxy stands between a ledger and its server. It can lose an answer, or go silent.
 type proxy struct {
 	address string
-	lose    atomic.Bool // the next answer, and the connection with it
-	silent  atomic.Bool // the connections that are open now carry nothing more
+	server  atomic.Value // the address that new connections lead to
+	lose    atomic.Bool  // the next answer, and the connection with it
+	silent  atomic.Bool  // the connections that are open now carry nothing more
 	opened  atomic.Int64
 }
 
 func newProxy(t *testing.T, server string) *proxy {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() })
+	t.Cleanup(func() { _ = listener.Close() })
 	p := &proxy{address: listener.Addr().String()}
+	p.server.Store(server)
 	go func() {
 		for {
 			in, err := listener.Accept()
@@ -47,14 +49,14 @@ func newProxy(t *testing.T, server string) *proxy {
 			}
 			p.opened.Add(1)
 			p.silent.Store(false) // a new connection is a good one
-			out, err := net.Dial("tcp", server)
+			out, err := new(net.Dialer).DialContext(t.Context(), "tcp", p.server.Load().(string))
 			if err != nil {
-				in.Close()
+				_ = in.Close()
 				continue
 			}
 			go func() {
 				_, _ = io.Copy(out, in)
-				out.Close()
+				_ = out.Close()
 			}()
 			go p.answer(in, out, p.opened.Load())
 		}
@@ -64,12 +66,12 @@ func newProxy(t *testing.T, server string) *proxy {
 
 // answer carries what the server says on the connection with a number.
 func (p *proxy) answer(in, out net.Conn, number int64) {
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	buffer := make([]byte, 1<<20)
 	for {
 		n, err := out.Read(buffer)
 		if err != nil || p.lose.CompareAndSwap(true, false) {
-			out.Close()
+			_ = out.Close()
 			return
 		}
 		if p.silent.Load() && number == p.opened.Load() {
@@ -100,6 +102,24 @@ func TestAnAnswerIsLost(t *testing.T) {
 	ledgertest.Same(t, ledgertest.Get(t, l, key), second)
 	p.lose.Store(true)
 	if _, _, err := l.Due(t.Context(), deletion.Checks, time.Now(), 1, ""); err != nil || p.lose.Load() {
+		t.Errorf("error %v", err)
+	}
+}
+
+// After a failover the old primary is a replica, and the name of the server leads to the new one. The settings of
+// that are looked at, too.
+func TestAFailover(t *testing.T) {
+	one, two, forgets := valkeytest.Start(t, valkeytest.Durable()...), valkeytest.Start(t, valkeytest.Durable()...), valkeytest.Start(t)
+	p := newProxy(t, one.Address)
+	l := open(t, at(p.address), nil)
+	ledgertest.Swap(t, l, nil, &deletion.Item{Key: key})
+	command(t, one.Address, "REPLICAOF", "127.0.0.1", "1")
+	p.server.Store(two.Address)
+	i := &deletion.Item{Key: deletion.Key{ProjectID: "project", BackupID: "another"}}
+	ledgertest.Swap(t, l, nil, i)
+	command(t, two.Address, "REPLICAOF", "127.0.0.1", "1")
+	p.server.Store(forgets.Address)
+	if _, err := l.Swap(t.Context(), i, &deletion.Item{Key: i.Key}); err == nil || !strings.Contains(err.Error(), "has no persistence") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -216,9 +216,9 @@ func (l *Ledger) Due(ctx context.Context, kind deletion.Agenda, at time.Time, li
 func (l *Ledger) dueAfter(ctx context.Context, c valkey.Client, kind deletion.Agenda, at time.Time, after due, ask, enough int) (found []due, more bool, err error) {
 	commands := make(valkey.Commands, shards)
 	for n := range commands {
-		commands[n] = c.B().Zrangebyscore().Key(l.shard(uint32(n))+"due:"+string(kind)). //nolint:gosec // below shards
-													Min(strconv.FormatInt(after.at, 10)).Max(strconv.FormatInt(at.UnixMilli(), 10)).
-													Withscores().Limit(0, int64(ask)).Build()
+		commands[n] = c.B().Zrangebyscore().Key(l.shard(uint32(n))+"due:"+string(kind)).
+			Min(strconv.FormatInt(after.at, 10)).Max(strconv.FormatInt(at.UnixMilli(), 10)).
+			Withscores().Limit(0, int64(ask)).Build()
 	}
 	for _, result := range c.DoMulti(ctx, commands...) {
 		scores, err := result.AsZScores()
