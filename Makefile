@@ -3,7 +3,7 @@ ARCHITECTURES = $(sort arm64 $(GOARCH))
 # The version of the program in its User-Agent.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build release check test test-aws test-stack chaos bench lint vulncheck clean
+.PHONY: build release check test test-aws test-valkey test-stack chaos bench lint vulncheck clean
 
 build: $(ARCHITECTURES:%=build-%)
 
@@ -34,6 +34,10 @@ test:
 test-aws:
 	tools/with-dynamodb-local go test -race -count=1 ./internal/ledger/dynamodb
 	tools/with-moto go test -race -count=1 -run Moto ./internal/sink ./examples
+
+# Tests the ledger on a Valkey or Redis server: one of the PATH, otherwise Debian's.
+test-valkey:
+	tools/with-valkey go test -race -count=1 ./internal/ledger/valkey
 
 # Deploys template.yaml to moto and runs the real binary on it. It needs Python 3.
 test-stack:

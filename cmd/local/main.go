@@ -40,9 +40,9 @@ With -real:
     dds:backup:list. REQUIRE_MANUAL=false switches it off; here, unset means true.
   - DRY_RUN=true does everything except the deletion.
   - Outcomes are published to OUTCOME_SINK; the default, stdout, prints them.
-  - With LEDGER=memory, the default, a repeated run asks DDS again. With LEDGER=dynamodb://<table>, it
-    publishes the recorded outcome again.
-  - With FOLLOW=true, which needs LEDGER=dynamodb://<table>, ticks look whether the backup is gone, and publish the end
+  - With LEDGER=memory, the default, a repeated run asks DDS again. With LEDGER=dynamodb://<table> or
+    redis://<host>, it publishes the recorded outcome again.
+  - With FOLLOW=true, which needs such a ledger, ticks look whether the backup is gone, and publish the end
     of each deletion: those of the stack's schedule, or of -tick.
 
 With -real -tick:

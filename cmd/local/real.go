@@ -21,6 +21,7 @@ import (
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
+	"dds-backup-delete/internal/ledger/valkey"
 )
 
 // errNothingDone ends a run in which DDS was not asked to delete anything.
@@ -106,7 +107,7 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 	return r.summary()
 }
 
-// awsLinks returns the links whose AWS calls are signed with the credentials that the SDK's default chain
+// awsLinks returns the links, among them the ledger in Valkey. Their AWS calls are signed with the credentials that the SDK's default chain
 // finds: variables, profiles, single sign-on, roles. The deployed program does not link that chain, which
 // would be a fifth of it.
 func awsLinks(ctx context.Context, c *config.Config, log *slog.Logger) (app.Links, error) {
@@ -118,7 +119,13 @@ func awsLinks(ctx context.Context, c *config.Config, log *slog.Logger) (app.Link
 		}
 		keys = found.Credentials
 	}
-	return awsapp.Links(c, log, keys)
+	links, err := awsapp.Links(c, log, keys)
+	if err == nil {
+		links.Ledgers[config.Valkey] = func(l *config.Ledger) (deletion.Ledger, error) { //nolint:contextcheck // it bounds its start itself
+			return valkey.New(&l.Server, log, nil)
+		}
+	}
+	return links, err
 }
 
 // decodeAll reads the requests of all inputs. Anything else in them is an error, so

@@ -104,6 +104,9 @@ func Load() (*Config, error) {
 	c.TickBus = p.tickBus()
 	c.InLambda, c.OnDemand = InLambda(), p.InitializationType == "on-demand"
 	c.AWS = p.aws()
+	if c.Ledger.Kind == Valkey {
+		c.Ledger.Server.Roots = c.AWS.Roots
+	}
 	p.proxies()
 	if len(p.faults) > 0 {
 		return nil, errors.Join(p.faults...)
@@ -217,24 +220,31 @@ type LedgerKind string
 const (
 	Memory   LedgerKind = "memory"
 	DynamoDB LedgerKind = "DynamoDB"
+	Valkey   LedgerKind = "Valkey or Redis"
 )
 
 // Ledger is what LEDGER names.
 type Ledger struct {
 	Kind LedgerKind
-	// Table and Region are those of a DynamoDB table; empty for memory.
+	// Table and Region are those of a DynamoDB table; empty for others.
 	Table, Region string
+	// Server is the server of a ledger in Valkey or Redis; the zero value for others.
+	Server ValkeyServer
 	// Durable says that the ledger outlives the process. Only such a ledger can keep requests that wait, and
 	// deletions that are followed.
 	Durable bool
 }
 
-// String returns the ledger in the form of LEDGER.
+// String returns the ledger in the form of LEDGER, without a password.
 func (l Ledger) String() string {
-	if l.Kind == DynamoDB {
+	switch l.Kind {
+	case DynamoDB:
 		return dynamoDBScheme + l.Table
+	case Valkey:
+		return l.Server.String()
+	default:
+		return string(l.Kind)
 	}
-	return string(l.Kind)
 }
 
 const dynamoDBScheme = "dynamodb://"
@@ -244,12 +254,14 @@ func (p *parser) ledger() Ledger {
 	switch {
 	case p.Ledger == string(Memory):
 		return Ledger{Kind: Memory}
+	case p.isValkey():
+		return Ledger{Kind: Valkey, Server: p.valkey(), Durable: true}
 	case !isDynamoDB || len(table) < 3 || len(table) > 255 || !spelling.Only(table, spelling.Letters+spelling.Digits+"_.-"):
-		p.fault("LEDGER: %s is not a ledger; expected memory or dynamodb://<table>, for example dynamodb://dds-backup-delete", quote(p.Ledger))
+		p.fault("LEDGER: %s is not a ledger; expected memory, dynamodb://<table>, redis://<host>:<port> or rediss://<host>:<port>, for example dynamodb://dds-backup-delete", quote(p.Ledger))
 	case p.AWSRegion == "":
 		p.fault("AWS_REGION: not set, and a DynamoDB table as LEDGER needs it; expected a region of AWS, for example eu-central-1")
 	default:
 		p.needAWSKeys("LEDGER")
 	}
-	return Ledger{DynamoDB, table, p.AWSRegion, true}
+	return Ledger{Kind: DynamoDB, Table: table, Region: p.AWSRegion, Durable: true}
 }

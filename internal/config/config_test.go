@@ -158,7 +158,7 @@ func TestFaults(t *testing.T) {
 		"HW_PROJECT_ID":                         {"HUAWEICLOUD_SDK_PROJECT_ID": "", "HW_PROJECT_ID": "a b"},
 		"HUAWEICLOUD_SDK_PROJECT_ID:":           {"HUAWEICLOUD_SDK_PROJECT_ID": "", "DDS_REGION": "", "DDS_ENDPOINT": "http://127.0.0.1:1"},
 		"HW_AUTH_URL":                           {"HW_AUTH_URL": "http://iam.example.com/v3"},
-		"LEDGER":                                {"LEDGER": "redis://localhost"},
+		"LEDGER":                                {"LEDGER": "memcached://localhost"},
 		"LEDGER: ":                              {"LEDGER": "dynamodb://a/b"},
 		"AWS_REGION":                            {"LEDGER": "dynamodb://table"},
 		"AWS_ACCESS_KEY_ID, ":                   {"LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "ALLOW_STDOUT": "true"},

@@ -44,6 +44,7 @@ type environment struct {
 	HTTPMode       string   `envconfig:"OUTCOME_HTTP_MODE" default:"structured"`
 	AllowStdout    bool     `envconfig:"ALLOW_STDOUT"`
 	Ledger         string   `envconfig:"LEDGER" default:"memory"`
+	AllowVolatile  bool     `envconfig:"LEDGER_ALLOW_VOLATILE"`
 	Metrics        string   `envconfig:"METRICS"`
 
 	// What AWS Lambda sets, or every AWS SDK reads.
@@ -100,7 +101,7 @@ var families = [][3]string{
 }
 
 // otherSecrets are the secrets that are not credentials of Huawei Cloud.
-var otherSecrets = []string{"OUTCOME_HTTP_TOKEN", "OUTCOME_HTTP_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+var otherSecrets = []string{"OUTCOME_HTTP_TOKEN", "OUTCOME_HTTP_SECRET", "LEDGER_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
 // credentialNames returns the variables that hold credentials of Huawei Cloud.
 func credentialNames() []string {

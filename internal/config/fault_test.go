@@ -72,7 +72,7 @@ func TestFaultsQuoteTheValue(t *testing.T) {
 		"HUAWEICLOUD_SDK_REGION_DDS_CN_NORTH_4": "dds.example.com", "HUAWEICLOUD_SECRET_ARN": "my-secret",
 		"DDS_CONCURRENCY": "0", "DDS_RATE": "-1", "REQUIRE_MANUAL": "yes", "DRY_RUN": "on", "ALLOW_STDOUT": "true ",
 		"REQUEST_TYPE": "a\tb", "OUTCOME_SINK": "queue", "OUTCOME_SOURCE": "aws.dds", "OUTCOME_HTTP_MODE": "batched", "REQUEST_SOURCES": "requests",
-		"LEDGER": "redis://localhost", "METRICS": "prometheus",
+		"LEDGER": "memcached://localhost", "METRICS": "prometheus",
 	} {
 		setenv(t, valid(map[string]string{variable: value}))
 		_, err := config.Load()
@@ -87,7 +87,7 @@ func TestWhatAMessageDoesNotRepeat(t *testing.T) {
 	for variable, value := range map[string]string{
 		"DDS_ENDPOINT":   "https://user:CANARY@dds.example.com",
 		"HW_AUTH_URL":    "https://iam.example.com/v3?token=CANARY",
-		"LEDGER":         "redis://:CANARY@localhost",
+		"LEDGER":         "redis://:CANARY@localhost/x",
 		"OUTCOME_SINK":   "http://hooks.example.com/services/CANARY",
 		"DDS_REGION":     "SKCANARY.1", // the secret key in the wrong variable
 		"REQUEST_TYPE":   "é" + strings.Repeat("x", 60) + "CANARY",

@@ -117,6 +117,9 @@ func TestLedger(t *testing.T) {
 		"":                     {Kind: config.Memory},
 		"memory":               {Kind: config.Memory},
 		"dynamodb://a.table-1": {Kind: config.DynamoDB, Table: "a.table-1", Region: "eu-central-1", Durable: true},
+		"rediss://valkey.example.com:6380/3?prefix=a:b": {Kind: config.Valkey, Durable: true, Server: config.ValkeyServer{
+			Address: "valkey.example.com:6380", TLS: true, Database: 3, Prefix: "a:b",
+		}},
 	} {
 		setenv(t, valid(map[string]string{"LEDGER": value, "AWS_REGION": "eu-central-1"}))
 		c, err := config.Load()
