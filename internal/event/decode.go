@@ -18,7 +18,8 @@ const maxPayload = 6_291_556
 
 // sources are tried in this order.
 var sources = []source{
-	sqs, sns, kafka, rabbitMQ, activeMQ, alb, functionURL, httpAPI, restAPI, tick, eventBridge, cloudEvents, direct,
+	sqs, sns, kafka, rabbitMQ, activeMQ, alb, functionURL, httpAPI, restAPI, apig, smn, dmsKafka, timer,
+	tick, eventBridge, cloudEvents, eventGrid, direct,
 }
 
 // Decode finds the source of a payload by its members and reads its requests.
@@ -27,7 +28,7 @@ var sources = []source{
 // Decode itself, always a [*FunctionError], means that the payload is refused as a whole.
 func (d *Decoder) Decode(text []byte, in Invocation) (*Batch, error) {
 	in.ID, in.TraceHeader = body.CleanID(in.ID), body.TraceHeader(in.TraceHeader)
-	from, p, err := recognise(text)
+	from, p, err := recognise(text, in)
 	if err != nil {
 		return nil, newError(deletion.ClassInvalid, "the payload is "+err.Error())
 	}
@@ -39,7 +40,7 @@ func (d *Decoder) Decode(text []byte, in Invocation) (*Batch, error) {
 		return nil, newError(deletion.ClassInvalid, string(from.name)+": "+err.Error())
 	}
 	batch.Source = from.name
-	parkable := from.parkable != nil && from.parkable(d, p)
+	parkable := from.parkable != nil && from.parkable(d, p, in)
 	for i := range batch.Requests {
 		r := &batch.Requests[i]
 		r.Source = from.name
@@ -61,7 +62,7 @@ func (s *source) checkEmpty(members strictjson.Object) error {
 }
 
 // recognise parses a payload and returns its source.
-func recognise(text []byte) (from source, p payload, err error) {
+func recognise(text []byte, in Invocation) (from source, p payload, err error) {
 	text = strictjson.TrimMark(text)
 	if len(text) > maxPayload {
 		return from, p, fmt.Errorf("%d bytes long; expected %d at most", len(text), maxPayload)
@@ -70,7 +71,7 @@ func recognise(text []byte) (from source, p payload, err error) {
 		return from, p, err
 	}
 	if p.value.Kind() == "array" {
-		from, err = recogniseArray(p.value)
+		from, err = recogniseArray(p.value, in)
 		return from, p, err
 	}
 	if other := services.Other(p.members); other != "" {
@@ -85,9 +86,9 @@ func recognise(text []byte) (from source, p payload, err error) {
 }
 
 // recogniseArray recognises a payload that is an array: the records of a queue or of Kafka, as
-// EventBridge Pipes sends them, or a list of requests. An array that is neither is an error, so
+// EventBridge Pipes sends them, a list of requests, or CloudEvents of EventGrid, which calls asynchronously. An array that is neither is an error, so
 // that it is reported once and not once for each element.
-func recogniseArray(list strictjson.Value) (from source, err error) {
+func recogniseArray(list strictjson.Value, in Invocation) (from source, err error) {
 	elements, err := list.Array()
 	if err != nil {
 		return from, err
@@ -96,13 +97,16 @@ func recogniseArray(list strictjson.Value) (from source, err error) {
 		return from, errors.New("an empty array; " + body.Expected)
 	}
 	var service string
-	records, requests := 0, 0
+	records, requests, cloudEvents := 0, 0, 0
 	for _, element := range elements {
+		members, _ := element.Object() // another value has no members
 		if body.MayBeRequest(element) {
 			requests++
+			if members.Has("specversion") {
+				cloudEvents++
+			}
 			continue
 		}
-		members, _ := element.Object() // another value has no members
 		name, named := services.OfRecord(members)
 		if !named {
 			continue
@@ -114,6 +118,8 @@ func recogniseArray(list strictjson.Value) (from source, err error) {
 		records++
 	}
 	switch {
+	case in.Async && cloudEvents == len(elements):
+		return eventGridList, nil
 	case records == 0 && requests > 0:
 		return direct, nil
 	case records == 0:
