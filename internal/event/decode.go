@@ -70,8 +70,11 @@ func recognise(text []byte, in Invocation) (from source, p payload, err error) {
 	if p.value, p.members, err = strictjson.ParseObject(text); err != nil {
 		return from, p, err
 	}
+	if in.Async && isEventList(p.value) {
+		return eventGridList, p, nil
+	}
 	if p.value.Kind() == "array" {
-		from, err = recogniseArray(p.value, in)
+		from, err = recogniseArray(p.value)
 		return from, p, err
 	}
 	if other := services.Other(p.members); other != "" {
@@ -86,9 +89,9 @@ func recognise(text []byte, in Invocation) (from source, p payload, err error) {
 }
 
 // recogniseArray recognises a payload that is an array: the records of a queue or of Kafka, as
-// EventBridge Pipes sends them, a list of requests, or CloudEvents of EventGrid, which calls asynchronously. An array that is neither is an error, so
+// EventBridge Pipes sends them, or a list of requests. An array that is neither is an error, so
 // that it is reported once and not once for each element.
-func recogniseArray(list strictjson.Value, in Invocation) (from source, err error) {
+func recogniseArray(list strictjson.Value) (from source, err error) {
 	elements, err := list.Array()
 	if err != nil {
 		return from, err
@@ -97,16 +100,13 @@ func recogniseArray(list strictjson.Value, in Invocation) (from source, err erro
 		return from, errors.New("an empty array; " + body.Expected)
 	}
 	var service string
-	records, requests, cloudEvents := 0, 0, 0
+	records, requests := 0, 0
 	for _, element := range elements {
-		members, _ := element.Object() // another value has no members
 		if body.MayBeRequest(element) {
 			requests++
-			if members.Has("specversion") {
-				cloudEvents++
-			}
 			continue
 		}
+		members, _ := element.Object() // another value has no members
 		name, named := services.OfRecord(members)
 		if !named {
 			continue
@@ -118,8 +118,6 @@ func recogniseArray(list strictjson.Value, in Invocation) (from source, err erro
 		records++
 	}
 	switch {
-	case in.Async && cloudEvents == len(elements):
-		return eventGridList, nil
 	case records == 0 && requests > 0:
 		return direct, nil
 	case records == 0:

@@ -3,6 +3,7 @@ package event
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"dds-backup-delete/internal/body"
 	"dds-backup-delete/internal/deletion"
@@ -30,6 +31,15 @@ var eventGrid = source{
 		}
 		return d.decodeEventGrid(list)
 	},
+}
+
+// isEventList reports whether a value is an array of CloudEvents.
+func isEventList(value strictjson.Value) bool {
+	elements, err := value.Array()
+	return err == nil && len(elements) > 0 && !slices.ContainsFunc(elements, func(element strictjson.Value) bool {
+		members, _ := element.Object() // another value has no members
+		return !members.Has("specversion")
+	})
 }
 
 // eventGridList is the events alone, in an array.

@@ -69,7 +69,7 @@ func IsHuaweiKafka(triggerType string) bool {
 // `an event of Amazon S3 ("aws:s3")`; else it is empty. It recognises such an event whatever else the
 // object holds.
 func Other(members strictjson.Object) string {
-	for _, name := range []string{"eventSource", "EventSource"} {
+	for _, name := range []string{"eventSource", "EventSource", "event_source"} {
 		if members.Has(name) {
 			service, isText := members.Text(name)
 			if !isText {
