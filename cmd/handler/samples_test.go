@@ -240,6 +240,48 @@ var samples = map[string]struct {
 	"apigateway-http-status.json": {reply: `HTTP 200 "state":"accepted","attempt":1,"job_id":`},
 	"direct-tick.json":            {reply: results()},
 	"eventbridge-tick.json":       {reply: results()},
+	"functiongraph-apig-delete.json": {
+		deleted: []string{sample(56)},
+		events:  []string{"accepted " + sample(56)},
+		reply:   "HTTP 202 " + accepted("cf6295ac60f84ba2a6f0a1d20f5ad701", sample(56)),
+	},
+	"functiongraph-apig-post.json": {
+		deleted: []string{sample(57)},
+		events:  []string{"accepted " + sample(57)},
+		reply:   "HTTP 202 " + accepted("cf6295ac60f84ba2a6f0a1d20f5ad702", sample(57)),
+	},
+	"functiongraph-smn.json": {
+		deleted: []string{sample(58)},
+		events:  []string{"accepted " + sample(58)},
+		reply:   accepted("b12e31cdc4d343b3a93c75bce1b6e003", sample(58)),
+	},
+	"functiongraph-kafka.json": {
+		deleted: []string{sample(59)},
+		events:  []string{"accepted " + sample(59)},
+		reply:   accepted("7337e834d261fb133030724d12fd6af8", sample(59)),
+	},
+	"functiongraph-kafka-older.json": {
+		deleted: []string{sample(60)},
+		events:  []string{"accepted " + sample(60)},
+		reply:   accepted("cf63e742d1fe72459dd8b250ae0c3a05", sample(60)),
+	},
+	"functiongraph-timer.json": {
+		deleted: []string{sample(61)},
+		events:  []string{"accepted " + sample(61)},
+		reply:   accepted("delete-one@2026-11-24T05:00:00+08:00", sample(61)),
+	},
+	"functiongraph-destination.json": {
+		deleted: []string{sample(64)},
+		events:  []string{"accepted " + sample(64)},
+		reply:   accepted("1167bf8c87b045f3b7f6d1a0c2e4b008", sample(64)),
+	},
+	"functiongraph-eventgrid.json": {
+		deleted: []string{sample(62), sample(63)},
+		events:  []string{"accepted " + sample(62), "accepted " + sample(63)},
+		reply:   results(accepted("4b26115b-73b4-4d0a-9a11-2d1c8e6a0f06", sample(62)), accepted("4b26115b-73b4-4d0a-9a11-2d1c8e6a0f07", sample(63))),
+	},
+	"functiongraph-timer-tick.json":  {reply: results()},
+	"functiongraph-foreign-cts.json": {errType: "DDS.Invalid"},
 	"foreign-s3.json": {
 		errType: "DDS.Invalid",
 	},

@@ -60,6 +60,14 @@ var sources = map[string]answers{
 	"direct":                           {"DDS.Invalid", "DDS.Conflict"},
 	"direct-list":                      {`"status":"rejected"`, `"status":"retry","error":{"class":"conflict"`},
 	"direct-ids":                       {`"status":"rejected"`, `"status":"retry","error":{"class":"conflict"`},
+	"functiongraph-apig-delete":        {`"statusCode":400`, `"statusCode":409`},
+	"functiongraph-apig-post":          {`"statusCode":400`, `"statusCode":409`},
+	"functiongraph-destination":        {"DDS.Invalid", "DDS.Conflict"},
+	"functiongraph-smn":                {`"status":"rejected"`, "DDS.Conflict"},
+	"functiongraph-kafka":              {`"status":"rejected"`, "DDS.Conflict"},
+	"functiongraph-kafka-older":        {`"status":"rejected"`, "DDS.Conflict"},
+	"functiongraph-timer":              {`"status":"rejected"`, "DDS.Conflict"},
+	"functiongraph-eventgrid":          {`"status":"rejected"`, "DDS.Conflict"},
 	"lambda-destination":               {"DDS.Invalid", "DDS.Conflict"},
 }
 

@@ -152,7 +152,7 @@ func notARequest(members strictjson.Object) string {
 	if eventType, ok := members.Text("type"); ok {
 		return fmt.Sprintf("it is an event of type %q; expected a plain request", strictjson.Shorten(eventType))
 	}
-	for _, mark := range []string{"type", "specversion", "detail-type", "TopicArn", "Records", "requestContext", "eventSource"} {
+	for _, mark := range []string{"type", "specversion", "detail-type", "TopicArn", "Records", "requestContext", "eventSource", "trigger_type"} {
 		if members.Has(mark) {
 			return fmt.Sprintf("it is an envelope (it has %q); expected a plain request", mark)
 		}

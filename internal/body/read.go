@@ -12,7 +12,7 @@ import (
 	"dds-backup-delete/internal/strictjson"
 )
 
-// maxEnvelopes is how many SNS notifications and Lambda destination records are opened, one inside the
+// maxEnvelopes is how many notifications, timers and destination records are opened, one inside the
 // other.
 const maxEnvelopes = 5
 
@@ -115,6 +115,11 @@ func (r Reader) openObject(p part, envelopes int) Content {
 	case isTopicEvent(members):
 		record, _ := members.FirstObject("Records")
 		return r.notification(record.Object("Sns"), p.base, envelopes-1)
+	case isSMNEvent(members):
+		record, _ := members.FirstObject("record")
+		return r.smn(record.Object("smn"), p.base, envelopes-1)
+	case IsTimer(members):
+		return r.timer(members, p.base, envelopes-1)
 	case IsDestinationRecord(members):
 		return r.destinationRecord(members, p.base, envelopes-1)
 	case IsTick(members):
@@ -177,23 +182,75 @@ func (r Reader) notification(members strictjson.Object, base deletion.Request, e
 	return r.parse("Message", text, base, envelopes)
 }
 
+// ReadSMN reads the requests of what an SMN topic delivers to a function, from the member smn of a record.
+func (r Reader) ReadSMN(members strictjson.Object, base deletion.Request) Content {
+	return r.smn(members, base, maxEnvelopes-1)
+}
+
+// smn does not read the attributes: their values are letters, digits and "_", so no trace context fits.
+func (r Reader) smn(members strictjson.Object, base deletion.Request, envelopes int) Content {
+	if id, _ := members.Text("message_id"); IsID(id) {
+		base.ID = id
+	}
+	sent, _ := members.Text("timestamp")
+	noteSent(&base, sent)
+	message, _ := members.Get("message")
+	text, ok := message.Bytes()
+	if !ok {
+		return Invalid(base, "message: missing or not a string; expected a text")
+	}
+	return r.parse("message", text, base, envelopes)
+}
+
+// ReadTimer reads the request, or the tick, in the user_event of a TIMER trigger, from the members of its event.
+func (r Reader) ReadTimer(members strictjson.Object, base deletion.Request) Content {
+	return r.timer(members, base, maxEnvelopes-1)
+}
+
+// timer names a request by the trigger and the time at which it fired, which retries of a firing have in common and
+// the next firing does not. Functions may use the same name, so what the trigger carries is the origin.
+func (r Reader) timer(members strictjson.Object, base deletion.Request, envelopes int) Content {
+	const expected = `expected the text of a request, for example {"backup_id": "…"}, or of the tick`
+	name, _ := members.Text("trigger_name")
+	fired, _ := members.Text("time")
+	value, _ := members.Get("user_event")
+	text, ok := value.Bytes()
+	if id := name + "@" + fired; name != "" && fired != "" && IsID(id) {
+		base.ID, base.Origin = id, Digest(string(text))
+	}
+	noteSent(&base, fired)
+	if !ok {
+		return Invalid(base, "user_event: missing or not a string; "+expected)
+	}
+	c := r.parse("user_event", text, base, envelopes)
+	if _, _, err := strictjson.ParseObject(text); err != nil && len(c.Requests) > 0 {
+		return Invalid(base, c.Requests[0].Err.Message+"; "+expected)
+	}
+	return c
+}
+
 // destinationRecord reads the requests of what Lambda sends to the destination of an asynchronous
-// invocation: the result of one that succeeded, the event of one that did not.
+// invocation: the result of one that succeeded, the event of one that did not. FunctionGraph writes the same
+// in snake case.
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 func (r Reader) destinationRecord(members strictjson.Object, base deletion.Request, envelopes int) Content {
-	context := members.Object("requestContext")
+	contextName, idName, request, response := "requestContext", "requestId", "requestPayload", "responsePayload"
+	if !members.Object(contextName).Has("functionArn") {
+		contextName, idName, request, response = "request_context", "request_id", "request_payload", "response_payload"
+	}
+	context := members.Object(contextName)
 	sent, _ := members.Text("timestamp")
 	noteSent(&base, sent)
 	var name string
 	switch condition, _ := context.Text("condition"); condition {
 	case "Success":
-		name = "responsePayload"
+		name = response
 	case "RetriesExhausted", "EventAgeExceeded":
-		name = "requestPayload"
+		name = request
 	default:
-		return Invalid(base, fmt.Sprintf("requestContext.condition: %q; expected Success, RetriesExhausted or EventAgeExceeded", strictjson.Shorten(condition)))
+		return Invalid(base, fmt.Sprintf("%s.condition: %q; expected Success, RetriesExhausted or EventAgeExceeded", contextName, strictjson.Shorten(condition)))
 	}
-	if id, _ := context.Text("requestId"); IsID(id) {
+	if id, _ := context.Text(idName); IsID(id) {
 		base.ID = id
 	}
 	value, ok := members.Get(name)

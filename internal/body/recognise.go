@@ -79,10 +79,28 @@ func isTopicEvent(members strictjson.Object) bool {
 	return err == nil && len(records) == 1
 }
 
-// IsDestinationRecord reports whether an object is what Lambda sends to the destination of an asynchronous
-// invocation.
+// isSMNEvent recognises the event of an SMN trigger of Huawei FunctionGraph in another envelope. It has one record.
+func isSMNEvent(members strictjson.Object) bool {
+	record, _ := members.FirstObject("record")
+	if service, _ := services.OfRecord(record); service != services.SMN {
+		return false
+	}
+	list, _ := members.Get("record")
+	records, err := list.Array()
+	return err == nil && len(records) == 1
+}
+
+// IsTimer reports whether an object is what a TIMER trigger of Huawei FunctionGraph sends.
+func IsTimer(members strictjson.Object) bool {
+	trigger, _ := members.Text("trigger_type")
+	return trigger == services.Timer
+}
+
+// IsDestinationRecord reports whether an object is what Lambda or FunctionGraph sends to the destination of an
+// asynchronous invocation.
 func IsDestinationRecord(members strictjson.Object) bool {
-	return members.Has("requestPayload") && members.Object("requestContext").Has("functionArn")
+	return members.Has("requestPayload") && members.Object("requestContext").Has("functionArn") ||
+		members.Has("request_payload") && members.Object("request_context").Has("function_urn")
 }
 
 // isEmptyResult reports whether a value is what this function returns for a payload without requests:

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/strictjson"
 )
 
 // ExpectedTime ends the message about a text that is not a time by [ParseTime].
@@ -30,6 +31,21 @@ func Millis(n int64) time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+// UnixTime returns the time of a number of seconds or of milliseconds since 1970, or of a text of RFC 3339; zero if
+// the member is another value. The samples of FunctionGraph have all three.
+func UnixTime(members strictjson.Object, name string) time.Time {
+	const firstMillis = 100_000_000_000 // as seconds it is in the year 5138, as milliseconds in 1973
+	if text, ok := members.Text(name); ok {
+		t, _ := ParseTime(text)
+		return t
+	}
+	n, _ := members.Integer(name)
+	if n < firstMillis {
+		n *= 1000
+	}
+	return Millis(n)
 }
 
 // earlier returns the earlier of two times, of which zero is none.

@@ -18,7 +18,8 @@ const maxPayload = 6_291_556
 
 // sources are tried in this order.
 var sources = []source{
-	sqs, sns, kafka, rabbitMQ, activeMQ, alb, functionURL, httpAPI, restAPI, tick, eventBridge, cloudEvents, direct,
+	sqs, sns, kafka, rabbitMQ, activeMQ, alb, functionURL, httpAPI, restAPI, apig, smn, dmsKafka, timer,
+	tick, eventBridge, cloudEvents, eventGrid, direct,
 }
 
 // Decode finds the source of a payload by its members and reads its requests.
@@ -27,7 +28,7 @@ var sources = []source{
 // Decode itself, always a [*FunctionError], means that the payload is refused as a whole.
 func (d *Decoder) Decode(text []byte, in Invocation) (*Batch, error) {
 	in.ID, in.TraceHeader = body.CleanID(in.ID), body.TraceHeader(in.TraceHeader)
-	from, p, err := recognise(text)
+	from, p, err := recognise(text, in)
 	if err != nil {
 		return nil, newError(deletion.ClassInvalid, "the payload is "+err.Error())
 	}
@@ -39,7 +40,7 @@ func (d *Decoder) Decode(text []byte, in Invocation) (*Batch, error) {
 		return nil, newError(deletion.ClassInvalid, string(from.name)+": "+err.Error())
 	}
 	batch.Source = from.name
-	parkable := from.parkable != nil && from.parkable(d, p)
+	parkable := from.parkable != nil && from.parkable(d, p, in)
 	for i := range batch.Requests {
 		r := &batch.Requests[i]
 		r.Source = from.name
@@ -61,13 +62,16 @@ func (s *source) checkEmpty(members strictjson.Object) error {
 }
 
 // recognise parses a payload and returns its source.
-func recognise(text []byte) (from source, p payload, err error) {
+func recognise(text []byte, in Invocation) (from source, p payload, err error) {
 	text = strictjson.TrimMark(text)
 	if len(text) > maxPayload {
 		return from, p, fmt.Errorf("%d bytes long; expected %d at most", len(text), maxPayload)
 	}
 	if p.value, p.members, err = strictjson.ParseObject(text); err != nil {
 		return from, p, err
+	}
+	if in.Async && isEventList(p.value) {
+		return eventGridList, p, nil
 	}
 	if p.value.Kind() == "array" {
 		from, err = recogniseArray(p.value)

@@ -304,7 +304,7 @@ func TestUnknownPayloads(t *testing.T) {
 		"a text":        {`"a"`, []string{"a JSON string; expected a JSON object"}},
 		"nothing in it": {`{}`, []string{"an empty JSON object", "docs/sources.md"}},
 		"anything":      {`{"hello":"world","a":1}`, []string{`a JSON object with "hello", "a"`, "of no known source"}},
-		"S3":            {`{"Records":[{"eventSource":"aws:s3","s3":{"object":{"key":"k"}}}]}`, []string{`a batch of records of Amazon S3 ("aws:s3")`}},
+		"S3":            {`{"Records":[{"eventSource":"aws:s3","s3":{"object":{"key":"k"}}}]}`, []string{`a batch of records of Amazon S3 or Huawei Cloud OBS ("aws:s3")`}},
 		"a DynamoDB stream": {
 			`{"Records":[{"eventSource":"aws:dynamodb","dynamodb":{"NewImage":{"backup_id":{"S":"a"}}}}]}`, []string{`a batch of records of Amazon DynamoDB Streams ("aws:dynamodb")`},
 		},

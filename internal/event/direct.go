@@ -13,9 +13,11 @@ import (
 const SourceDirect deletion.Source = "direct"
 
 var direct = source{
-	name:     SourceDirect,
-	fits:     body.IsDirect,
-	parkable: func(d *Decoder, p payload) bool { return d.DirectIsAsync || body.IsDestinationRecord(p.members) },
+	name: SourceDirect,
+	fits: body.IsDirect,
+	parkable: func(d *Decoder, p payload, in Invocation) bool {
+		return d.DirectIsAsync || in.Async || body.IsDestinationRecord(p.members)
+	},
 	decode: func(d *Decoder, p payload, in Invocation) (*Batch, error) {
 		c := d.reader().ReadValue(p.value, p.members, deletion.Request{ID: in.ID})
 		if c.OwnEventReason != "" {

@@ -231,7 +231,11 @@ func everySource(tb testing.TB, body string) [][]byte {
 		marshal(tb, httpAPI(http.MethodPost, "/deletions", body)), marshal(tb, encoded), marshal(tb, structured), marshal(tb, inBatch), marshal(tb, binary),
 		marshal(tb, restAPI(http.MethodPost, "/deletions", body)), marshal(tb, alb(http.MethodPost, "/deletions", body)),
 	}
+	for _, payload := range huawei(tb, body) {
+		payloads = append(payloads, payload)
+	}
 	if strings.HasPrefix(body, "{") {
+		payloads = append(payloads, []byte(functionGraphRecord("Success", `{}`, body)))
 		payloads = append(payloads, []byte(destination("Success", `{}`, body)), []byte(busEvent(event.RequestType, body)))
 	}
 	return payloads

@@ -30,8 +30,8 @@ type Decoder struct {
 	// MaxReceives is how often a queue of SQS delivers a message before that becomes a dead letter; 0 if
 	// it is not known.
 	MaxReceives int
-	// DirectIsAsync says that direct calls are asynchronous, so that nobody reads their results. An
-	// invocation itself does not say so.
+	// DirectIsAsync says that direct calls are asynchronous, so that nobody reads their results, also
+	// where [Invocation].Async is false: an invocation of Lambda itself does not say so.
 	DirectIsAsync bool
 }
 
@@ -51,6 +51,9 @@ type Invocation struct {
 	ID string
 	// TraceHeader is the X-Ray trace header; empty if there is none.
 	TraceHeader string
+	// Async says that the host reported an asynchronous invocation, so that nobody reads its result. A host that
+	// reports neither kind leaves it false.
+	Async bool
 }
 
 // source is one kind of payload.
@@ -63,13 +66,13 @@ type source struct {
 	fits func(strictjson.Object) bool
 	// parkable reports whether the source of a payload may not deliver it again while nobody waits for its
 	// result; nil for a source that keeps its payloads until they are answered, or whose caller waits.
-	parkable func(*Decoder, payload) bool
+	parkable func(*Decoder, payload, Invocation) bool
 	// decode reads a payload that fits.
 	decode func(*Decoder, payload, Invocation) (*Batch, error)
 }
 
 // always is the parkable of a source that invokes the function asynchronously.
-func always(*Decoder, payload) bool { return true }
+func always(*Decoder, payload, Invocation) bool { return true }
 
 // payload is a payload that was parsed.
 type payload struct {

@@ -60,11 +60,14 @@ var others = map[string]struct{ event, says string }{
 	"Transfer Family":             {`{"username":"u","password":"p","protocol":"SFTP","serverId":"s"}`, "Transfer Family"},
 	"Client VPN":                  {`{"connection-id":"c","endpoint-id":"e"}`, "Client VPN"},
 	"a stream's failed batch":     {`{"requestContext":{"requestId":"r","functionArn":"arn","condition":"RetryAttemptsExhausted"},"requestPayload":{"backup_id":"x"},"KinesisBatchInfo":{}}`, "stream batch"},
-	"FunctionGraph timer":         {`{"version":"v1.0","trigger_type":"TIMER","trigger_name":"t","user_event":"{\"backup_id\":\"x\"}"}`, "FunctionGraph"},
-	"FunctionGraph Kafka":         {`{"event_version":"v1.0","trigger_type":"KAFKA","records":[{"messages":["{}"]}]}`, "FunctionGraph"},
-	"FunctionGraph SMN":           {`{"record":[{"event_source":"smn","smn":{"message":"{\"backup_id\":\"x\"}"}}]}`, `"smn"`},
 	"FunctionGraph DDS":           {`{"records":[{"event_source":"dds","dds":{}}]}`, `"dds"`},
-	"CTS":                         {`{"cts":{"trace_name":"ddsDeleteBackup"}}`, "CTS"},
+	"FunctionGraph DDS, type":     {`{"trigger_type":"DDS","records":[{"event_source":"dds","dds":{"full_document":"{\"backup_id\":\"x\"}"}}]}`, "changed documents of Huawei Cloud DDS"},
+	"FunctionGraph GaussDB":       {`{"trigger_type":"GAUSSMONGO","backup_id":"x"}`, "changed documents of Huawei Cloud GaussDB"},
+	"FunctionGraph, unknown":      {`{"trigger_type":"NEW","user_event":"{\"backup_id\":\"x\"}"}`, `FunctionGraph event of "NEW"`},
+	"FunctionGraph, no type":      {`{"trigger_type":["TIMER"],"user_event":"{\"backup_id\":\"x\"}"}`, "trigger_type is not a string"},
+	"FunctionGraph OBS":           {`{"Records":[{"eventVersion":"2.0","eventSource":"aws:s3","awsRegion":"cn-north-4","eventName":"ObjectCreated:Post","s3":{"object":{"key":"backup_id"}}}]}`, "Huawei Cloud OBS"},
+	"FunctionGraph RabbitMQ":      {`{"trigger_type":"RABBITMQ","records":[{"messages":["{\"backup_id\":\"x\"}"]}]}`, `"RABBITMQ"`},
+	"CTS":                         {`{"cts":{"trace_name":"ddsDeleteBackup","resource_id":"x"}}`, "CTS event, an audit record"},
 	"LTS":                         {`{"lts":{"data":"e30="}}`, "LTS"},
 	"DIS":                         {`{"ShardID":"s","StreamName":"n","Message":{"records":[]}}`, "DIS"},
 	"Azure Event Grid":            {`{"id":"i","topic":"t","subject":"s","eventType":"e","eventTime":"2026","data":{},"dataVersion":"1"}`, "Event Grid"},
@@ -114,6 +117,18 @@ func TestOtherServices(t *testing.T) {
 			for _, body := range []string{text, notification(t, text), cloudEvent(event.RequestType, text), busEvent(event.RequestType, text), destination("Success", "{}", text)} {
 				_, got := decodeOne(t, marshal(t, sqs(body)))
 				checkRefused(t, got, got.ID, tc.says)
+				for name, payload := range huawei(t, body) {
+					if name == "eventgrid" && body != text {
+						continue // a CloudEvent holds no envelopes
+					}
+					if batch, err := decode(payload); err == nil { // a list of events is refused as a whole
+						for _, got := range batch.Requests {
+							checkRefused(t, got, got.ID, tc.says)
+						}
+					} else if name != "eventgrid" {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
 			}
 		}
 	}

@@ -27,6 +27,7 @@ type call struct {
 	parameters     map[string]string // those of the path that the front found
 	prefix         string            // that the front took off the path; empty for none
 	requestID      string            // empty if the front gives it none
+	encoded        bool              // the body is base64 although the front does not say so
 	sentAt         time.Time         // when the front received it; zero if it does not say
 	by             *deletion.Principal
 }
@@ -59,7 +60,7 @@ func (c call) request(e envelope, in Invocation, maxReply int) *http.Request {
 		front.RequestID = in.ID
 	}
 	text := e.body()
-	if e.boolean("isBase64Encoded") {
+	if e.boolean("isBase64Encoded") || c.encoded {
 		decoded, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
 			front.BodyFault = fmt.Sprintf("isBase64Encoded is true, and the body is %d characters that are not base64", len(text))

@@ -14,6 +14,16 @@ const (
 	SQS = "aws:sqs"
 	// SNS is in the records of Amazon SNS, which spells the member EventSource.
 	SNS = "aws:sns"
+	// SMN is in the records of Huawei Cloud SMN, which spells the member event_source.
+	SMN = "smn"
+)
+
+// What the triggers of Huawei FunctionGraph that bring requests write into the member trigger_type.
+const (
+	// Timer is a schedule.
+	Timer = "TIMER"
+	// EventGrid is a subscription of EventGrid.
+	EventGrid = "EVENTGRID"
 )
 
 // names are the services that put their name into the member eventSource.
@@ -27,10 +37,18 @@ var names = map[string]string{
 	"aws:docdb":      "Amazon DocumentDB",
 	"aws:dynamodb":   "Amazon DynamoDB Streams",
 	"aws:kinesis":    "Amazon Kinesis Data Streams",
-	"aws:s3":         "Amazon S3",
+	"aws:s3":         "Amazon S3 or Huawei Cloud OBS",
 	"aws:ses":        "Amazon SES",
 	"aws:codecommit": "AWS CodeCommit",
 	"OBS":            "Huawei Cloud OBS",
+	"obs":            "Huawei Cloud OBS",
+	"dds":            "changed documents of Huawei Cloud DDS",
+	"DDS":            "changed documents of Huawei Cloud DDS",
+	"gaussmongo":     "changed documents of Huawei Cloud GaussDB(for Mongo)",
+	"GAUSSMONGO":     "changed documents of Huawei Cloud GaussDB(for Mongo)",
+	"CTS":            "audit records of Huawei Cloud CTS",
+	"DIS":            "stream records of Huawei Cloud DIS",
+	"LTS":            "log lines of Huawei Cloud LTS",
 }
 
 // IsKafka reports whether records of that eventSource are Kafka's. AWS spells a self-managed cluster
@@ -42,11 +60,16 @@ func IsKafka(eventSource string) bool {
 // IsActiveMQ reports whether a batch of that eventSource is ActiveMQ's. Newer and older pages of AWS differ.
 func IsActiveMQ(eventSource string) bool { return eventSource == "aws:mq" || eventSource == "aws:amq" }
 
+// IsHuaweiKafka reports whether events of that trigger_type are those of a DMS for Kafka trigger of FunctionGraph.
+func IsHuaweiKafka(triggerType string) bool {
+	return triggerType == "KAFKA" || triggerType == "OPENSOURCEKAFKA"
+}
+
 // Other names the service whose event an object is if that asks for no deletion, for example
 // `an event of Amazon S3 ("aws:s3")`; else it is empty. It recognises such an event whatever else the
 // object holds.
 func Other(members strictjson.Object) string {
-	for _, name := range []string{"eventSource", "EventSource"} {
+	for _, name := range []string{"eventSource", "EventSource", "event_source"} {
 		if members.Has(name) {
 			service, isText := members.Text(name)
 			if !isText {
@@ -62,6 +85,15 @@ func Other(members strictjson.Object) string {
 	}
 	if kind, _ := members.Text("type"); (kind == "REQUEST" || kind == "TOKEN") && !members.Has("specversion") {
 		return "an API Gateway authorizer event"
+	}
+	if members.Has("trigger_type") {
+		trigger, isText := members.Text("trigger_type")
+		switch {
+		case !isText:
+			return "a Huawei Cloud FunctionGraph event whose trigger_type is not a string"
+		case trigger != Timer && trigger != EventGrid && !IsHuaweiKafka(trigger):
+			return Describe("a Huawei Cloud FunctionGraph event of", trigger)
+		}
 	}
 	return listed(members)
 }
@@ -85,7 +117,7 @@ func otherRecords(members strictjson.Object) string {
 	for _, name := range []string{"record", "records", "events"} {
 		record, _ := members.FirstObject(name)
 		for _, source := range []string{"event_source", "eventSource"} {
-			if service, ok := record.Text(source); ok {
+			if service, ok := record.Text(source); ok && (name != "record" || service != SMN) {
 				return Describe("a batch of records of", service)
 			}
 		}
@@ -95,7 +127,7 @@ func otherRecords(members strictjson.Object) string {
 
 // OfRecord returns the service that a record of a batch names, and whether it names one.
 func OfRecord(record strictjson.Object) (service string, named bool) {
-	for _, name := range []string{"eventSource", "EventSource"} {
+	for _, name := range []string{"eventSource", "EventSource", "event_source"} {
 		if record.Has(name) {
 			service, _ = record.Text(name)
 			return service, true

@@ -12,7 +12,7 @@ func TestOther(t *testing.T) {
 		`{"backup_id":"a"}`:                                      "",
 		`{"Records":[{"eventSource":"aws:sqs"}]}`:                "",
 		`{"eventSource":"aws:kafka","records":{}}`:               "",
-		`{"Records":[{"eventSource":"aws:s3"}],"backup_id":"a"}`: `a batch of records of Amazon S3 ("aws:s3")`,
+		`{"Records":[{"eventSource":"aws:s3"}],"backup_id":"a"}`: `a batch of records of Amazon S3 or Huawei Cloud OBS ("aws:s3")`,
 		`{"type":"dds.backup.agenda.tick.v1"}`:                   "",
 		`{"request_id":"r","project_id":"p","backup_id":"a","status":"completed","instance_id":"i","size_kb":5}`: "",
 		`{"eventSource":"mine"}`:                                       `an event of "mine"`,

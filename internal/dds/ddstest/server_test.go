@@ -475,7 +475,7 @@ func TestQuota(t *testing.T) {
 
 func TestSampleBackups(t *testing.T) {
 	samples := SampleBackups()
-	if !reflect.DeepEqual(samples, SampleBackups()) || len(samples) != 56 {
+	if !reflect.DeepEqual(samples, SampleBackups()) || len(samples) != 65 {
 		t.Fatalf("%d samples, or others each time", len(samples))
 	}
 	s, c := newServer(t, Options{})

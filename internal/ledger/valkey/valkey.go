@@ -18,7 +18,6 @@ import (
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/deletion"
-	"dds-backup-delete/internal/ledger"
 )
 
 // Ledger is a ledger in a Valkey or Redis server that all processes share. Its keys are:
@@ -79,7 +78,7 @@ func (l *Ledger) Get(ctx context.Context, key deletion.Key) (i *deletion.Item, e
 //
 //	KEYS  the item; the set in which it is due, or any if nothing is; the other set
 //	ARGV  the version that is expected, empty for no item; the version, item and expires_at to write; the time to
-//	      live in seconds; the member of the sets; its score, empty if nothing is due
+//	      live in seconds, empty for ever; the member of the sets; its score, empty if nothing is due
 //
 // A script is not undone if it fails halfway, for example because the user may not call a command. So what makes
 // an item due is written before the item, and what makes it due no more after it: the sets are a hint. The
@@ -91,11 +90,15 @@ if version == ARGV[2] then return 1 end -- it was written, and the answer was lo
 if version ~= ARGV[1] then return there end
 if ARGV[7] ~= '' then
 	redis.call('ZADD', KEYS[2], ARGV[7], ARGV[6])
+end
+if ARGV[5] == '' then
 	redis.call('PERSIST', KEYS[1])
 end
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'item', ARGV[3], 'expires_at', ARGV[4])
-if ARGV[7] == '' then
+if ARGV[5] ~= '' then
 	redis.call('EXPIRE', KEYS[1], ARGV[5])
+end
+if ARGV[7] == '' then
 	redis.call('ZREM', KEYS[2], ARGV[6])
 end
 redis.call('ZREM', KEYS[3], ARGV[6])
@@ -103,17 +106,18 @@ return 1`)
 
 // Swap implements [deletion.Ledger].
 func (l *Ledger) Swap(ctx context.Context, old, next *deletion.Item) (current *deletion.Item, err error) {
-	next.Version, next.ExpiresAt = rand.Text(), ledger.Expiry(next, l.now())
+	next.Version, next.ExpiresAt = rand.Text(), next.Expiry(l.now())
 	text, err := json.Marshal(next)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: the item of backup %s: %w", next.BackupID, err)
 	}
-	var before, expires, score string
+	var before, expires, life, score string
 	if old != nil {
 		before = old.Version
 	}
 	if !next.ExpiresAt.IsZero() {
 		expires = strconv.FormatInt(next.ExpiresAt.Unix(), 10)
+		life = strconv.FormatInt(max(1, int64(next.ExpiresAt.Sub(l.now()).Seconds())), 10)
 	}
 	kind, at := next.Due()
 	if !at.IsZero() {
@@ -125,7 +129,7 @@ func (l *Ledger) Swap(ctx context.Context, old, next *deletion.Item) (current *d
 	}
 	shard := l.shardOf(next.Key)
 	keys := []string{shard + "item:" + next.String(), shard + "due:" + string(kind), shard + "due:" + string(other)}
-	args := []string{before, next.Version, string(text), expires, strconv.Itoa(int(deletion.Keep / time.Second)), next.String(), score}
+	args := []string{before, next.Version, string(text), expires, life, next.String(), score}
 	err = l.server.do(ctx, func(ctx context.Context, c valkey.Client) error {
 		result := swap.Exec(ctx, c, keys, args)
 		if _, err := result.AsInt64(); err == nil {
