@@ -21,7 +21,7 @@ import (
 const (
 	headerRequestID  = "X-Cff-Request-Id"
 	headerInvokeType = "X-Cff-Invoke-Type"
-	headerToken      = "X-Cff-Security-Token"
+	headerToken      = "X-Cff-Security-Token" //nolint:gosec // the name of a header
 )
 
 // keyHeaders are the pairs of access key and secret key, the first that is complete counts. They are never mixed.

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -50,6 +52,9 @@ func run(ctx context.Context, log *slog.Logger, out *logline.Writer) error {
 	}
 	defer a.Close()
 	a.Service.Together = out.Together
+	if memory := c.FunctionGraph.Memory; memory > 0 && debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT is not set
+		debug.SetMemoryLimit(int64(memory) << 20 / 2) // a payload of 6 MB needs five times as much
+	}
 	h := &host{app: a, log: log, timeout: c.FunctionGraph.Timeout}
 	if c.FunctionGraph.RuntimeAPI != "" {
 		newRuntime(h, c.FunctionGraph.RuntimeAPI).serve(ctx)

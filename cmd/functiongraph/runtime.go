@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,19 +38,25 @@ func newRuntime(h *host, api string) *runtime {
 	return &runtime{host: h, base: "http://" + api + "/v1/runtime/invocation/", client: &http.Client{Transport: &http.Transport{}}}
 }
 
-// serve works events until ctx ends. Whatever the API answers, it goes on asking.
+// errNoEvent says that the API has no event now.
+var errNoEvent = errors.New("no event")
+
+// serve works events until ctx ends. Whatever the API answers, it goes on asking. A failure that lasts is logged
+// once.
 func (r *runtime) serve(ctx context.Context) {
-	for pause := firstPause; ctx.Err() == nil; {
-		began := time.Now()
-		none := r.next(ctx)
-		if none == nil || time.Since(began) > lastPause { // a long poll that ends without an event is no failure
-			pause = firstPause
+	pause, logged := firstPause, false
+	for ctx.Err() == nil {
+		err := r.next(ctx)
+		if err == nil {
+			pause, logged = firstPause, false
+			continue
 		}
-		if none != nil {
-			r.host.log.DebugContext(ctx, "no event", "error", secret.Redact(none.Error()))
-			retry.Wait(ctx, pause)
-			pause = min(2*pause, lastPause)
+		if pause == lastPause && !logged && ctx.Err() == nil && !errors.Is(err, errNoEvent) {
+			logged = true
+			r.host.log.WarnContext(ctx, "the runtime API gives no events", "error", secret.Redact(err.Error()))
 		}
+		retry.Wait(ctx, pause)
+		pause = min(2*pause, lastPause)
 	}
 }
 
@@ -67,7 +74,10 @@ func (r *runtime) next(ctx context.Context) error {
 	id := got.Header.Get(headerRequestID)
 	if got.StatusCode != http.StatusOK || id == "" {
 		_, _ = io.Copy(io.Discard, io.LimitReader(got.Body, maxRead)) // so that the connection is kept
-		return fmt.Errorf("status %d, request id %q", got.StatusCode, id)
+		if got.StatusCode == http.StatusOK {
+			return errNoEvent
+		}
+		return fmt.Errorf("status %d", got.StatusCode)
 	}
 	// What has begun is finished also after a signal.
 	working := context.WithoutCancel(ctx)

@@ -57,7 +57,7 @@ func (h *host) events() http.Handler {
 		if failed {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
-		_, _ = w.Write(answer) // FunctionGraph may be gone
+		_, _ = w.Write(answer) //nolint:gosec // JSON, and FunctionGraph may be gone
 	})
 	return mux
 }

@@ -12,6 +12,8 @@ type FunctionGraph struct {
 	Port int
 	// Timeout is how long an invocation may take.
 	Timeout time.Duration
+	// Memory is that of an instance in MB; 0 if it is not known.
+	Memory int
 }
 
 // functionGraph returns nil outside of FunctionGraph.
@@ -32,7 +34,10 @@ func (p *parser) functionGraph(durable bool) *FunctionGraph {
 		p.fault("LEDGER: what it knows must outlive the instance, because most triggers of FunctionGraph do not deliver again; needs %s, "+
 			"or LEDGER_ALLOW_VOLATILE=true where a lost request does no harm", wantDurable)
 	}
-	g := &FunctionGraph{RuntimeAPI: lookup(functionGraphAPI), HTTP: p.FunctionType == "http", Port: p.FunctionPort, Timeout: time.Duration(p.RuntimeTimeout) * time.Second}
+	g := &FunctionGraph{
+		RuntimeAPI: lookup(functionGraphAPI), HTTP: p.FunctionType == "http", Port: p.FunctionPort,
+		Timeout: time.Duration(p.RuntimeTimeout) * time.Second, Memory: max(p.RuntimeMemory, 0),
+	}
 	if g.HTTP {
 		g.RuntimeAPI = ""
 	}

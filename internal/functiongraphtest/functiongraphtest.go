@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -162,7 +163,7 @@ func Start(ctx context.Context, o Options) (*Function, error) {
 	}
 	//nolint:gosec // running the given binary is the purpose
 	f.cmd = exec.CommandContext(context.WithoutCancel(ctx), o.Binary)
-	f.cmd.Env = append(env, o.Env...)
+	f.cmd.Env = slices.Concat(env, o.Env)
 	f.cmd.Stdout, f.cmd.Stderr = &f.output, &f.output
 	if err := f.cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("functiongraphtest: start: %w", err), f.Close())
