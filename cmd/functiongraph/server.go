@@ -31,7 +31,7 @@ func serveHTTP(ctx context.Context, h *host, g *config.FunctionGraph) error {
 		return err
 	}
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 5 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	ended := make(chan struct{})
@@ -46,7 +46,8 @@ func serveHTTP(ctx context.Context, h *host, g *config.FunctionGraph) error {
 	return nil
 }
 
-// events returns the handler of a container image: each POST /invoke is an event of a trigger.
+// events returns the handler of a container image: each POST /invoke is an event of a trigger. No page says which
+// status marks a failed invocation; 500 is a failure to every HTTP client.
 // https://docs.otc.t-systems.com/function-graph/umn/ (creating a container image function)
 func (h *host) events() http.Handler {
 	mux := http.NewServeMux()
