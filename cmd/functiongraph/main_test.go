@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -34,6 +35,16 @@ func testMain(m *testing.M) int {
 		panic(err)
 	}
 	return m.Run()
+}
+
+// The sources of the binary are inputs that go test cannot see. It does see which folders a test reads, and after a
+// change there it takes no result from its cache.
+func TestTheSourcesAreInputs(t *testing.T) {
+	for _, root := range []string{".", "../../internal"} {
+		if err := filepath.WalkDir(root, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 var keys = functiongraphtest.Keys{Access: "HSTATEMPORARYKEY0001", Secret: "temporary-secret-key-of-an-invocation-01", Token: "a-security-token-of-an-invocation-000001"}
