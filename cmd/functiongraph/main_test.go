@@ -284,8 +284,10 @@ func TestKillAndFreeze(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	}()
-	for w.dds.Delayed() == 0 {
-		time.Sleep(time.Millisecond)
+	for ctx := limited(t); w.dds.Delayed() == 0; time.Sleep(time.Millisecond) {
+		if ctx.Err() != nil {
+			t.Fatal("the function did not ask DDS")
+		}
 	}
 	if err := w.Kill(); err != nil {
 		t.Fatal(err)
