@@ -93,7 +93,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	if err := errors.Join(sinkErr, ledgerErr, credentialsErr); err != nil {
 		return nil, err
 	}
-	if c.InLambda && c.Ledger.Kind == config.Memory {
+	if (c.InLambda || c.FunctionGraph != nil) && c.Ledger.Kind == config.Memory {
 		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
 			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; expected dynamodb://<table>")
 	}
@@ -116,7 +116,8 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	if c.ProjectID == "" {
 		a.project = a.newProject(c)
 		a.Service.FindProject = a.project.get
-		if a.credentials.lastFailure() == nil {
+		// Credentials that come with each invocation cannot ask at start.
+		if a.credentials.lastFailure() == nil && c.Credentials != (config.Credentials{}) {
 			_, _ = a.project.get(ctx) // a failure is in the log here, too
 		}
 	}

@@ -77,6 +77,8 @@ type Config struct {
 	// InLambda says that AWS Lambda runs the program, and OnDemand that an invocation is waiting
 	// for its start.
 	InLambda, OnDemand bool
+	// FunctionGraph is nil elsewhere.
+	FunctionGraph *FunctionGraph
 	// AWS is what calls to AWS services need.
 	AWS AWS
 	// Warnings are about values that are probably wrong.
@@ -103,6 +105,7 @@ func Load() (*Config, error) {
 	c.MaxRequestAge, c.MaxReceives, c.DirectIsAsync = p.MaxRequestAge, p.MaxReceives, p.DirectCalls == "async"
 	c.TickBus = p.tickBus()
 	c.InLambda, c.OnDemand = InLambda(), p.InitializationType == "on-demand"
+	c.FunctionGraph = p.functionGraph(c.Ledger.Durable)
 	c.AWS = p.aws()
 	if c.Ledger.Kind == Valkey {
 		c.Ledger.Server.Roots = c.AWS.Roots

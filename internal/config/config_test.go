@@ -222,6 +222,48 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// FunctionGraph brings project and credentials, and asks for a ledger that lasts.
+func TestFunctionGraph(t *testing.T) {
+	setenv(t, map[string]string{
+		"RUNTIME_API_ADDR": "127.0.0.1:9002", "RUNTIME_PROJECT_ID": "0549b4a43100d4f32f51c01c2fe4acdb", "RUNTIME_TIMEOUT": "60", "RUNTIME_MEMORY": "128", "DDS_REGION": "cn-north-4",
+		"OUTCOME_SINK": "https://broker.example.com", "LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1",
+	})
+	c, err := config.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.FunctionGraph{RuntimeAPI: "127.0.0.1:9002", Port: 8000, Timeout: time.Minute, Memory: 128}
+	if *c.FunctionGraph != want || c.ProjectID != "0549b4a43100d4f32f51c01c2fe4acdb" || c.Credentials != (config.Credentials{}) || c.MetricsFunction != "" {
+		t.Errorf("%+v, %+v", c, c.FunctionGraph)
+	}
+	for fault, env := range map[string]map[string]string{
+		"LEDGER: what it knows must outlive":   {"LEDGER": "memory"},
+		`OUTCOME_SINK: "stdout" is not a sink`: {"OUTCOME_SINK": "stdout"},
+		"HUAWEICLOUD_SDK_SK: not set":          {"HUAWEICLOUD_SDK_AK": "half"},
+		"RUNTIME_PROJECT_ID: ":                 {"RUNTIME_PROJECT_ID": "a/b"},
+		"RUNTIME_TIMEOUT: ":                    {"RUNTIME_TIMEOUT": "0"},
+		"FUNCTION_TYPE: ":                      {"FUNCTION_TYPE": "HTTP"},
+		"FUNCTION_PORT: ":                      {"FUNCTION_PORT": "65536"},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			for name, value := range env {
+				t.Setenv(name, value)
+			}
+			if _, err := config.Load(); err == nil || !strings.HasPrefix(err.Error(), fault) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	t.Setenv("FUNCTION_TYPE", "http")
+	if c, err = config.Load(); err != nil || !c.FunctionGraph.HTTP || c.FunctionGraph.RuntimeAPI != "" {
+		t.Errorf("an HTTP function: %+v, error %v", c, err)
+	}
+	setenv(t, valid(nil))
+	if c, err = config.Load(); err != nil || c.FunctionGraph != nil {
+		t.Errorf("elsewhere: %+v, error %v", c, err)
+	}
+}
+
 // The families in their order; a pair is never mixed, and a pair wins over a token.
 func TestCredentialFamilies(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -47,6 +47,12 @@ type environment struct {
 	AllowVolatile  bool     `envconfig:"LEDGER_ALLOW_VOLATILE"`
 	Metrics        string   `envconfig:"METRICS"`
 
+	// What FunctionGraph sets, and what it does not say.
+	RuntimeTimeout int    `envconfig:"RUNTIME_TIMEOUT" default:"30"`
+	RuntimeMemory  int    `envconfig:"RUNTIME_MEMORY"`
+	FunctionType   string `envconfig:"FUNCTION_TYPE" default:"event"`
+	FunctionPort   int    `envconfig:"FUNCTION_PORT" default:"8000"`
+
 	// What AWS Lambda sets, or every AWS SDK reads.
 	FunctionName           string `envconfig:"AWS_LAMBDA_FUNCTION_NAME"`
 	InitializationType     string `envconfig:"AWS_LAMBDA_INITIALIZATION_TYPE"`
@@ -80,13 +86,27 @@ func (p *parser) fault(format string, args ...any) {
 
 const runtimeAPI = "AWS_LAMBDA_RUNTIME_API"
 
+// Variables that FunctionGraph sets, besides RUNTIME_TIMEOUT.
+// https://support.huaweicloud.com/intl/en-us/usermanual-functiongraph/functiongraph_01_0406.html
+const (
+	functionGraphAPI     = "RUNTIME_API_ADDR"
+	functionGraphName    = "RUNTIME_FUNC_NAME"
+	functionGraphProject = "RUNTIME_PROJECT_ID"
+)
+
 // InLambda reports whether AWS Lambda started the process.
 func InLambda() bool { return lookup(runtimeAPI) != "" }
+
+// InFunctionGraph reports whether Huawei FunctionGraph started the process.
+func InFunctionGraph() bool {
+	_, value := firstSet([]string{functionGraphAPI, functionGraphName, functionGraphProject})
+	return value != ""
+}
 
 // The variables that have aliases: of the official SDK, of terraform and of OpenStack. The first one
 // that is set counts.
 var (
-	projectNames = []string{"HUAWEICLOUD_SDK_PROJECT_ID", "HW_PROJECT_ID", "OS_PROJECT_ID", "OS_TENANT_ID"}
+	projectNames = []string{"HUAWEICLOUD_SDK_PROJECT_ID", "HW_PROJECT_ID", "OS_PROJECT_ID", "OS_TENANT_ID", functionGraphProject}
 	regionNames  = []string{"DDS_REGION", "HW_REGION_NAME", "OS_REGION_NAME"}
 	iamNames     = []string{"HUAWEICLOUD_SDK_IAM_ENDPOINT", "HW_AUTH_URL", "OS_AUTH_URL"}
 	tokenNames   = []string{"HW_AUTH_TOKEN", "OS_AUTH_TOKEN"}

@@ -8,7 +8,7 @@ import (
 
 // Variables returns every variable that the program reads, with its default; empty if it has none.
 func Variables() map[string]string {
-	all := map[string]string{regionEndpoint + "<REGION>": "", runtimeAPI: "", "NO_PROXY": "", "no_proxy": "", // net/http reads these two
+	all := map[string]string{regionEndpoint + "<REGION>": "", runtimeAPI: "", functionGraphAPI: "", functionGraphName: "", "NO_PROXY": "", "no_proxy": "", // net/http reads these two
 		"AWS_LAMBDA_LOG_FORMAT": "", "AWS_LAMBDA_LOG_LEVEL": ""}
 	for _, names := range [][]string{credentialNames(), otherSecrets, projectNames, regionNames, iamNames, proxyNames} {
 		for _, name := range names {

@@ -83,8 +83,8 @@ func (p *parser) target(s *Sink) {
 	case p.OutcomeSink == string(Stdout):
 		s.Kind = Stdout
 		// A function cannot see what will invoke it, and behind a queue its output is lost.
-		if InLambda() && !p.AllowStdout {
-			p.fault(`OUTCOME_SINK: "stdout" is not a sink in Lambda, where only the log would have the outcomes of a queue; ` +
+		if (InLambda() || InFunctionGraph()) && !p.AllowStdout {
+			p.fault(`OUTCOME_SINK: "stdout" is not a sink in Lambda or FunctionGraph, where only the log would have the outcomes of a queue; ` +
 				"expected the ARN of an event bus, topic or queue, or an https:// address, or ALLOW_STDOUT=true where the log is enough")
 		}
 	case isAddress && (scheme == "https" || scheme == "http"):

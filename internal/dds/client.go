@@ -27,7 +27,8 @@ import (
 type Options struct {
 	// Endpoints are the addresses of DDS by region, for example https://dds.cn-north-4.myhuaweicloud.com.
 	Endpoints map[string]string
-	// Credentials authenticate every call. They may be empty if Renew is set.
+	// Credentials authenticate every call. They may be empty if Renew is set. If both are empty, calls are
+	// authenticated with the credentials in their context; see [WithCredentials].
 	Credentials Credentials
 	// Renew reads the credentials: before the first call if there are none, and again after they
 	// were refused. Nil if they cannot change. If its error is a [*deletion.Error], the calls that
@@ -54,7 +55,7 @@ type Client struct {
 	handle     handler
 	handleIAM  handler // handle without the pace, which is for DDS only
 	handleOnce handler // reads a backup list with one try, which is not observed
-	lock       *keyLock
+	locks      *keyLocks
 	pace       *pace
 }
 
@@ -82,33 +83,37 @@ func New(o Options) (*Client, error) {
 	// From the innermost outwards. Each try waits for its turn and is signed again.
 	corrected := &clock{machine: o.Now}
 	h := parsing(signing(sending(o.Transport), corrected.now), corrected.now)
-	c.lock = newKeyLock(o.Credentials, o.Renew, o.Now)
-	c.handleOnce = c.lock.supplying(c.lock.locking(readingList(corrected.correcting(h))))
+	c.locks = &keyLocks{now: o.Now}
+	if o.Credentials != (Credentials{}) || o.Renew != nil {
+		c.locks.own = newKeyLock(o.Credentials, o.Renew, o.Now)
+	}
+	c.handleOnce = c.locks.supplying(c.locks.locking(readingList(corrected.correcting(h))))
 	if o.Observe != nil {
 		h = observing(h, o.Observe)
 	}
 	h = corrected.correcting(h) // inside the lock: a wrong clock is not a wrong key
-	h = c.lock.locking(h)
+	h = c.locks.locking(h)
 	budget := rate.NewLimiter(1, 2*o.Connections)
-	c.handleIAM = c.lock.supplying(retrying(h, o.RetryPolicy, budget))
+	c.handleIAM = c.locks.supplying(retrying(h, o.RetryPolicy, budget))
 	c.pace = newPace(o.Rate, o.Now)
 	h = c.pace.pacing(h) // outside the lock: a waiting call has not passed it
-	c.handle = c.lock.supplying(retrying(h, o.RetryPolicy, budget))
+	c.handle = c.locks.supplying(retrying(h, o.RetryPolicy, budget))
 	return c, nil
 }
 
 // Connect opens n connections to a region's DDS, all at once. One of them carries a signed call that
 // reads the shortest backup list of the project, because its answer proves the key: otherwise the first
 // call of a batch goes alone (see [keyLock]). A key without the permission dds:backup:list is proven, too.
-// The call is left out if the key is proven, as by the look-up of the project, or if calls are counted
-// ([Options].Rate). Connect reports no error, because the calls that need the connections will.
+// The call is left out if the key is proven, as by the look-up of the project, if calls are counted
+// ([Options].Rate), or if there are no credentials yet. Connect reports no error, because the calls that need the connections will.
 func (c *Client) Connect(ctx context.Context, region, projectID string, n int) {
 	endpoint, ok := c.endpoints[region]
 	if !ok || n < 1 {
 		return
 	}
 	r, err := c.newProjectCall(ctx, http.MethodGet, region, projectID, url.Values{"limit": {"1"}}, "backups")
-	if err != nil || c.pace.ceiling != rate.Inf || c.lock.isProven() {
+	lock, none := c.locks.of(ctx)
+	if err != nil || none != nil || c.pace.ceiling != rate.Inf || lock.isProven() {
 		transport.Open(ctx, c.transport.RoundTrip, endpoint, n)
 		return
 	}

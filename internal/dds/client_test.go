@@ -508,7 +508,9 @@ func TestOldTLSIsRefused(t *testing.T) {
 	server.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	client, err := dds.New(dds.Options{Endpoints: map[string]string{ddstest.Region: server.URL}, RetryPolicy: quick})
+	client, err := dds.New(dds.Options{
+		Endpoints: map[string]string{ddstest.Region: server.URL}, Credentials: dds.Credentials{Token: secret.New("a-token")}, RetryPolicy: quick,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

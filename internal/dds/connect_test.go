@@ -71,8 +71,8 @@ func TestConnect(t *testing.T) {
 			if got := strings.Join(over.methods, " "); got != tc.want {
 				t.Errorf("requests %s, want %s", got, tc.want)
 			}
-			if c.lock.isProven() != tc.proven || c.pace.until.After(time.Now()) != tc.held {
-				t.Errorf("proven %v, held back until %v", c.lock.isProven(), c.pace.until)
+			if c.locks.own.isProven() != tc.proven || c.pace.until.After(time.Now()) != tc.held {
+				t.Errorf("proven %v, held back until %v", c.locks.own.isProven(), c.pace.until)
 			}
 			if tc.proven {
 				c.Connect(t.Context(), "r", "project", 1)
@@ -90,7 +90,7 @@ func TestAPanicOfTheSourceLeavesTheWayFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		renew := func(context.Context) (Credentials, error) { panic("bug") }
 		l := newKeyLock(Credentials{AccessKey: secret.New("panic-access-key")}, renew, time.Now)
-		h := l.locking(func(*call) (*response, error) {
+		h := (&keyLocks{own: l}).locking(func(*call) (*response, error) {
 			time.Sleep(time.Second)
 			return nil, refusedKey()
 		})

@@ -49,16 +49,14 @@ func newKeyLock(c Credentials, renew func(context.Context) (Credentials, error),
 	return &keyLock{renew: renew, now: now, probe: semaphore.NewWeighted(1), reading: semaphore.NewWeighted(1), credentials: c}
 }
 
-// locking returns a handler that lets calls pass as l allows. If the credentials are refused, it reads
-// them again, and repeats the call once if they have changed.
-func (l *keyLock) locking(next handler) handler {
-	return func(c *call) (*response, error) {
-		resp, unauthenticated, err := l.tryOnce(c, next)
-		if unauthenticated && l.renewed(c.Context(), c.credentials) {
-			resp, _, err = l.tryOnce(c, next)
-		}
-		return resp, err
+// pass sends a call through next as l allows. If the credentials are refused, it reads them again, and repeats
+// the call once if they have changed.
+func (l *keyLock) pass(c *call, next handler) (*response, error) {
+	resp, unauthenticated, err := l.tryOnce(c, next)
+	if unauthenticated && l.renewed(c.Context(), c.credentials) {
+		resp, _, err = l.tryOnce(c, next)
 	}
+	return resp, err
 }
 
 // tryOnce calls next when it is c's turn, and reports whether the credentials were refused.
@@ -206,17 +204,6 @@ func (l *keyLock) renewed(ctx context.Context, refused Credentials) bool {
 	}
 	l.credentials, l.refused, l.provenUntil = fresh, nil, time.Time{}
 	return true
-}
-
-// supplying returns a handler that reads the first credentials if the client was built without any.
-// It is outside of retries and pace, because a secret that cannot be read says nothing about DDS.
-func (l *keyLock) supplying(next handler) handler {
-	return func(c *call) (*response, error) {
-		if err := l.supply(c.Context()); err != nil {
-			return nil, err
-		}
-		return next(c)
-	}
 }
 
 // supply reads the credentials from their source if there are none yet. One call does so at a time, and

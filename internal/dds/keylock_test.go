@@ -45,7 +45,7 @@ func TestOneCallProvesTheKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most, calls atomic.Int64
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
-		h := l.locking(func(*call) (*response, error) {
+		h := (&keyLocks{own: l}).locking(func(*call) (*response, error) {
 			first := calls.Add(1) == 1
 			if n := now.Add(1); n > most.Load() {
 				most.Store(n)
@@ -95,7 +95,7 @@ func TestWhatProvesTheKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
-			h := l.locking(func(*call) (*response, error) { return nil, tc.err })
+			h := (&keyLocks{own: l}).locking(func(*call) (*response, error) { return nil, tc.err })
 			_, _ = h(newTestCall(t.Context(), t))
 			if proven := time.Now().Before(l.provenUntil); proven != tc.proven {
 				t.Errorf("proven: %v, want %v", proven, tc.proven)
@@ -108,7 +108,7 @@ func TestARefusedKeyIsNotUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
-		h := l.locking(func(*call) (*response, error) {
+		h := (&keyLocks{own: l}).locking(func(*call) (*response, error) {
 			calls.Add(1)
 			time.Sleep(20 * time.Millisecond)
 			return nil, refusedKey()
@@ -142,7 +142,7 @@ func TestARefusedKeyIsNotUsed(t *testing.T) {
 func TestAProvenKeyThatTurnsBad(t *testing.T) {
 	good, calls := true, 0
 	l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
-	h := l.locking(func(*call) (*response, error) {
+	h := (&keyLocks{own: l}).locking(func(*call) (*response, error) {
 		if calls++; good {
 			return &response{status: 202}, nil
 		}
@@ -172,7 +172,7 @@ func TestARotatedKey(t *testing.T) {
 		used := make(map[Credentials]int)
 		var mu sync.Mutex
 		l := newKeyLock(inSecret, renew, time.Now)
-		h := l.locking(func(c *call) (*response, error) {
+		h := (&keyLocks{own: l}).locking(func(c *call) (*response, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			used[c.credentials]++
@@ -225,7 +225,7 @@ func TestARotatedKey(t *testing.T) {
 func TestTheKeyIsWaitedForNoLongerThanTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
-		h := l.locking(func(c *call) (*response, error) {
+		h := (&keyLocks{own: l}).locking(func(c *call) (*response, error) {
 			<-c.Context().Done()
 			return nil, &deletion.Error{Class: deletion.ClassUnavailable, Message: c.Context().Err().Error()}
 		})
@@ -251,7 +251,7 @@ func TestADeadCallFailsCallsThatWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
-		h := l.locking(func(*call) (*response, error) {
+		h := (&keyLocks{own: l}).locking(func(*call) (*response, error) {
 			calls++
 			time.Sleep(10 * time.Second)
 			return nil, &deletion.Error{Class: deletion.ClassUnavailable}
@@ -270,7 +270,7 @@ func TestARefusedKeyStopsCallsInThePace(t *testing.T) {
 		good, refusals := true, 0
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
 		var mu sync.Mutex
-		h := newPace(1, time.Now).pacing(l.locking(func(*call) (*response, error) {
+		h := newPace(1, time.Now).pacing((&keyLocks{own: l}).locking(func(*call) (*response, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if good {
@@ -297,7 +297,7 @@ func TestNoCallWaitsForTheSecretInVain(t *testing.T) {
 		}
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, renew, time.Now)
 		l.provenUntil = time.Now().Add(provenTime)
-		h := l.locking(func(c *call) (*response, error) {
+		h := (&keyLocks{own: l}).locking(func(c *call) (*response, error) {
 			if c.Method == http.MethodGet {
 				time.Sleep(10 * time.Millisecond)
 				return nil, refusedKey()
@@ -329,11 +329,11 @@ func TestCallsGoOutAfterAPanic(t *testing.T) {
 	l := newKeyLock(Credentials{}, nil, time.Now)
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = l.locking(func(*call) (*response, error) { panic("bug") })(newTestCall(t.Context(), t))
+		_, _ = (&keyLocks{own: l}).locking(func(*call) (*response, error) { panic("bug") })(newTestCall(t.Context(), t))
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if _, err := l.locking(func(*call) (*response, error) { return &response{}, nil })(newTestCall(ctx, t)); err != nil {
+	if _, err := (&keyLocks{own: l}).locking(func(*call) (*response, error) { return &response{}, nil })(newTestCall(ctx, t)); err != nil {
 		t.Error(err)
 	}
 }
@@ -344,7 +344,7 @@ func TestABare401CostsOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		l := newKeyLock(Credentials{AccessKey: secret.New("a")}, nil, time.Now)
-		h := l.locking(func(*call) (*response, error) {
+		h := (&keyLocks{own: l}).locking(func(*call) (*response, error) {
 			calls.Add(1)
 			time.Sleep(20 * time.Millisecond)
 			return nil, &deletion.Error{Class: deletion.ClassUnauthenticated, HTTPStatus: http.StatusUnauthorized}

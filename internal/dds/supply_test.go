@@ -27,7 +27,7 @@ func TestTheFirstCredentials(t *testing.T) {
 			return Credentials{AccessKey: secret.New("first")}, nil
 		}
 		l := newKeyLock(Credentials{}, renew, time.Now)
-		h := l.supplying(l.locking(func(c *call) (*response, error) {
+		h := (&keyLocks{own: l}).supplying((&keyLocks{own: l}).locking(func(c *call) (*response, error) {
 			if sent.Add(1); c.credentials.AccessKey.Reveal() != "first" {
 				t.Error("a call went out without the credentials")
 			}
@@ -61,7 +61,7 @@ func TestTheFirstCredentialsAreWaitedForNoLongerThanTheDeadline(t *testing.T) {
 			<-ctx.Done()
 			return Credentials{}, ctx.Err()
 		}, time.Now)
-		h := l.supplying(func(*call) (*response, error) { panic("a call went out") })
+		h := (&keyLocks{own: l}).supplying(func(*call) (*response, error) { panic("a call went out") })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		done := make(chan error)

@@ -22,9 +22,21 @@ type Handler struct {
 	Work func(ctx context.Context, read func() *Call) (*Response, error)
 }
 
-// ServeHTTP implements [http.Handler]. A client that hangs up does not cancel what DDS has been asked for.
+// ServeHTTP implements [http.Handler]. A client that hangs up does not cancel what DDS has been asked for, but a
+// deadline of the request's context counts. A server that knows more of the call than the request says puts a
+// [Front] into that context.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(WithFront(context.WithoutCancel(r.Context()), Front{RequestID: rand.Text()}))
+	ctx := context.WithoutCancel(r.Context())
+	if deadline, bounded := r.Context().Deadline(); bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	if front, _ := ctx.Value(frontKey{}).(Front); front.RequestID == "" {
+		front.RequestID = rand.Text()
+		ctx = WithFront(ctx, front)
+	}
+	r = r.WithContext(ctx)
 	response, err := h.Work(r.Context(), func() *Call { return h.Read(r) })
 	if err != nil {
 		response = problemResponse(problem{

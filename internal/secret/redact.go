@@ -24,13 +24,17 @@ const (
 	// maxKnown bounds how many secrets are looked for: the latest. A process that renews its
 	// credentials would otherwise keep every one that it ever had.
 	maxKnown = 256
+	// maxTemporary bounds how many temporary secrets are looked for: those used last. The keys of an invocation
+	// are three.
+	maxTemporary = 48
 )
 
 // known are the secrets of this process.
 var known struct {
-	mu     sync.Mutex
-	texts  []string // oldest first
-	search *search  // for texts; nil until it is needed
+	mu        sync.Mutex
+	texts     []string // oldest first
+	temporary []string // the last used at the end
+	search    *search  // for both; nil until it is needed
 }
 
 // remember has text redacted from now on.
@@ -46,6 +50,25 @@ func remember(text string) {
 	known.texts, known.search = append(known.texts, text), nil
 }
 
+// rememberTemporary has text redacted until maxTemporary others were used after it.
+func rememberTemporary(text string) {
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if len(text) < minRedacted {
+		return
+	}
+	i := slices.Index(known.temporary, text)
+	switch {
+	case i >= 0:
+		known.temporary = slices.Delete(known.temporary, i, i+1)
+	case len(known.temporary) == maxTemporary:
+		known.temporary, known.search = slices.Delete(known.temporary, 0, 1), nil
+	default:
+		known.search = nil
+	}
+	known.temporary = append(known.temporary, text)
+}
+
 // Redact returns text with every secret of this process replaced by [Redacted]: literally, as in URLs
 // and in JSON, in base64 and in hex. Parts of long secrets are replaced too, in any letter case and
 // broken by blanks or line ends, since services and proxies shorten and wrap what they repeat. It is
@@ -53,7 +76,7 @@ func remember(text string) {
 func Redact(text string) string {
 	known.mu.Lock()
 	if known.search == nil {
-		known.search = newSearch(known.texts)
+		known.search = newSearch(slices.Concat(known.texts, known.temporary))
 	}
 	s := known.search
 	known.mu.Unlock()

@@ -1,9 +1,11 @@
 package secret_test
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -103,5 +105,22 @@ func TestPartsOfSpellings(t *testing.T) {
 	}
 	if got := secret.Redact("5mE6uQa4+HeZF29GlUzscpGWDbi+rmE/4XjhCif"); got != secret.Redacted {
 		t.Errorf("without its first character: %q", got)
+	}
+}
+
+// Temporary secrets come for ever. The last ones are redacted, and no lasting one is displaced.
+func TestTemporarySecrets(t *testing.T) {
+	lasting := "a-lasting-secret-of-the-process"
+	secret.New(lasting)
+	temporary := func(i int) string { return fmt.Sprintf("temporary-%x", sha256.Sum256(fmt.Append(nil, i))) }
+	const reused = 0
+	for i := range 1000 {
+		secret.NewTemporary(temporary(i))
+		secret.NewTemporary(temporary(reused))
+	}
+	for text, hidden := range map[string]bool{lasting: true, temporary(reused): true, temporary(999): true, temporary(960): true, temporary(500): false} {
+		if got := secret.Redact("x " + text + " y"); (got == "x "+secret.Redacted+" y") != hidden {
+			t.Errorf("%s became %s", text, got)
+		}
 	}
 }

@@ -21,6 +21,16 @@ func New(text string) String {
 	return String{unique.Make(text)}
 }
 
+// NewTemporary is [New] for a secret that comes with an invocation. Such secrets come for as long as the process
+// lives, so [Redact] replaces those that were used last, and none of them displaces one of New.
+func NewTemporary(text string) String {
+	if text == "" {
+		return String{}
+	}
+	rememberTemporary(text)
+	return String{unique.Make(text)}
+}
+
 // Reveal returns the secret itself.
 func (s String) Reveal() string {
 	if s == (String{}) {

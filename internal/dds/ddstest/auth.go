@@ -31,7 +31,7 @@ type guard struct {
 	echo  bool // refusals repeat the canonical request
 
 	mu    sync.Mutex
-	keys  keys
+	keys  []keys
 	locks map[string]*lock // by access key
 }
 
@@ -46,7 +46,20 @@ type lock struct {
 func (g *guard) SetKeys(ak, sk, token string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.keys = keys{ak, sk, token}
+	g.keys = []keys{{ak, sk, token}}
+}
+
+// AddKeys accepts another key pair, too, for example that of another invocation.
+func (g *guard) AddKeys(ak, sk, token string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.keys = append(g.keys, keys{ak, sk, token})
+}
+
+// keysOf returns the key pair with that access key; another one if there is none. The caller holds g.mu.
+func (g *guard) keysOf(access string) keys {
+	i := slices.IndexFunc(g.keys, func(k keys) bool { return k.access == access })
+	return g.keys[max(i, 0)]
 }
 
 // authenticate returns nil for a request that is authentic, and otherwise the refusal.
@@ -71,6 +84,7 @@ func (g *guard) authenticateSigned(r *request, authorization string) *answer {
 	if !ok {
 		return unauthenticated("the Authorization header is malformed")
 	}
+	r.accessKey = c.access
 	now := g.now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -82,7 +96,7 @@ func (g *guard) authenticateSigned(r *request, authorization string) *answer {
 	if now.Before(l.until) {
 		return unauthenticated("AK access failed to reach the limit,forbidden.")
 	}
-	problem := g.keys.verify(r, c, now)
+	problem := g.keysOf(c.access).verify(r, c, now)
 	if problem != "" {
 		l.failures++
 		if l.failures > maxFailures {

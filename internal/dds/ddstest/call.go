@@ -13,6 +13,7 @@ type Call struct {
 	Code         string // of the error in the answer
 	JobID        string // of the job that was started, even if the answer did not name it
 	RequestID    string // as in X-Request-Id
+	AccessKey    string // of the signature; empty without one
 	Fault        string // the [Fault] that was injected, if any
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -126,6 +127,7 @@ func (f Fault) String() string {
 // faults is a queue.
 type faults struct {
 	closing chan struct{} // closed when the server is
+	delayed atomic.Int64  // requests that wait now
 
 	mu    sync.Mutex
 	queue []Fault
@@ -150,6 +152,9 @@ func (q *faults) Heal() {
 	defer q.mu.Unlock()
 	q.queue = nil
 }
+
+// Delayed returns how many requests wait now because of a fault.
+func (q *faults) Delayed() int { return int(q.delayed.Load()) }
 
 // take uses the first fault that matches.
 func (q *faults) take(method, backupID string) (Fault, bool) {
@@ -214,6 +219,8 @@ func (q *faults) wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
+	q.delayed.Add(1)
+	defer q.delayed.Add(-1)
 	select {
 	case <-time.After(d):
 		return true

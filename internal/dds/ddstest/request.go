@@ -26,6 +26,8 @@ type request struct {
 
 	iam      bool   // meant for IAM
 	backupID string // of the path, or else of the query
+
+	accessKey string // of the signature; empty without one
 }
 
 // read reads all of the request, and so lets net/http see when the client goes away.

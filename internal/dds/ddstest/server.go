@@ -108,7 +108,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	out := s.answer(in)
 	s.logCall(Call{ // first, so that a client that has the answer finds the call
 		Method: r.Method, Path: r.URL.EscapedPath(), BackupID: in.backupID,
-		Status: out.status, Code: out.code, JobID: out.jobID, RequestID: in.id, Fault: out.fault,
+		Status: out.status, Code: out.code, JobID: out.jobID, RequestID: in.id, AccessKey: in.accessKey, Fault: out.fault,
 	})
 	if out.status == 0 {
 		drop(w)

@@ -42,7 +42,7 @@ func TestDelete(t *testing.T) {
 			if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(id) {
 				t.Errorf("X-Request-Id %q", id)
 			}
-			want := Call{Method: "DELETE", Path: "/v3/" + ProjectID + "/backups/b", BackupID: "b", Status: tc.status, Code: tc.code, RequestID: id}
+			want := Call{Method: "DELETE", Path: "/v3/" + ProjectID + "/backups/b", BackupID: "b", Status: tc.status, Code: tc.code, RequestID: id, AccessKey: AccessKey}
 			if tc.code == "" {
 				if len(jobs) != 1 || jobs[0].BackupID != "b" || got.text != `{"job_id":"`+jobs[0].ID+`"}` ||
 					!regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString(jobs[0].ID) {

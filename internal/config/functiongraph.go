@@ -1,0 +1,45 @@
+package config
+
+import "time"
+
+// FunctionGraph is what Huawei FunctionGraph says of the function, and how it is called.
+type FunctionGraph struct {
+	// RuntimeAPI is the host and port of the runtime API; empty for a function that is called over HTTP.
+	RuntimeAPI string
+	// HTTP says that it is an HTTP function, whose calls are those of the HTTP API.
+	HTTP bool
+	// Port is where a function that is called over HTTP listens.
+	Port int
+	// Timeout is how long an invocation may take.
+	Timeout time.Duration
+	// Memory is that of an instance in MB; 0 if it is not known.
+	Memory int
+}
+
+// functionGraph returns nil outside of FunctionGraph.
+func (p *parser) functionGraph(durable bool) *FunctionGraph {
+	if p.FunctionType != "event" && p.FunctionType != "http" {
+		p.fault("FUNCTION_TYPE: %s is not a type of functions; expected event or http", quote(p.FunctionType))
+	}
+	if p.FunctionPort < 1 || p.FunctionPort > 65535 {
+		p.fault("FUNCTION_PORT: \"%d\" is not a port; expected 1 to 65535, for example 8000", p.FunctionPort)
+	}
+	if p.RuntimeTimeout < 1 || p.RuntimeTimeout > 259_200 {
+		p.fault("RUNTIME_TIMEOUT: \"%d\" is not the timeout of a function; expected 1 to 259200 seconds, for example 30", p.RuntimeTimeout)
+	}
+	if !InFunctionGraph() {
+		return nil
+	}
+	if !durable && !p.AllowVolatile {
+		p.fault("LEDGER: what it knows must outlive the instance, because most triggers of FunctionGraph do not deliver again; needs %s, "+
+			"or LEDGER_ALLOW_VOLATILE=true where a lost request does no harm", wantDurable)
+	}
+	g := &FunctionGraph{
+		RuntimeAPI: lookup(functionGraphAPI), HTTP: p.FunctionType == "http", Port: p.FunctionPort,
+		Timeout: time.Duration(p.RuntimeTimeout) * time.Second, Memory: max(p.RuntimeMemory, 0),
+	}
+	if g.HTTP {
+		g.RuntimeAPI = ""
+	}
+	return g
+}
