@@ -94,7 +94,7 @@ func (h *host) invoke(ctx context.Context, header http.Header, body io.Reader) (
 		h.log.WarnContext(ctx, "the event broke off", "error", secret.Redact(err.Error()), "bytes", len(payload))
 		return errorBody("DDS.Unavailable", "the event broke off; nothing was done"), true
 	}
-	reply, err := h.app.Handle(ctx, event.Invocation{ID: header.Get(headerRequestID)}, payload)
+	reply, err := h.app.Handle(ctx, event.Invocation{ID: header.Get(headerRequestID), Async: isAsync(header)}, payload)
 	if failure, ok := errors.AsType[*event.FunctionError](err); ok {
 		return errorBody(failure.Type, failure.Message), true
 	}

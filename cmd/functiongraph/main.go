@@ -16,6 +16,8 @@ import (
 
 	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/ledger/valkey"
 	"dds-backup-delete/internal/logline"
 )
 
@@ -66,5 +68,11 @@ func run(ctx context.Context, log *slog.Logger, out *logline.Writer) error {
 func newApp(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer) (*app.App, error) {
 	starting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	return app.New(starting, c, log, out, app.Links{})
+	return app.New(starting, c, log, out, app.Links{
+		Ledgers: map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
+			config.Valkey: func(l *config.Ledger) (deletion.Ledger, error) { //nolint:contextcheck // it bounds its start itself
+				return valkey.New(&l.Server, log, nil)
+			},
+		},
+	})
 }

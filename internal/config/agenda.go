@@ -7,7 +7,7 @@ import (
 )
 
 // wantDurable is what LEDGER must be where the ledger has to outlive the process.
-const wantDurable = "a ledger that outlives the process; expected LEDGER=dynamodb://<table>, for example dynamodb://dds-backup-delete"
+const wantDurable = "a ledger that outlives the process; expected LEDGER=dynamodb://<table> or redis://<host>, for example dynamodb://dds-backup-delete"
 
 // checkAgenda checks what the agenda needs: a ledger that outlives the process, and times that make sense.
 func (p *parser) checkAgenda(durable bool) {
