@@ -58,6 +58,9 @@ func (a *App) HTTP() http.Handler {
 // tickSchedule is how often ticks come on schedule in template.yaml.
 const tickSchedule = 5 * time.Minute
 
+// askTime bounds asking for the next tick, because the invocation must end in time.
+const askTime = time.Second
+
 // work is what is known about an invocation.
 type work struct {
 	began    time.Time
@@ -115,14 +118,16 @@ func (a *App) tick(ctx context.Context, w *work) {
 	if !w.batch.Tick {
 		return
 	}
-	until := w.batch.TickUntil
-	if until.IsZero() { // it came on schedule; until the next one does, others may follow
-		until = w.began.Add(tickSchedule)
+	until := w.began.Add(tickSchedule) // a sender must not make it longer
+	if asked := w.batch.TickUntil; !asked.IsZero() && asked.Before(until) {
+		until = asked
 	}
 	w.tick = a.Service.Tick(ctx)
 	if !w.tick.Again() || a.askForTick == nil || time.Now().After(until) {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	if err := a.askForTick(ctx, until); err != nil {
 		a.log.WarnContext(ctx, "tick: the next one could not be asked for, so it comes on schedule", "error", secret.Redact(err.Error()))
 	}

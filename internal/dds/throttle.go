@@ -129,7 +129,7 @@ func (p *pace) wait(c *call, end time.Time) error {
 		}
 		for _, limiter := range limiters {
 			if err := limiter.Wait(c.Context()); err != nil && background { // nobody throttles it: its part of the rate is used up
-				return &deletion.Error{Class: deletion.ClassUnavailable, Message: "held back: no turn before the deadline: " + err.Error()}
+				return &deletion.Error{Class: deletion.ClassUnavailable, NoTurn: true, Message: "held back: no turn before the deadline: " + err.Error()}
 			} else if err != nil {
 				return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + err.Error()}
 			}

@@ -59,6 +59,8 @@ type Error struct {
 	RetryAfter time.Duration `json:"-"`
 	// MaybeSent says that the deletion may have started although no answer confirmed it.
 	MaybeSent bool `json:"-"`
+	// NoTurn says that a call of a tick was not made, because the tick's part of the rate is used up.
+	NoTurn bool `json:"-"`
 	// Cause has details for the log only: it may name what a caller must not learn.
 	Cause string `json:"-"`
 }

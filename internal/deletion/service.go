@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Sink publishes events. It returns one error for each event, nil for an event that it took.
+// Sink publishes events, for many goroutines at once. It returns one error for each event, nil for an event that it took.
 type Sink interface {
 	Publish(ctx context.Context, events []Event) []error
 }

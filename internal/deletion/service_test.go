@@ -69,11 +69,14 @@ func (*deleter) List(context.Context, string, string) (map[string]deletion.Sight
 
 // sink is a [deletion.Sink] made of a function; without one, it takes everything.
 type sink struct {
+	mu      sync.Mutex
 	publish func(ctx context.Context, events []deletion.Event) []error
 	taken   []deletion.Event
 }
 
 func (s *sink) Publish(ctx context.Context, events []deletion.Event) []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.taken = append(s.taken, events...)
 	if s.publish == nil {
 		return make([]error, len(events))

@@ -153,12 +153,18 @@ func (t *tick) over(ctx context.Context) bool {
 	return t.stopped.Load() || ctx.Err() != nil || !t.stopAt.IsZero() && !time.Now().Before(t.stopAt)
 }
 
-// throttledBy stops the tick if an error says that calls are throttled.
-func (t *tick) throttledBy(err *Error) {
-	if err != nil && err.Class == ClassThrottled {
-		t.stopped.Store(true)
-		t.count(func(r *TickResult) { r.Throttled = true })
+// stopFor stops the tick if an error says that calls are throttled, or that the tick has no more turns. It reports
+// the latter, which says nothing about the backup.
+func (t *tick) stopFor(err *Error) (noTurn bool) {
+	if err == nil || err.Class != ClassThrottled && !err.NoTurn {
+		return false
 	}
+	t.stopped.Store(true)
+	t.count(func(r *TickResult) {
+		r.Throttled = r.Throttled || !err.NoTurn
+		r.More = true
+	})
+	return err.NoTurn
 }
 
 // read returns the items with these keys that are in scope and still due.
@@ -206,7 +212,7 @@ func (t *tick) workWaiting(ctx context.Context, items []*Item) {
 		}
 		outcomes := t.do(ctx, requests, t.half())
 		for n := range outcomes {
-			t.throttledBy(outcomes[n].Err)
+			t.stopFor(outcomes[n].Err)
 		}
 		t.count(func(r *TickResult) {
 			r.Outcomes = append(r.Outcomes, outcomes...)
@@ -372,7 +378,7 @@ func (t *tick) list(ctx context.Context, items []*Item) map[Key]Sight {
 		}
 		page, err := t.Backups.List(ctx, p.region, p.id)
 		if err != nil { // each backup is asked for by its id
-			t.throttledBy(explain(err))
+			t.stopFor(explain(err))
 			continue
 		}
 		for id, s := range page {
@@ -388,7 +394,9 @@ func (t *tick) look(ctx context.Context, i *Item, listed Sight) {
 	if sight.Backup == nil {
 		var err error
 		if sight, err = t.Backups.LookUp(ctx, Target{i.Plan.Region, i.ProjectID, i.BackupID}); err != nil {
-			t.throttledBy(explain(err))
+			if t.stopFor(explain(err)) {
+				return // it is due again after claimTime
+			}
 			t.warn(ctx, i, "look-up", err)
 			t.postpone(ctx, i)
 			return
@@ -428,7 +436,7 @@ func (t *tick) job(ctx context.Context, i *Item, s Sight) (status JobStatus, rea
 	}
 	status, reason, err = t.Backups.Job(ctx, Target{i.Plan.Region, i.ProjectID, i.BackupID}, id)
 	if err != nil {
-		t.throttledBy(explain(err))
+		t.stopFor(explain(err))
 		t.warn(ctx, i, "job", err)
 	}
 	return status, reason, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,7 @@ var (
 type dds struct {
 	deletion.Backups
 
+	mu      sync.Mutex
 	sent    time.Time
 	show    func(since time.Duration) (deletion.Sight, error)
 	job     func(since time.Duration) (deletion.JobStatus, string, error)
@@ -36,11 +38,14 @@ type dds struct {
 }
 
 func (d *dds) LookUp(context.Context, deletion.Target) (deletion.Sight, error) {
+	d.mu.Lock()
 	d.looks++
-	if d.sent.IsZero() || d.show == nil {
+	sent, show := d.sent, d.show
+	d.mu.Unlock()
+	if sent.IsZero() || show == nil {
 		return completed, nil
 	}
-	sight, err := d.show(time.Since(d.sent))
+	sight, err := show(time.Since(sent))
 	if errors.Is(err, errAbsent) {
 		return deletion.Sight{}, nil
 	}
@@ -48,6 +53,8 @@ func (d *dds) LookUp(context.Context, deletion.Target) (deletion.Sight, error) {
 }
 
 func (d *dds) List(context.Context, string, string) (map[string]deletion.Sight, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.lists++
 	return nil, nil //nolint:nilnil // an empty page
 }
@@ -60,11 +67,16 @@ func (d *dds) Job(context.Context, deletion.Target, string) (deletion.JobStatus,
 }
 
 func (d *dds) DeleteBackup(_ context.Context, t deletion.Target, _ bool) (deletion.Deletion, error) {
+	d.mu.Lock()
 	d.deletes = append(d.deletes, t.BackupID)
-	if d.answer != nil {
-		return d.answer()
+	answer := d.answer
+	if answer == nil {
+		d.sent = time.Now()
 	}
-	d.sent = time.Now()
+	d.mu.Unlock()
+	if answer != nil {
+		return answer()
+	}
 	return deletion.Deletion{JobID: "job-of-" + t.BackupID}, nil
 }
 
