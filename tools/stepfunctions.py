@@ -1,7 +1,7 @@
 """Runs a state machine in moto's interpreter, which comes from LocalStack. It calls functions over HTTP.
 
 It reads {"definition", "inputs", "function", "table", "one_by_one"} from stdin. "function" is a URL that answers the payload
-of an invocation with {"payload", "error"}; "error" is true for a function error. "table" is a DynamoDB table with the key "backup"
+of an invocation with {"payload", "error"}; "error" is true for a function error. "table" is a DynamoDB table with the key "attempt"
 to make. Inputs run at once or one by one. It writes a list with the DescribeExecution result of each input.
 """
 
@@ -41,8 +41,8 @@ with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
     if table := task.get("table"):
         boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x").create_table(
             TableName=table, BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "backup", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "backup", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "attempt", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "attempt", "KeyType": "HASH"}],
         )
 
     def start(n):

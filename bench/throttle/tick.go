@@ -139,7 +139,8 @@ func RunTicks(ctx context.Context, s Ticks) (TicksResult, error) {
 	var failed error
 	running := 0
 	var chains sync.WaitGroup
-	chain := func() { // a tick, and those that follow it
+	chain := func() { // a tick, and those that follow it until the next one comes on schedule
+		began := time.Now()
 		for more := true; more && time.Since(start) < tickHours*time.Hour; {
 			mu.Lock()
 			var process *deletion.Service
@@ -172,7 +173,7 @@ func RunTicks(ctx context.Context, s Ticks) (TicksResult, error) {
 			running--
 			mu.Unlock()
 			// As internal/app decides.
-			more = !s.Alone && r.More && !r.Throttled && !r.Failed && r.Deletions+r.Looks+r.Published > 0
+			more = !s.Alone && time.Since(began) < tickEvery && r.More && !r.Throttled && !r.Failed && r.Deletions+r.Looks+r.Published > 0
 			time.Sleep(nextTick)
 		}
 	}

@@ -27,6 +27,8 @@ type Reader struct {
 	RequestType string
 	// Ticks says that a body may be a tick instead of a request.
 	Ticks bool
+	// Queue says that the bodies are of a queue, where a topic or a bus may have put them.
+	Queue bool
 }
 
 func (r Reader) requestType() string { return cmp.Or(r.RequestType, RequestType) }

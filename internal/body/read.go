@@ -170,6 +170,7 @@ func (r Reader) notification(members strictjson.Object, base deletion.Request, e
 	if id, _ := members.Text("MessageId"); IsID(id) {
 		base.ID = id
 	}
+	r.relayed(&base)
 	sent, _ := members.Text("Timestamp")
 	noteSent(&base, sent)
 	attribute, _ := members.Object("MessageAttributes").Object("traceparent").Text("Value")
@@ -229,6 +230,13 @@ func (r Reader) timer(members strictjson.Object, base deletion.Request, envelope
 	return c
 }
 
+// relayed forgets who put a message into a queue: it was a topic or a bus, which vouches for nobody.
+func (r Reader) relayed(base *deletion.Request) {
+	if r.Queue {
+		base.By = nil
+	}
+}
+
 // destinationRecord reads the requests of what Lambda sends to the destination of an asynchronous
 // invocation: the result of one that succeeded, the event of one that did not. FunctionGraph writes the same
 // in snake case.
@@ -270,6 +278,7 @@ func (r Reader) ofBusEvent(members strictjson.Object, base deletion.Request) Con
 	if id, _ := members.Text("id"); IsID(id) {
 		base.ID = id
 	}
+	r.relayed(&base)
 	sent, _ := members.Text("time")
 	noteSent(&base, sent)
 	if detailType, _ := members.Text("detail-type"); detailType != r.requestType() {

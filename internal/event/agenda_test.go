@@ -364,27 +364,29 @@ func TestWhoAsked(t *testing.T) {
 		payload []byte
 		want    *deletion.Principal
 	}{
-		"direct":                  {[]byte(plain), nil},
-		"bus":                     {[]byte(busEvent(event.RequestType, plain)), nil},
-		"IAM user":                {iam(user), &deletion.Principal{Type: "user", ID: user}},
-		"IAM role":                {iam(role), &deletion.Principal{Type: "service_account", ID: role}},
-		"another IAM identity":    {iam("arn:aws:iam::123456789012:root"), &deletion.Principal{Type: "unknown", ID: "arn:aws:iam::123456789012:root"}},
-		"no authorizer":           {format2(nil), &deletion.Principal{Type: "user", ID: "liar", Claimed: true}},
-		"token":                   {format2(&events.APIGatewayV2HTTPRequestContextAuthorizerDescription{JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": "s-1"}}}), &deletion.Principal{Type: "app_user", ID: "s-1"}},
-		"REST, IAM user":          {rest(user, ""), &deletion.Principal{Type: "user", ID: user}},
-		"REST, token":             {rest("", "s-1"), &deletion.Principal{Type: "app_user", ID: "s-1"}},
-		"REST, open":              {rest("", ""), nil},
-		"load balancer":           {balancer, &deletion.Principal{Type: "app_user", ID: "alice", Claimed: true}},
-		"queue, user":             {queue("AIDAEXAMPLE", plain), &deletion.Principal{Type: "user", ID: "AIDAEXAMPLE"}},
-		"queue, role":             {queue(session, claims), &deletion.Principal{Type: "service_account", ID: session}},
-		"queue, another":          {queue("123456789012", plain), &deletion.Principal{Type: "unknown", ID: "123456789012"}},
-		"queue, nobody":           {queue("", claims), &deletion.Principal{Type: "app_user", ID: "alice", Claimed: true}},
-		"event":                   {[]byte(claims), &deletion.Principal{Type: "app_user", ID: "alice", Claimed: true}},
-		"event, unknown type":     {[]byte(withAttributes(`"authtype":"king"`)), &deletion.Principal{Type: "unknown", Claimed: true}},
-		"event, an id alone":      {[]byte(withAttributes(`"authid":"alice"`)), &deletion.Principal{Type: "unknown", ID: "alice", Claimed: true}},
-		"event, not printable":    {[]byte(withAttributes(`"authid":"a\nb\u202ec"`)), &deletion.Principal{Type: "unknown", ID: "a?b?c", Claimed: true}},
-		"event, long":             {[]byte(withAttributes(`"authid":"` + strings.Repeat("ü", 200) + `"`)), &deletion.Principal{Type: "unknown", ID: strings.Repeat("ü", 128), Claimed: true}},
-		"event, long, in between": {[]byte(withAttributes(`"authid":"a` + strings.Repeat("ü", 200) + `"`)), &deletion.Principal{Type: "unknown", ID: "a" + strings.Repeat("ü", 127), Claimed: true}},
+		"direct":                   {[]byte(plain), nil},
+		"bus":                      {[]byte(busEvent(event.RequestType, plain)), nil},
+		"IAM user":                 {iam(user), &deletion.Principal{Type: "user", ID: user}},
+		"IAM role":                 {iam(role), &deletion.Principal{Type: "service_account", ID: role}},
+		"another IAM identity":     {iam("arn:aws:iam::123456789012:root"), &deletion.Principal{Type: "unknown", ID: "arn:aws:iam::123456789012:root"}},
+		"no authorizer":            {format2(nil), &deletion.Principal{Type: "user", ID: "liar", Claimed: true}},
+		"token":                    {format2(&events.APIGatewayV2HTTPRequestContextAuthorizerDescription{JWT: &events.APIGatewayV2HTTPRequestContextAuthorizerJWTDescription{Claims: map[string]string{"sub": "s-1"}}}), &deletion.Principal{Type: "app_user", ID: "s-1"}},
+		"REST, IAM user":           {rest(user, ""), &deletion.Principal{Type: "user", ID: user}},
+		"REST, token":              {rest("", "s-1"), &deletion.Principal{Type: "app_user", ID: "s-1"}},
+		"REST, open":               {rest("", ""), nil},
+		"load balancer":            {balancer, &deletion.Principal{Type: "app_user", ID: "alice", Claimed: true}},
+		"queue, user":              {queue("AIDAEXAMPLE", plain), &deletion.Principal{Type: "user", ID: "AIDAEXAMPLE"}},
+		"queue, role":              {queue(session, claims), &deletion.Principal{Type: "service_account", ID: session}},
+		"queue, another":           {queue("123456789012", plain), &deletion.Principal{Type: "unknown", ID: "123456789012"}},
+		"queue, from a topic":      {queue("AIDASERVICE", notified(plain)), nil},
+		"queue, from a topic, who": {queue("AIDASERVICE", notified(claims)), &deletion.Principal{Type: "app_user", ID: "alice", Claimed: true}},
+		"queue, nobody":            {queue("", claims), &deletion.Principal{Type: "app_user", ID: "alice", Claimed: true}},
+		"event":                    {[]byte(claims), &deletion.Principal{Type: "app_user", ID: "alice", Claimed: true}},
+		"event, unknown type":      {[]byte(withAttributes(`"authtype":"king"`)), &deletion.Principal{Type: "unknown", Claimed: true}},
+		"event, an id alone":       {[]byte(withAttributes(`"authid":"alice"`)), &deletion.Principal{Type: "unknown", ID: "alice", Claimed: true}},
+		"event, not printable":     {[]byte(withAttributes(`"authid":"a\nb\u202ec"`)), &deletion.Principal{Type: "unknown", ID: "a?b?c", Claimed: true}},
+		"event, long":              {[]byte(withAttributes(`"authid":"` + strings.Repeat("ü", 200) + `"`)), &deletion.Principal{Type: "unknown", ID: strings.Repeat("ü", 128), Claimed: true}},
+		"event, long, in between":  {[]byte(withAttributes(`"authid":"a` + strings.Repeat("ü", 200) + `"`)), &deletion.Principal{Type: "unknown", ID: "a" + strings.Repeat("ü", 127), Claimed: true}},
 	} {
 		_, r := decodeOne(t, tc.payload)
 		if diff := cmp.Diff(tc.want, r.By); diff != "" || r.Err != nil {
@@ -475,4 +477,13 @@ func TestLocation(t *testing.T) {
 			t.Errorf("%s: reply %+v", body, got)
 		}
 	}
+}
+
+// notified returns a text as a topic delivers it to a queue.
+func notified(text string) string {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return `{"Type":"Notification","MessageId":"n","TopicArn":"arn:aws:sns:eu-central-1:123456789012:t","Message":` + string(quoted) + `}`
 }

@@ -40,6 +40,13 @@ func (d *Decoder) reader() body.Reader {
 	return body.Reader{RequestType: d.RequestType, Ticks: true}
 }
 
+// queueReader is reader for a queue, which vouches for whoever put the message there.
+func (d *Decoder) queueReader() body.Reader {
+	r := d.reader()
+	r.Queue = true
+	return r
+}
+
 // API returns the HTTP API that the HTTP fronts stand before. Its Work is up to the caller.
 func (d *Decoder) API() *httpapi.Handler {
 	return &httpapi.Handler{Body: body.Reader{RequestType: d.RequestType}, BasePath: d.BasePath}

@@ -64,7 +64,7 @@ func (d *Decoder) decodeSQS(list strictjson.Value) (*Batch, error) {
 		m, base := d.sqsMessage(record, id, queue)
 		value, _ := record.Get("body")
 		if text, ok := value.Bytes(); ok {
-			batch.add(m, d.reader().Read(text, base))
+			batch.add(m, d.queueReader().Read(text, base))
 		} else {
 			batch.add(m, body.Invalid(base, "body: missing or not a string; expected a text"))
 		}
