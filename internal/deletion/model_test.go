@@ -760,8 +760,11 @@ func TestPromiseInEveryInterleaving(t *testing.T) {
 		if !testing.Short() {
 			bounds = append(slices.Clone(bounds), sc.long...)
 		}
-		if os.Getenv("DELETION_MODEL") == "full" { // ten minutes
+		if os.Getenv("DELETION_MODEL") == "full" { // minutes
 			bounds = append(slices.Clone(one), both...)
+			if !sc.exists && sc.source == topic { // half a million runs, and a topic whose backup is there walks the same moves
+				bounds = one
+			}
 		}
 		for _, b := range bounds {
 			t.Run(fmt.Sprintf("%s, faults %d, jumps %d", sc.name, b.faults, b.jumps), func(t *testing.T) {
