@@ -48,7 +48,7 @@ func (i *Item) look(now time.Time, s Sight, job JobStatus, reason string) {
 	p := &i.Plan
 	c := p.Check
 	c.Looks++
-	c.Next = now.Add(min(firstLook<<min(c.Looks, 10), longestGap))
+	c.Next = now.Add(gap(c.Looks))
 	if s.Backup != nil {
 		c.Absent = time.Time{}
 		if p.Seen == nil {
@@ -64,6 +64,9 @@ func (i *Item) look(now time.Time, s Sight, job JobStatus, reason string) {
 		i.lookThere(now, s, job, reason)
 	}
 }
+
+// gap returns the time until the next look, after so many.
+func gap(looks int) time.Duration { return min(firstLook<<min(looks, 10), longestGap) }
 
 // lookAbsent is look for a backup that was answered and is absent.
 func (i *Item) lookAbsent(now time.Time) {
@@ -160,7 +163,7 @@ func (i *Item) finish(now time.Time, status Status, reason string, cause *Error)
 // endEvent returns the JSON of the event of an end.
 func (i *Item) endEvent(status Status, reason string, cause *Error) string {
 	p := &i.Plan
-	answer, data, _ := parseEvent(i.Answer.Event, "") // an answer that cannot be read is followed all the same
+	answer, data, _ := parseEvent(i.Answer.Event, "") // if it cannot be read, the members that come from it stay empty
 	r := Request{ID: data.RequestID, ProjectID: i.ProjectID, BackupID: i.BackupID, Region: p.Region, TraceParent: answer.TraceParent}
 	if answer.AuthType != "" {
 		r.By = &Principal{answer.AuthType, answer.AuthID, answer.AuthClaimed}

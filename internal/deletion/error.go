@@ -106,6 +106,19 @@ func explain(err error) *Error {
 	return &e
 }
 
+// maxBackoff is what a wait grows to, unless the error asks for more.
+const maxBackoff = time.Hour
+
+// Backoff returns how long a request waits before its next try: what its error asks for, doubled with each try up to an
+// hour. The first try is number 1.
+func Backoff(wait time.Duration, try int) time.Duration {
+	most := max(wait, maxBackoff)
+	for range min(try, 20) - 1 {
+		wait = min(2*wait, most)
+	}
+	return wait
+}
+
 // retryAfter returns how long a request waits by default before its next try. A busy lease makes it wait
 // for that lease instead, and a queue of SQS doubles the wait with each receive.
 func retryAfter(c Class) time.Duration {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -299,7 +300,7 @@ func TestDeleteWithoutLookUp(t *testing.T) {
 	})
 }
 
-// A waiting request is tried in the region of whoever began last.
+// A waiting request is tried in the region of the request that began last.
 func TestRegionOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{}
@@ -522,6 +523,27 @@ func TestStatusOfARetry(t *testing.T) {
 	if st.State == deletion.PhaseRefused {
 		t.Errorf("refused (\"all requests so far were refused\"), though none was: %+v", st)
 	}
+}
+
+// Of several requests that wait, the state names the last try of the one that has waited longest, and always the same.
+func TestStatusOfSeveralWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &dds{}
+		sv := following(d, &sink{}, new(bytes.Buffer))
+		for n, class := range []deletion.Class{deletion.ClassForbidden, deletion.ClassConflict, deletion.ClassUnknown} {
+			d.answer = refusing(deletion.Error{Class: class})
+			if o := sv.Do(t.Context(), []deletion.Request{topicRequest(strconv.Itoa(n))})[0]; !o.Parked {
+				t.Fatal("not parked")
+			}
+			time.Sleep(time.Second)
+		}
+		for range 50 { // in a map, the order changes
+			st, err := sv.Status(t.Context(), deletion.Target{BackupID: "a"})
+			if err != nil || st.Waiting != 3 || st.Class != deletion.ClassForbidden {
+				t.Fatalf("state %+v, error %v", st, err)
+			}
+		}
+	})
 }
 
 // A status that is neither COMPLETED nor known is "there as before".

@@ -1,6 +1,7 @@
 package deletion
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -201,6 +202,13 @@ func (i *Item) Clone() *Item {
 		c.Plan.Check = &check
 	}
 	return &c
+}
+
+// oldestFirst returns the requests that wait, the one that has waited longest first.
+func (p *Plan) oldestFirst() []Waiting {
+	return slices.SortedFunc(maps.Values(p.Waiting), func(a, b Waiting) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Request.Identity(), b.Request.Identity()))
+	})
 }
 
 // Text returns the plan as a text, which [ParsePlan] reads; empty for the zero plan.

@@ -148,6 +148,11 @@ func coveredBy(outcomes []*Outcome, attempt int, again bool) (covered []*Outcome
 	size := 0
 	known := make(map[string]bool, len(outcomes))
 	for _, o := range outcomes {
+		if finalForBackup(o.Status) && len(covered) > 0 {
+			o.Event = covered[0].Event // that of the request that led
+			covered = append(covered, o)
+			continue
+		}
 		o.writeEvent(attempt, again)
 		id := o.Event.ID
 		if !known[id] && !finalForBackup(o.Status) {
@@ -156,9 +161,6 @@ func coveredBy(outcomes []*Outcome, attempt int, again bool) (covered []*Outcome
 				*o = failed(o.Request, newError(ClassUnavailable, "too many requests for this backup came at once"))
 				continue
 			}
-		}
-		if finalForBackup(o.Status) && len(covered) > 0 {
-			o.Event = covered[0].Event // that of the request that led
 		}
 		known[id] = true
 		covered = append(covered, o)

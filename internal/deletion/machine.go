@@ -46,11 +46,8 @@ type holder struct {
 	refuse func(*Request) *Error
 }
 
-// keeps reports whether the ledger must keep a request until there is a verdict, because no source will surely
-// deliver it again.
-func (h *holder) keeps(r *Request) bool {
-	return h.durable && (r.Parkable || r.LastReceive || r.OnAgenda)
-}
+// keeps reports whether the ledger must keep a request until there is a verdict.
+func (h *holder) keeps(r *Request) bool { return h.durable && r.comesOnce() }
 
 // claim is the answer to a request for a lease.
 type claim struct {
@@ -233,7 +230,6 @@ func (i *Item) busy(h *holder, open []*Outcome, c *claim) (changed bool) {
 		}
 		c.decide(o, &result)
 	}
-	c.maybeSent = i.MaybeSent
 	return changed
 }
 
@@ -443,8 +439,6 @@ const (
 	maxCounted = 100
 	// week bounds how long a request waits, and how long a deletion is followed.
 	week = 7 * 24 * time.Hour
-	// longestPause is what the pause between two tries grows to.
-	longestPause = time.Hour
 )
 
 // saysDDS reports whether the last try failed because of what DDS says about this backup. What fails for
@@ -457,13 +451,9 @@ func (w *Waiting) exhausted(now time.Time) bool {
 	return w.Counted >= maxCounted || now.Sub(w.Since) >= week
 }
 
-// pause returns how long to wait before the next try: what the error asks for, doubled with each try.
+// pause returns how long to wait before the next try.
 func (w *Waiting) pause(wait time.Duration) time.Duration {
-	most := max(wait, longestPause)
-	for range min(w.Tries, 20) - 1 {
-		wait = min(2*wait, most)
-	}
-	return max(wait, time.Second).Round(time.Millisecond)
+	return max(Backoff(wait, w.Tries), time.Second).Round(time.Millisecond)
 }
 
 // abandon gives up a waiting request. Its event is due at once.
@@ -482,9 +472,7 @@ func (i *Item) abandon(now time.Time, key string, last *Error) {
 	data := Data{
 		RequestID: r.ID, ProjectID: r.ProjectID, BackupID: r.BackupID, Status: Abandoned, Error: &e, Tries: w.Tries, Since: w.Since.UTC(),
 	}
-	if i.Plan.Attempt > 0 {
-		data.Attempt = i.Plan.Attempt + 1
-	}
+	data.setAttempt(i.Plan.Attempt)
 	id := digest(r.Identity(), string(newEvent("", r, &data).JSON))
 	i.owe(string(newEvent(id, r, &data).JSON), now)
 }

@@ -21,8 +21,8 @@ const (
 	Rejected Status = "rejected"
 	// Simulated means that a dry run found nothing that prevents the deletion. DDS was not asked for it.
 	Simulated Status = "simulated"
-	// Abandoned means that the source or the ledger gave the request up without a verdict. A message that comes
-	// again is worked all the same.
+	// Abandoned means that the source or the ledger gave the request up without a verdict. If its message
+	// comes again, it is worked.
 	Abandoned Status = "abandoned"
 	// Completed means that the deletion ended: the backup is gone.
 	Completed Status = "completed"
@@ -199,10 +199,15 @@ func (o *Outcome) writeEvent(attempt int, again bool) {
 		parts = append(parts, o.JobID)
 	}
 	data := o.Data()
-	if attempt > 0 {
-		data.Attempt = attempt + 1
-	}
+	data.setAttempt(attempt)
 	o.Event = newEvent(digest(append(parts, attemptParts(attempt)...)...), &o.Request, &data)
+}
+
+// setAttempt notes the number of an attempt, which counts from 0. The first attempt leaves it out.
+func (d *Data) setAttempt(attempt int) {
+	if attempt > 0 {
+		d.Attempt = attempt + 1
+	}
 }
 
 // attemptParts returns what the number of an attempt adds to ids. The first attempt adds nothing, so its

@@ -89,7 +89,7 @@ func (s *Service) delete(deleting, recording context.Context, deadline time.Time
 }
 
 // keeps reports whether the ledger must keep a request until there is a verdict.
-func (s *Service) keeps(r *Request) bool { return (&holder{durable: s.Durable}).keeps(r) }
+func (s *Service) keeps(r *Request) bool { return s.Durable && r.comesOnce() }
 
 // noTime is the message of a request that came too late in its invocation.
 const noTime = "no time was left to start the deletion"
@@ -119,7 +119,7 @@ func (s *Service) decide(ctx context.Context, g *group, c *claim, looked bool, s
 		return s.lookOnly(ctx, g, c)
 	case !looked || !decided:
 		return s.callDDS(ctx, g, c)
-	case c.maybeSent && statusOf(classOf(verdict.Err)) != Retry && verdict.Status != Unconfirmed:
+	case c.maybeSent && verdict.Status != Retry && verdict.Status != Unconfirmed:
 		// What the list refuses or shows says nothing yet about a DELETE that is on its way.
 		if lookErr != nil || s.now().Sub(g.item.Plan.Since) < quiet {
 			return failed(Request{}, notYet())
@@ -127,14 +127,6 @@ func (s *Service) decide(ctx context.Context, g *group, c *claim, looked bool, s
 		c.maybeSent = false
 	}
 	return verdict
-}
-
-// classOf returns the class of an error; empty for none.
-func classOf(e *Error) Class {
-	if e == nil {
-		return ""
-	}
-	return e.Class
 }
 
 // notYet returns the error of a request whose earlier DELETE may be on its way.

@@ -76,7 +76,7 @@ type Principal struct {
 	Type string `json:"type"`
 	// ID names the principal, for example by its ARN.
 	ID string `json:"id,omitempty"`
-	// Claimed says that the sender wrote this itself, and nobody vouches for it.
+	// Claimed says that the sender wrote this itself, and no service confirms it.
 	Claimed bool `json:"claimed,omitempty"`
 }
 
@@ -90,6 +90,9 @@ func (r *Request) Identity() string {
 	return identity
 }
 
+// comesOnce reports whether no source will surely deliver the request again.
+func (r *Request) comesOnce() bool { return r.Parkable || r.LastReceive || r.OnAgenda }
+
 // Key returns the key of a request inside an [Item]. It is a hash because an id may be any text.
 func (r *Request) Key() string { return digest(r.Identity()) }
 
@@ -101,12 +104,22 @@ type Scope struct {
 	Regions, Projects []string
 }
 
+// hasRegion reports whether a request may name that region.
+func (s *Scope) hasRegion(region string) bool {
+	return region == s.Region || slices.Contains(s.Regions, region)
+}
+
+// hasProject reports whether a request may name that project.
+func (s *Scope) hasProject(id string) bool {
+	return id == s.ProjectID || slices.Contains(s.Projects, id)
+}
+
 // admit fills in the defaults and returns why the request cannot be processed, or nil. It removes
 // invalid ids and anything outside the scope, so that they appear in no log and no event.
 func (s *Scope) admit(r *Request) *Error {
 	elsewhere := r.Region != "" && r.Region != s.Region
 	var regionErr, projectErr *Error
-	if elsewhere && !slices.Contains(s.Regions, r.Region) {
+	if elsewhere && !s.hasRegion(r.Region) {
 		regionErr = invalid("region: neither the configured one nor one of ALLOWED_REGIONS")
 	}
 	if regionErr != nil || !elsewhere {
@@ -115,7 +128,7 @@ func (s *Scope) admit(r *Request) *Error {
 	switch {
 	case r.ProjectID == "" && elsewhere:
 		projectErr = invalid("project_id: missing; expected the project in the region that the request names")
-	case r.ProjectID != "" && r.ProjectID != s.ProjectID && !slices.Contains(s.Projects, r.ProjectID):
+	case r.ProjectID != "" && !s.hasProject(r.ProjectID):
 		projectErr = invalid("project_id: neither the configured one nor one of ALLOWED_PROJECTS")
 	}
 	if projectErr != nil || r.ProjectID == "" {

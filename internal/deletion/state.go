@@ -2,7 +2,7 @@ package deletion
 
 import "time"
 
-// State is what a ledger knows of one backup, for whoever asks. docs/sources.md describes its members.
+// State is what a ledger knows of one backup, as [Service.Status] returns it. docs/sources.md describes its members.
 type State struct {
 	// ProjectID, BackupID and Region name the backup. The region may be empty.
 	ProjectID string `json:"project_id"`
@@ -21,7 +21,8 @@ type State struct {
 	NextAt time.Time `json:"next_at,omitzero"`
 	// Waiting counts the requests that the ledger keeps until their next try.
 	Waiting int `json:"waiting,omitempty"`
-	// Class and Code are those of the last try of the requests that wait; empty if none waits or it did not report.
+	// Class and Code are those of the last try of the longest waiting request whose last try reported; empty if there
+	// is none.
 	Class Class  `json:"class,omitempty"`
 	Code  string `json:"code,omitempty"`
 	// End is the end of the latest attempt that has ended; nil if none has.

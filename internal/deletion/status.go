@@ -34,7 +34,7 @@ func (s *Service) stateOf(i *Item) *State {
 		ProjectID: i.ProjectID, BackupID: i.BackupID, Region: p.Region, Attempt: p.Attempt + 1, JobID: i.jobID(), Since: i.since(),
 	}
 	_, st.NextAt = i.Due()
-	for _, w := range p.Waiting {
+	for _, w := range p.oldestFirst() {
 		st.Waiting++
 		if st.Class == "" {
 			st.Class, st.Code = w.Class, w.Code

@@ -173,7 +173,7 @@ func (t *tick) read(ctx context.Context, keys []Key, now time.Time) []*Item {
 	var workers errgroup.Group
 	workers.SetLimit(t.half())
 	for n, key := range keys {
-		if key.ProjectID != t.scope.ProjectID && !slices.Contains(t.scope.Projects, key.ProjectID) {
+		if !t.scope.hasProject(key.ProjectID) {
 			continue
 		}
 		workers.Go(func() error {
@@ -182,7 +182,7 @@ func (t *tick) read(ctx context.Context, keys []Key, now time.Time) []*Item {
 				t.warn(ctx, &Item{Key: key}, "get", err)
 				return nil
 			}
-			if i == nil || i.expired(now) || i.Plan.Region != t.scope.Region && !slices.Contains(t.scope.Regions, i.Plan.Region) {
+			if i == nil || i.expired(now) || !t.scope.hasRegion(i.Plan.Region) {
 				return nil
 			}
 			if _, at := i.Due(); !at.IsZero() && !at.After(now) {
@@ -223,17 +223,12 @@ func (t *tick) workWaiting(ctx context.Context, items []*Item) {
 
 // waitingAt returns the requests of an item whose next try is due, the oldest first.
 func (i *Item) waitingAt(now time.Time) (requests []Request) {
-	var due []Waiting
-	for _, w := range i.Plan.Waiting {
-		if !w.Abandon && !w.Next.After(now) {
-			due = append(due, w)
+	for _, w := range i.Plan.oldestFirst() {
+		if !w.Abandon && !w.Next.After(now) && len(requests) < tickGroup {
+			r := w.Request
+			r.OnAgenda = true
+			requests = append(requests, r)
 		}
-	}
-	slices.SortFunc(due, func(a, b Waiting) int { return a.Since.Compare(b.Since) })
-	for _, w := range due[:min(len(due), tickGroup)] {
-		r := w.Request
-		r.OnAgenda = true
-		requests = append(requests, r)
 	}
 	return requests
 }
@@ -445,7 +440,7 @@ func (t *tick) job(ctx context.Context, i *Item, s Sight) (status JobStatus, rea
 // postpone lets a look that failed wait as long as one that showed nothing new.
 func (t *tick) postpone(ctx context.Context, i *Item) {
 	next := i.Clone()
-	next.Plan.Check.Next = t.now().Add(min(firstLook<<min(next.Plan.Check.Looks+1, 10), longestGap))
+	next.Plan.Check.Next = t.now().Add(gap(next.Plan.Check.Looks + 1))
 	if _, err := t.Ledger.Swap(ctx, i, next); err != nil {
 		t.warn(ctx, i, "postpone", err)
 	}

@@ -149,20 +149,12 @@ func (b *Batch) Visibilities(outcomes []deletion.Outcome) []Visibility {
 	return all
 }
 
-const (
-	// maxBackoff is what the wait for the next receive grows to, unless the error asks for more.
-	maxBackoff = time.Hour
-	// maxVisibility is the longest wait for the next receive. SQS allows twelve hours, counted from the
-	// receive and not from now.
-	maxVisibility = 11 * time.Hour
-)
+// maxVisibility is the longest wait for the next receive. SQS allows twelve hours, counted from the
+// receive and not from now.
+const maxVisibility = 11 * time.Hour
 
-// backoff is the wait for the next receive: that of the error, doubled with each receive.
+// backoff is the wait for the next receive, in whole seconds.
 func backoff(wait time.Duration, receives int) time.Duration {
-	most := max(wait, maxBackoff)
-	for range min(receives, 20) - 1 {
-		wait = min(2*wait, most)
-	}
-	wait = min(wait, maxVisibility)
+	wait = min(deletion.Backoff(wait, receives), maxVisibility)
 	return max(wait+time.Second-1, time.Second).Truncate(time.Second)
 }
