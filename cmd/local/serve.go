@@ -78,7 +78,7 @@ func (s *demo) runClock(ctx context.Context, period time.Duration, calls *sync.R
 		case <-ticker.C:
 		}
 		if calls.TryLock() {
-			s.pass(time.Minute)
+			s.clock.Pass(time.Minute)
 			_, _ = s.handle(ctx, "tick", []byte(tickPayload)) // a tick does not fail, and the events show what it did
 			calls.Unlock()
 		}

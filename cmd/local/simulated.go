@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"dds-backup-delete/internal/app"
+	"dds-backup-delete/internal/clocktest"
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
@@ -27,10 +28,9 @@ import (
 
 // demo is a DDS that has the backups of the sample events, an app that calls it, and their clock.
 type demo struct {
-	*clock
-
-	dds *ddstest.Server
-	app *app.App
+	clock *clocktest.Clock // moved only while nothing is at work, because deadlines do not move with it
+	dds   *ddstest.Server
+	app   *app.App
 }
 
 const (
@@ -47,14 +47,14 @@ const (
 
 // newSimulated starts a simulation with the settings of the stack. Events are written to out. The DDS must be closed.
 func newSimulated(ctx context.Context, out io.Writer) (*demo, error) {
-	s := &demo{clock: newClock()}
+	s := &demo{clock: clocktest.New(time.Now())}
 	var c *config.Config
-	s.dds, c = simulation.Start(ddstest.Options{Now: s.now, DeletionTime: deletionTime})
+	s.dds, c = simulation.Start(ddstest.Options{Now: s.clock.Now, DeletionTime: deletionTime})
 	s.dds.FailJobs("Failed to delete the backup files.", unlucky)
 	// The ledger in memory lasts as long as the simulation that it belongs to, so it counts as durable.
 	c.Ledger.Durable, c.RequireManual, c.Follow = true, true, true
 	var err error
-	s.app, err = app.New(ctx, c, slog.New(slog.DiscardHandler), out, app.Links{Now: s.now})
+	s.app, err = app.New(ctx, c, slog.New(slog.DiscardHandler), out, app.Links{Now: s.clock.Now})
 	return s, err
 }
 
@@ -68,7 +68,7 @@ func (s *demo) handle(ctx context.Context, name string, payload []byte) (reply [
 // due reports whether anything is on the agenda, whenever it is due.
 func (s *demo) due(ctx context.Context) bool {
 	for _, kind := range []deletion.Agenda{deletion.Checks, deletion.Deletions} {
-		keys, _, err := s.app.Service.Ledger.Due(ctx, kind, s.now().AddDate(1, 0, 0), 1, "")
+		keys, _, err := s.app.Service.Ledger.Due(ctx, kind, s.clock.Now().AddDate(1, 0, 0), 1, "")
 		if err == nil && len(keys) > 0 {
 			return true
 		}
@@ -132,7 +132,7 @@ func runSimulated(ctx context.Context, inputs []input, out io.Writer) error {
 func (s *demo) showEnds(ctx context.Context, published *bytes.Buffer, out io.Writer) {
 	before := len(s.dds.Calls())
 	for passed := tickEvery; passed <= longestLife && s.due(ctx) && ctx.Err() == nil; passed += tickEvery {
-		s.pass(tickEvery)
+		s.clock.Pass(tickEvery)
 		reply, err := s.handle(ctx, "tick", []byte(tickPayload))
 		if published.Len() == 0 && err == nil {
 			continue

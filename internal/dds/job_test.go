@@ -2,37 +2,19 @@ package dds_test
 
 import (
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"dds-backup-delete/internal/clocktest"
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
 )
 
-// simClock is the clock of a server and its client.
-type simClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *simClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *simClock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // A deletion from its start to its end, as seen by its job and by the backup list.
 func TestJobAndSightOfADeletion(t *testing.T) {
 	for reason, word := range map[string]string{"": "DISABLED", "storage\nis out of reach": "DELETING"} {
-		clock := &simClock{now: time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC)}
+		clock := clocktest.New(time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC))
 		server := serve(t, ddstest.Options{Now: clock.Now, DeletionTime: time.Hour, DeletionStatus: word, JobDelay: 5 * time.Second, AbsentCode: "DBS.201214"})
 		server.FailJobs(reason, backup)
 		client := connect(t, server, func(o *dds.Options) { o.Now = clock.Now })
@@ -52,9 +34,9 @@ func TestJobAndSightOfADeletion(t *testing.T) {
 			}
 		}
 		want(deletion.JobUnknown, "", true, true)
-		clock.pass(5 * time.Second)
+		clock.Pass(5 * time.Second)
 		want(deletion.JobRunning, "", true, true)
-		clock.pass(time.Hour)
+		clock.Pass(time.Hour)
 		if reason == "" {
 			want(deletion.JobCompleted, "", false, false)
 		} else {

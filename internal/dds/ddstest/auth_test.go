@@ -138,7 +138,7 @@ func TestLockOut(t *testing.T) {
 	c.list("").want(t, 200, "")
 	fail(6)
 	locked()
-	clock.pass(5*time.Minute - time.Second)
+	clock.Pass(5*time.Minute - time.Second)
 	locked()
 
 	s.SetKeys("fresh", SecretKey, "") // a lock is of one access key
@@ -148,7 +148,7 @@ func TestLockOut(t *testing.T) {
 	c.access = AccessKey
 	locked()
 
-	clock.pass(time.Second)
+	clock.Pass(time.Second)
 	c.list("").want(t, 200, "")
 	fail(5) // the count starts anew after a lock too
 	c.list("").want(t, 200, "")

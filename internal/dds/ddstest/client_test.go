@@ -9,32 +9,15 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"dds-backup-delete/internal/clocktest"
 )
 
 var start = time.Date(2026, time.November, 1, 12, 0, 0, 0, time.UTC)
 
-// clock is a clock that only tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: start} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func newClock() *clocktest.Clock { return clocktest.New(start) }
 
 // client calls a server. Its signer shares nothing with the server's, and supports only what these
 // tests send: paths and queries that are already canonical.

@@ -78,7 +78,7 @@ func TestDeletionTime(t *testing.T) {
 			t.Errorf("list %s", got.text)
 		}
 		c.delete("b").want(t, 400, "DBS.201204")
-		clock.pass(time.Minute)
+		clock.Pass(time.Minute)
 		if got := s.Backups(); len(got) != 0 {
 			t.Errorf("backups %+v", got)
 		}
@@ -182,7 +182,7 @@ func TestShowJob(t *testing.T) {
 	c.delete("b")
 	id := s.Jobs()[0].ID
 	path := "/v3/" + ProjectID + "/jobs"
-	clock.pass(15 * time.Second)
+	clock.Pass(15 * time.Second)
 	want := shownJob{
 		ID: id, Name: jobName, Status: "Running", Progress: "25%", Instance: instance{"i", "n"},
 		Created: "2026-11-01T12:00:00+0000", Ended: "2026-11-01T12:01:00+0000",
@@ -190,7 +190,7 @@ func TestShowJob(t *testing.T) {
 	if got := decode[map[string]shownJob](t, c.do("GET", path+"?id="+id))["job"]; got != want {
 		t.Errorf("job %+v, want %+v", got, want)
 	}
-	clock.pass(45 * time.Second)
+	clock.Pass(45 * time.Second)
 	want.Status, want.Progress = "Completed", ""
 	if got := decode[map[string]shownJob](t, c.do("GET", path+"?id="+id))["job"]; got != want {
 		t.Errorf("job %+v, want %+v", got, want)
@@ -205,9 +205,9 @@ func TestListJobs(t *testing.T) {
 	s, c := newServer(t, Options{Now: clock.Now, DeletionTime: 90 * time.Minute})
 	s.Add(Backup{ID: "a", InstanceID: "i", InstanceName: "n"}, Backup{ID: "b"})
 	c.delete("a")
-	clock.pass(time.Hour)
+	clock.Pass(time.Hour)
 	c.delete("b")
-	clock.pass(time.Hour)
+	clock.Pass(time.Hour)
 	jobs := s.Jobs()
 	first, second := jobs[0].ID, jobs[1].ID
 	type jobList struct {
@@ -266,7 +266,7 @@ func TestFailJobs(t *testing.T) {
 	if job := show(); job.Status != "Running" || job.FailReason != nil {
 		t.Errorf("job %+v", job)
 	}
-	clock.pass(time.Minute)
+	clock.Pass(time.Minute)
 	if job := show(); job.Status != "Failed" || job.FailReason == nil || *job.FailReason != "storage is out of reach" {
 		t.Errorf("job %+v", job)
 	}
@@ -275,7 +275,7 @@ func TestFailJobs(t *testing.T) {
 	}
 	s.FailJobs("")
 	c.delete("b").want(t, 200, "")
-	clock.pass(time.Minute)
+	clock.Pass(time.Minute)
 	if _, ok := s.Backup("b"); ok {
 		t.Error("the backup is still there")
 	}
@@ -292,11 +292,11 @@ func TestDeletionOfOneBackup(t *testing.T) {
 	if _, there := s.Backup("quick"); there {
 		t.Error("the quick one is still there")
 	}
-	clock.pass(time.Hour - time.Second)
+	clock.Pass(time.Hour - time.Second)
 	if b, _ := s.Backup("slow"); b.Status != "DISABLED" {
 		t.Errorf("before its time: %+v", b)
 	}
-	clock.pass(time.Second)
+	clock.Pass(time.Second)
 	if b, _ := s.Backup("slow"); b.Status != "COMPLETED" {
 		t.Errorf("after its deletion failed: %+v", b)
 	}
@@ -305,7 +305,7 @@ func TestDeletionOfOneBackup(t *testing.T) {
 	}
 	s.FailJobs("", "slow")
 	c.delete("slow").want(t, 200, "")
-	clock.pass(time.Hour)
+	clock.Pass(time.Hour)
 	if _, there := s.Backup("slow"); there {
 		t.Error("the second deletion left it")
 	}
@@ -319,7 +319,7 @@ func TestJobsThatAreNotShown(t *testing.T) {
 	c.delete("b")
 	path := "/v3/" + ProjectID + "/jobs?id=" + s.Jobs()[0].ID
 	c.do("GET", path).want(t, 400, "DBS.200543")
-	clock.pass(10 * time.Second)
+	clock.Pass(10 * time.Second)
 	c.do("GET", path).want(t, 200, "")
 
 	_, c = newServer(t, Options{MayNotShowJob: true})
@@ -464,10 +464,10 @@ func TestQuota(t *testing.T) {
 			if got.msg != "policy user over ratelimit,"+text {
 				t.Errorf("text %q", got.msg)
 			}
-			clock.pass(max(window, time.Second))
+			clock.Pass(max(window, time.Second))
 			if window == 0 {
 				c.list("").want(t, 429, "APIGW.0308")
-				clock.pass(time.Minute)
+				clock.Pass(time.Minute)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"dds-backup-delete/internal/clocktest"
 	"dds-backup-delete/internal/deletion"
 	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
 	"dds-backup-delete/internal/ledger/ledgertest"
@@ -137,7 +138,7 @@ func keyOfRequest(request string) string {
 }
 
 // beside returns both versions on a table of their own.
-func beside(t *testing.T) (*before, deletion.Ledger, *ledgertest.Clock) {
+func beside(t *testing.T) (*before, deletion.Ledger, *clocktest.Clock) {
 	t.Helper()
 	c := ledgertest.NewClock()
 	endpoint, table := newDynamoDBTable(t)
@@ -154,31 +155,31 @@ func TestTheKeyOfARequestIsAsBefore(t *testing.T) {
 
 func TestReadsWhatTheVersionBeforeWrote(t *testing.T) {
 	for name, test := range map[string]struct {
-		write func(b *before, c *ledgertest.Clock, want *deletion.Item)
+		write func(b *before, c *clocktest.Clock, want *deletion.Item)
 	}{
-		"lease": {func(b *before, c *ledgertest.Clock, want *deletion.Item) {
+		"lease": {func(b *before, c *clocktest.Clock, want *deletion.Item) {
 			want.Lease, want.LeaseUntil = b.lease("r1"), c.Now().Add(leaseTime)
 		}},
-		"lease after an expired one": {func(b *before, c *ledgertest.Clock, want *deletion.Item) {
+		"lease after an expired one": {func(b *before, c *clocktest.Clock, want *deletion.Item) {
 			b.lease("r1")
-			c.Advance(2 * leaseTime)
+			c.Pass(2 * leaseTime)
 			want.Lease, want.LeaseUntil, want.MaybeSent = b.lease("r2"), c.Now().Add(leaseTime), true
 		}},
-		"released": {func(b *before, _ *ledgertest.Clock, _ *deletion.Item) { b.release(b.lease("r1"), false) }},
-		"released after an expired one": {func(b *before, c *ledgertest.Clock, _ *deletion.Item) {
+		"released": {func(b *before, _ *clocktest.Clock, _ *deletion.Item) { b.release(b.lease("r1"), false) }},
+		"released after an expired one": {func(b *before, c *clocktest.Clock, _ *deletion.Item) {
 			b.lease("r1")
-			c.Advance(2 * leaseTime)
+			c.Pass(2 * leaseTime)
 			b.release(b.lease("r2"), false)
 		}},
-		"maybe sent": {func(b *before, _ *ledgertest.Clock, want *deletion.Item) {
+		"maybe sent": {func(b *before, _ *clocktest.Clock, want *deletion.Item) {
 			b.release(b.lease("r1"), true)
 			want.MaybeSent = true
 		}},
-		"refused": {func(b *before, c *ledgertest.Clock, want *deletion.Item) {
+		"refused": {func(b *before, c *clocktest.Clock, want *deletion.Item) {
 			b.refuse(b.lease("r1"), "r1")
 			want.Answers = map[string]deletion.Answer{keyOfRequest("r1"): {Status: deletion.NotFound, Event: "refused event", At: c.Now()}}
 		}},
-		"accepted": {func(b *before, _ *ledgertest.Clock, want *deletion.Item) {
+		"accepted": {func(b *before, _ *clocktest.Clock, want *deletion.Item) {
 			b.lease("r1")
 			b.accept()
 			want.Answer = deletion.Answer{Status: deletion.Accepted, Event: "accepted event"}
@@ -261,21 +262,21 @@ func TestWhatTheVersionBeforeChangesIsNotLost(t *testing.T) {
 	leased := func(i *deletion.Item) { i.Lease = "token" }
 	for name, test := range map[string]struct {
 		start  func(i *deletion.Item)
-		change func(b *before, c *ledgertest.Clock)
+		change func(b *before, c *clocktest.Clock)
 	}{
-		"a lease": {nothing, func(b *before, _ *ledgertest.Clock) { b.lease("r1") }},
-		"a lease after an expired one": {leased, func(b *before, c *ledgertest.Clock) {
-			c.Advance(2 * leaseTime)
+		"a lease": {nothing, func(b *before, _ *clocktest.Clock) { b.lease("r1") }},
+		"a lease after an expired one": {leased, func(b *before, c *clocktest.Clock) {
+			c.Pass(2 * leaseTime)
 			b.lease("r1")
 		}},
-		"a release":             {leased, func(b *before, _ *ledgertest.Clock) { b.release("token", false) }},
-		"a lease and a warning": {nothing, func(b *before, _ *ledgertest.Clock) { b.release(b.lease("r1"), true) }},
-		"a lease and a refusal": {nothing, func(b *before, c *ledgertest.Clock) {
-			c.Advance(time.Second)
+		"a release":             {leased, func(b *before, _ *clocktest.Clock) { b.release("token", false) }},
+		"a lease and a warning": {nothing, func(b *before, _ *clocktest.Clock) { b.release(b.lease("r1"), true) }},
+		"a lease and a refusal": {nothing, func(b *before, c *clocktest.Clock) {
+			c.Pass(time.Second)
 			b.refuse(b.lease("r1"), "r1")
 		}},
-		"an answer without a lease": {nothing, func(b *before, _ *ledgertest.Clock) { b.accept() }},
-		"a better answer":           {func(i *deletion.Item) { i.Answer.Status = deletion.Unconfirmed }, func(b *before, _ *ledgertest.Clock) { b.accept() }},
+		"an answer without a lease": {nothing, func(b *before, _ *clocktest.Clock) { b.accept() }},
+		"a better answer":           {func(i *deletion.Item) { i.Answer.Status = deletion.Unconfirmed }, func(b *before, _ *clocktest.Clock) { b.accept() }},
 	} {
 		for _, due := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, due %v", name, due), func(t *testing.T) {

@@ -13,12 +13,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"dds-backup-delete/internal/clocktest"
 	"dds-backup-delete/internal/deletion"
 )
 
 // Contract runs every test of the contract, each on a ledger of its own.
 func Contract(t *testing.T, newLedger func(t *testing.T, now func() time.Time) deletion.Ledger) {
-	for name, test := range map[string]func(*testing.T, deletion.Ledger, *Clock){
+	for name, test := range map[string]func(*testing.T, deletion.Ledger, *clocktest.Clock){
 		"ReadsWhatWasWritten":          testReadsWhatWasWritten,
 		"ReplacesOnlyWhatWasRead":      testReplacesOnlyWhatWasRead,
 		"OneOfManySwapsWins":           testOneOfManySwapsWins,
@@ -43,7 +44,7 @@ func Contract(t *testing.T, newLedger func(t *testing.T, now func() time.Time) d
 func FullItem(backupID string) *deletion.Item {
 	times := NewClock()
 	now := func() time.Time {
-		times.Advance(time.Minute + time.Millisecond)
+		times.Pass(time.Minute + time.Millisecond)
 		return times.Now().UTC()
 	}
 	request := deletion.Request{
@@ -188,7 +189,12 @@ func wantDue(t *testing.T, l deletion.Ledger, kind deletion.Agenda, at time.Time
 	}
 }
 
-func testReadsWhatWasWritten(t *testing.T, l deletion.Ledger, _ *Clock) {
+// NewClock returns a clock for a ledger.
+func NewClock() *clocktest.Clock {
+	return clocktest.New(time.Date(2026, 11, 23, 21, 0, 0, 0, time.UTC))
+}
+
+func testReadsWhatWasWritten(t *testing.T, l deletion.Ledger, _ *clocktest.Clock) {
 	full := FullItem("full")
 	requireAllSet(t, "Item", reflect.ValueOf(*full))
 	for _, written := range []*deletion.Item{full, {Key: keyOf("empty")}} {
@@ -204,7 +210,7 @@ func testReadsWhatWasWritten(t *testing.T, l deletion.Ledger, _ *Clock) {
 	}
 }
 
-func testReplacesOnlyWhatWasRead(t *testing.T, l deletion.Ledger, _ *Clock) {
+func testReplacesOnlyWhatWasRead(t *testing.T, l deletion.Ledger, _ *clocktest.Clock) {
 	first, second := numbered("b", 1), numbered("b", 2)
 	Swap(t, l, nil, first)
 	Same(t, Conflict(t, l, nil, numbered("b", 3)), first)
@@ -217,7 +223,7 @@ func testReplacesOnlyWhatWasRead(t *testing.T, l deletion.Ledger, _ *Clock) {
 	Same(t, Get(t, l, third.Key), third)
 }
 
-func testOneOfManySwapsWins(t *testing.T, l deletion.Ledger, _ *Clock) {
+func testOneOfManySwapsWins(t *testing.T, l deletion.Ledger, _ *clocktest.Clock) {
 	var old *deletion.Item
 	for round := range 10 {
 		items := make([]*deletion.Item, 4)
@@ -246,7 +252,7 @@ func testOneOfManySwapsWins(t *testing.T, l deletion.Ledger, _ *Clock) {
 	}
 }
 
-func testNoSwapIsLost(t *testing.T, l deletion.Ledger, _ *Clock) {
+func testNoSwapIsLost(t *testing.T, l deletion.Ledger, _ *clocktest.Clock) {
 	const writers = 100
 	var conflicts atomic.Int64
 	var wg sync.WaitGroup
@@ -278,7 +284,7 @@ func testNoSwapIsLost(t *testing.T, l deletion.Ledger, _ *Clock) {
 
 // An item that a ledger has forgotten since it was read is replaced by nothing. What is returned instead stands
 // for no item.
-func testWhatIsGoneIsNotThere(t *testing.T, l deletion.Ledger, _ *Clock) {
+func testWhatIsGoneIsNotThere(t *testing.T, l deletion.Ledger, _ *clocktest.Clock) {
 	old := FullItem("b")
 	old.Version = "of an item that is gone"
 	next := numbered("b", 1)
@@ -291,7 +297,7 @@ func testWhatIsGoneIsNotThere(t *testing.T, l deletion.Ledger, _ *Clock) {
 	Same(t, Conflict(t, l, nothing, numbered("b", 2)), next)
 }
 
-func testWhatWasReadStays(t *testing.T, l deletion.Ledger, c *Clock) {
+func testWhatWasReadStays(t *testing.T, l deletion.Ledger, c *clocktest.Clock) {
 	first := FullItem("b")
 	Swap(t, l, nil, first)
 	read, other := Get(t, l, first.Key), Conflict(t, l, nil, numbered("b", 1))
@@ -302,12 +308,12 @@ func testWhatWasReadStays(t *testing.T, l deletion.Ledger, c *Clock) {
 		Same(t, got, &want)
 	}
 	read, want = Get(t, l, first.Key), *second
-	c.Advance(time.Hour)
+	c.Pass(time.Hour)
 	Swap(t, l, &want, second) // the same pointer again: no ledger may have kept it
 	Same(t, read, &want)
 }
 
-func testBackupsOfProjectsDoNotMix(t *testing.T, l deletion.Ledger, _ *Clock) {
+func testBackupsOfProjectsDoNotMix(t *testing.T, l deletion.Ledger, _ *clocktest.Clock) {
 	one, two := numbered("b", 1), numbered("b", 2)
 	two.ProjectID = "another"
 	Swap(t, l, nil, one)
@@ -316,7 +322,7 @@ func testBackupsOfProjectsDoNotMix(t *testing.T, l deletion.Ledger, _ *Clock) {
 	Same(t, Get(t, l, two.Key), two)
 }
 
-func testWhatIsDueNeverExpires(t *testing.T, l deletion.Ledger, c *Clock) {
+func testWhatIsDueNeverExpires(t *testing.T, l deletion.Ledger, c *clocktest.Clock) {
 	quiet, waits := numbered("b", 1), dueAt("b", deletion.Deletions, c.Now())
 	Swap(t, l, nil, quiet)
 	if want := c.Now().Add(35 * 24 * time.Hour); !quiet.ExpiresAt.Equal(want) {
@@ -327,20 +333,20 @@ func testWhatIsDueNeverExpires(t *testing.T, l deletion.Ledger, c *Clock) {
 		t.Errorf("what is due expires at %v", waits.ExpiresAt)
 	}
 	Same(t, Get(t, l, waits.Key), waits)
-	c.Advance(time.Hour + time.Millisecond)
+	c.Pass(time.Hour + time.Millisecond)
 	again := numbered("b", 2)
 	Swap(t, l, waits, again)
 	if want := c.Now().Add(35 * 24 * time.Hour).Truncate(time.Second); !again.ExpiresAt.Equal(want) {
 		t.Errorf("after the last write it expires at %v, want %v", again.ExpiresAt, want)
 	}
-	c.Advance(100 * 24 * time.Hour)
+	c.Pass(100 * 24 * time.Hour)
 	Same(t, Get(t, l, again.Key), again) // whoever reads it decides
 	last := numbered("b", 3)
 	Swap(t, l, again, last)
 	Same(t, Get(t, l, again.Key), last)
 }
 
-func testDueInOrder(t *testing.T, l deletion.Ledger, c *Clock) {
+func testDueInOrder(t *testing.T, l deletion.Ledger, c *clocktest.Clock) {
 	now := c.Now()
 	wantDue(t, l, deletion.Checks, now)
 	items := map[string]*deletion.Item{
@@ -359,7 +365,7 @@ func testDueInOrder(t *testing.T, l deletion.Ledger, c *Clock) {
 	wantDue(t, l, deletion.Checks, now.Add(time.Hour), "third", "later", "first")
 }
 
-func testDueByKind(t *testing.T, l deletion.Ledger, c *Clock) {
+func testDueByKind(t *testing.T, l deletion.Ledger, c *clocktest.Clock) {
 	now := c.Now()
 	check, wait := dueAt("check", deletion.Checks, now), dueAt("wait", deletion.Deletions, now)
 	Swap(t, l, nil, check)
@@ -372,7 +378,7 @@ func testDueByKind(t *testing.T, l deletion.Ledger, c *Clock) {
 }
 
 // Pages show everything once, also what is due at the same time.
-func testDueOnPages(t *testing.T, l deletion.Ledger, c *Clock) {
+func testDueOnPages(t *testing.T, l deletion.Ledger, c *clocktest.Clock) {
 	var want []string
 	for n := range 12 {
 		id := fmt.Sprintf("b%02d", n)
@@ -392,7 +398,7 @@ func testDueOnPages(t *testing.T, l deletion.Ledger, c *Clock) {
 }
 
 // What a page showed is done, and no more there, when the next page is asked for.
-func testDueGoesOnAfterWhatIsDoneThen(t *testing.T, l deletion.Ledger, c *Clock) {
+func testDueGoesOnAfterWhatIsDoneThen(t *testing.T, l deletion.Ledger, c *clocktest.Clock) {
 	const all = 9
 	for n := range all {
 		Swap(t, l, nil, dueAt(fmt.Sprintf("b%d", n), deletion.Checks, c.Now().Add(-time.Duration(n/2)*time.Second)))
