@@ -52,7 +52,7 @@ type realApp struct {
 // newReal wires the app of the environment.
 func newReal(ctx context.Context, c *config.Config, out io.Writer) (*realApp, error) {
 	log := slog.New(slog.DiscardHandler)
-	links, err := awsLinks(ctx, c, log)
+	links, err := linksOf(ctx, c, log)
 	if err != nil {
 		return nil, err
 	}
@@ -107,10 +107,10 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 	return r.summary()
 }
 
-// awsLinks returns the links, among them the ledger in Valkey. Their AWS calls are signed with the credentials that the SDK's default chain
-// finds: variables, profiles, single sign-on, roles. The deployed program does not link that chain, which
+// linksOf returns the links to AWS and to Valkey. AWS calls are signed with the credentials that the SDK's default
+// chain finds: variables, profiles, single sign-on, roles. The deployed program does not link that chain, which
 // would be a fifth of it.
-func awsLinks(ctx context.Context, c *config.Config, log *slog.Logger) (app.Links, error) {
+func linksOf(ctx context.Context, c *config.Config, log *slog.Logger) (app.Links, error) {
 	var keys aws.CredentialsProvider
 	if c.NeedsAWS() {
 		found, err := awsconfig.LoadDefaultConfig(ctx)

@@ -230,7 +230,7 @@ func (r Reader) timer(members strictjson.Object, base deletion.Request, envelope
 	return c
 }
 
-// relayed forgets who put a message into a queue: it was a topic or a bus, which vouches for nobody.
+// relayed forgets who put a message into a queue: it was a topic or a bus, which does not say who sent the message.
 func (r Reader) relayed(base *deletion.Request) {
 	if r.Queue {
 		base.By = nil

@@ -71,23 +71,22 @@ func isNotification(members strictjson.Object) bool {
 // failed. It has one record.
 func isTopicEvent(members strictjson.Object) bool {
 	record, _ := members.FirstObject("Records")
-	if service, _ := record.Text("EventSource"); service != services.SNS || !record.Has("Sns") {
-		return false
-	}
-	list, _ := members.Get("Records")
-	records, err := list.Array()
-	return err == nil && len(records) == 1
+	service, _ := record.Text("EventSource")
+	return service == services.SNS && record.Has("Sns") && hasOne(members, "Records")
 }
 
 // isSMNEvent recognises the event of an SMN trigger of Huawei FunctionGraph in another envelope. It has one record.
 func isSMNEvent(members strictjson.Object) bool {
 	record, _ := members.FirstObject("record")
-	if service, _ := services.OfRecord(record); service != services.SMN {
-		return false
-	}
-	list, _ := members.Get("record")
-	records, err := list.Array()
-	return err == nil && len(records) == 1
+	service, _ := services.OfRecord(record)
+	return service == services.SMN && hasOne(members, "record")
+}
+
+// hasOne reports whether a member is an array of one element.
+func hasOne(members strictjson.Object, name string) bool {
+	list, _ := members.Get(name)
+	elements, err := list.Array()
+	return err == nil && len(elements) == 1
 }
 
 // IsTimer reports whether an object is what a TIMER trigger of Huawei FunctionGraph sends.

@@ -20,8 +20,8 @@ func IsTick(members strictjson.Object) bool {
 	return detailType == TickType || eventType == TickType
 }
 
-// ReadTick reads a tick, whose members are given. Its data may be anything that does not name a backup, because a sender that names one
-// expects a deletion.
+// ReadTick reads a tick, whose members are given. Its data may be anything that does not name a backup, because a
+// sender that names one expects a deletion.
 func (r Reader) ReadTick(members strictjson.Object, base deletion.Request) Content {
 	if !r.Ticks {
 		return Invalid(base, fmt.Sprintf("it is a tick (an event of type %q); expected a request, because a tick is taken only from a scheduler or a queue, and not in a list", TickType))

@@ -105,7 +105,8 @@ func New(o Options) (*Client, error) {
 // reads the shortest backup list of the project, because its answer proves the key: otherwise the first
 // call of a batch goes alone (see [keyLock]). A key without the permission dds:backup:list is proven, too.
 // The call is left out if the key is proven, as by the look-up of the project, if calls are counted
-// ([Options].Rate), or if there are no credentials yet. Connect reports no error, because the calls that need the connections will.
+// ([Options].Rate), or if there are no credentials yet. Connect reports no error, because the calls that need
+// the connections will.
 func (c *Client) Connect(ctx context.Context, region, projectID string, n int) {
 	endpoint, ok := c.endpoints[region]
 	if !ok || n < 1 {

@@ -33,15 +33,15 @@ func (k *keyLocks) of(ctx context.Context) (*keyLock, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	lock := newKeyLock(credentials, nil, k.now)
 	// The credentials of these locks never change, so they can be read without the lock's mutex.
 	i := slices.IndexFunc(k.recent, func(l *keyLock) bool { return l.credentials == credentials })
-	switch {
-	case i >= 0:
+	var lock *keyLock
+	if i >= 0 {
 		lock = k.recent[i]
 		k.recent = slices.Delete(k.recent, i, i+1)
-	case len(k.recent) == maxKeyLocks:
-		k.recent = slices.Delete(k.recent, 0, 1)
+	} else {
+		lock = newKeyLock(credentials, nil, k.now)
+		k.recent = k.recent[max(0, len(k.recent)-maxKeyLocks+1):]
 	}
 	k.recent = append(k.recent, lock)
 	return lock, nil

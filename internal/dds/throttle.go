@@ -124,14 +124,16 @@ func (p *pace) wait(c *call, end time.Time) error {
 		if pause <= 0 && !first {
 			return nil
 		}
-		if pause > time.Until(end) || pause > 0 && background || pause > 0 && !retry.Wait(c.Context(), pause) {
+		if pause > time.Until(end) || pause > 0 && (background || !retry.Wait(c.Context(), pause)) {
 			return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back, since DDS throttles calls", RetryAfter: pause}
 		}
 		for _, limiter := range limiters {
-			if err := limiter.Wait(c.Context()); err != nil && background { // nobody throttles it: its part of the rate is used up
-				return &deletion.Error{Class: deletion.ClassUnavailable, NoTurn: true, Message: "held back: no turn before the deadline: " + err.Error()}
-			} else if err != nil {
-				return &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + err.Error()}
+			if err := limiter.Wait(c.Context()); err != nil {
+				e := &deletion.Error{Class: deletion.ClassThrottled, Message: "held back: no turn before the deadline: " + err.Error()}
+				if background { // nobody throttles it: its part of the rate is used up
+					e.Class, e.NoTurn = deletion.ClassUnavailable, true
+				}
+				return e
 			}
 		}
 	}

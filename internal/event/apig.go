@@ -20,11 +20,8 @@ var apig = source{
 	decode: func(d *Decoder, p payload, in Invocation) (*Batch, error) {
 		e := newEnvelope(p.members)
 		c := call{
-			headers: e.pairs("headers", "", false), query: e.query(), parameters: make(map[string]string),
+			headers: e.pairs("headers", "", false), query: e.query(), parameters: e.pathParameters(),
 			method: e.text("httpMethod"), path: e.text("path"), requestID: e.object("requestContext").text("requestId"),
-		}
-		for _, parameter := range e.pairs("pathParameters", "", false) {
-			c.parameters[parameter.Name] = parameter.Value
 		}
 		encoded, _ := e.members.Get("isBase64Encoded")
 		c.encoded = encoded.Kind() == "null" // the default is true

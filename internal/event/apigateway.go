@@ -103,10 +103,7 @@ func decodeFormat1(d *Decoder, p payload, in Invocation) (*Batch, error) {
 // was taken, with its parameters put in, has none; if it says nothing, for example a default route,
 // the path itself is taken.
 func (c *call) setPath(e envelope, route, path, stage string) {
-	c.parameters = make(map[string]string)
-	for _, p := range e.pairs("pathParameters", "", false) {
-		c.parameters[p.Name] = p.Value
-	}
+	c.parameters = e.pathParameters()
 	c.path = httpapi.WithoutPrefix(path, "/"+stage)
 	if whole, ok := expand(route, c.parameters); ok {
 		if path != "" && !endsWith(path, whole) {

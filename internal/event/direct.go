@@ -32,8 +32,8 @@ var direct = source{
 	},
 }
 
-// replyCaller returns the result of the one request, also if the ledger has parked it, or the error that a workflow can match by
-// its name.
+// replyCaller returns the result of the one request, also if the ledger has parked it, or the error that a
+// workflow can match by its name.
 func replyCaller(_ *Batch, outcomes []deletion.Outcome) ([]byte, error) {
 	o := &outcomes[0]
 	if o.Status == deletion.Accepted || o.Status == deletion.Unconfirmed || o.Status == deletion.Simulated || o.Parked {

@@ -40,7 +40,7 @@ func (d *Decoder) reader() body.Reader {
 	return body.Reader{RequestType: d.RequestType, Ticks: true}
 }
 
-// queueReader is reader for a queue, which vouches for whoever put the message there.
+// queueReader is reader for a queue, which says who put the message there.
 func (d *Decoder) queueReader() body.Reader {
 	r := d.reader()
 	r.Queue = true

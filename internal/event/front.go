@@ -214,6 +214,15 @@ func (e envelope) pairs(single, multiple string, blanks bool) []httpapi.Paramete
 	return pairs
 }
 
+// pathParameters returns the parameters that the front found in the path.
+func (e envelope) pathParameters() map[string]string {
+	found := make(map[string]string)
+	for _, p := range e.pairs("pathParameters", "", false) {
+		found[p.Name] = p.Value
+	}
+	return found
+}
+
 // query returns the parameters of a query that the front decoded. A parameter without a value is still
 // there, and empty: it must not be dropped, since it may be dry_run.
 func (e envelope) query() []httpapi.Parameter {

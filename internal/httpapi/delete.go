@@ -10,6 +10,7 @@ import (
 func (r *request) readBackup(project *string, segment string) *Call {
 	request := r.base()
 	request.BackupID = Unescape(segment)
+	emptyProject := project != nil && *project == ""
 	if project != nil {
 		request.ProjectID = *project
 	}
@@ -19,9 +20,9 @@ func (r *request) readBackup(project *string, segment string) *Call {
 	case r.contradicts("project_id", request.ProjectID) || r.contradicts("backup_id", request.BackupID):
 		return r.refuse(http.StatusBadRequest, "the event of the HTTP front: pathParameters: not what the path says")
 	case r.Method == http.MethodDelete:
-		return r.readDelete(request, project != nil && *project == "")
+		return r.readDelete(request, emptyProject)
 	default:
-		return r.readStatus(request, project != nil && *project == "")
+		return r.readStatus(request, emptyProject)
 	}
 }
 
