@@ -123,7 +123,7 @@ type stack struct {
 var secretARN = sync.OnceValues(func() (string, error) {
 	client := secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(endpoint), Credentials: keys})
 	made, err := client.CreateSecret(context.Background(), &secretsmanager.CreateSecretInput{
-		Name:         aws.String("dds-backup-delete"),
+		Name:         aws.String("huaweicloud"),
 		SecretString: aws.String(`{"HUAWEICLOUD_SDK_AK":"` + ddstest.AccessKey + `","HUAWEICLOUD_SDK_SK":"` + ddstest.SecretKey + "\"}\n"),
 	})
 	if err != nil {
@@ -150,8 +150,13 @@ func deploy(t *testing.T, name string, parameters ...string) (*stack, error) {
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, diagnosis.String())
 	}
+	return readStack(out.Bytes())
+}
+
+// readStack reads what deploy.py writes.
+func readStack(description []byte) (*stack, error) {
 	var s stack
-	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+	if err := json.Unmarshal(description, &s); err != nil {
 		return nil, err
 	}
 	if s.Stack != "CREATE_COMPLETE" && s.Stack != "UPDATE_COMPLETE" {
@@ -202,6 +207,13 @@ func (w *world) start(name string, parameters ...string) {
 	if w.stack.Outputs["OutcomeBusArn"] != "" {
 		w.listen(name)
 	}
+	w.run()
+}
+
+// run starts the binary with the environment of the deployed function.
+func (w *world) run() {
+	t := w.t
+	t.Helper()
 	w.dds = ddstest.NewServer(ddstest.Options{})
 	t.Cleanup(w.dds.Close)
 	w.dds.Add(ddstest.SampleBackups()...)
@@ -213,6 +225,7 @@ func (w *world) start(name string, parameters ...string) {
 		}
 		env = append(env, name+"="+w.resolved(value))
 	}
+	var err error
 	w.function, err = lambdatest.Start(t.Context(), lambdatest.Options{
 		Binary: binary, Timeout: time.Duration(w.stack.Function.Timeout) * time.Second,
 		// These are not in the stack: they point to the simulations.
