@@ -56,17 +56,17 @@ func TestSMNErrors(t *testing.T) {
 		says  string
 		again bool
 	}{
-		"a parameter":      {ddstest.Answer(http.StatusBadRequest, "SMN.0005", "Parameter: TopicUrn is invalid."), "SMN: HTTP status 400: SMN.0005: Parameter", false},
-		"no permission":    {ddstest.Answer(http.StatusForbidden, "SMN.0001", "No permission to request resources."), "status 403, needs the permission smn:topic:publish: SMN.0001: No", false},
-		"no topic":         {ddstest.Answer(http.StatusNotFound, "SMN.0006", "Topic not found."), "SMN: HTTP status 404: SMN.0006: Topic not found.", false},
-		"a page":           {ddstest.RawAnswer(http.StatusFound, "text/html", "<html>"), "SMN: HTTP status 302: ", false},
-		"a bad token":      {ddstest.RawAnswer(http.StatusUnauthorized, "text/html", "<html>"), "SMN: HTTP status 401: ", false},
-		"its limit":        {ddstest.Answer(http.StatusTooManyRequests, "SMN.0093", "Too many requests"), "", true},
-		"a fault of it":    {ddstest.Answer(http.StatusInternalServerError, "SMN.0018", "Service internal error."), "", true},
-		"a lost answer":    {ddstest.DropAfter(), "", true},
+		"a parameter":       {ddstest.Answer(http.StatusBadRequest, "SMN.0005", "Parameter: TopicUrn is invalid."), "SMN: HTTP status 400: SMN.0005: Parameter", false},
+		"no permission":     {ddstest.Answer(http.StatusForbidden, "SMN.0001", "No permission to request resources."), "status 403, needs the permission smn:topic:publish: SMN.0001: No", false},
+		"no topic":          {ddstest.Answer(http.StatusNotFound, "SMN.0006", "Topic not found."), "SMN: HTTP status 404: SMN.0006: Topic not found.", false},
+		"a page":            {ddstest.RawAnswer(http.StatusFound, "text/html", "<html>"), "SMN: HTTP status 302: ", false},
+		"a bad token":       {ddstest.RawAnswer(http.StatusUnauthorized, "text/html", "<html>"), "SMN: HTTP status 401: ", false},
+		"its limit":         {ddstest.Answer(http.StatusTooManyRequests, "SMN.0093", "Too many requests"), "", true},
+		"a fault of it":     {ddstest.Answer(http.StatusInternalServerError, "SMN.0018", "Service internal error."), "", true},
+		"a lost answer":     {ddstest.DropAfter(), "", true},
 		"one without an id": {ddstest.RawAnswer(http.StatusOK, "application/json", "{}"), "", true},
-		"created":          {ddstest.AnswerAfter(http.StatusCreated, "application/json", `{"message_id":"m"}`), "", false},
-		"a limit for long": {ddstest.Answer(http.StatusTooManyRequests, "SMN.0093", "Too many requests").RetryAfter("60"), "SMN: HTTP status 429: SMN.0093", false},
+		"created":           {ddstest.AnswerAfter(http.StatusCreated, "application/json", `{"message_id":"m"}`), "", false},
+		"a limit for long":  {ddstest.Answer(http.StatusTooManyRequests, "SMN.0093", "Too many requests").RetryAfter("60"), "SMN: HTTP status 429: SMN.0093", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := ddstest.NewServer(ddstest.Options{})
