@@ -2,7 +2,9 @@ package sink_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -46,6 +48,31 @@ func TestSMNMessages(t *testing.T) {
 		if call.Path != "/v2/"+ddstest.ProjectID+"/notifications/topics/"+topicURN+"/publish" {
 			t.Errorf("path %s", call.Path)
 		}
+	}
+}
+
+// The filter policy in the documentation finds what did not work.
+func TestDocumentedSMNPolicy(t *testing.T) {
+	server := ddstest.NewServer(ddstest.Options{})
+	defer server.Close()
+	sink.NewSMN(ddstest.ProjectID, topicURN, post(server.URL(), ddstest.SecretKey)).Publish(t.Context(), outcomes(t, 2))
+	var policy []struct {
+		Name   string   `json:"name"`
+		Equals []string `json:"string_equals"`
+	}
+	if err := json.Unmarshal([]byte(documented(t, "smn policy")[0]), &policy); err != nil || len(policy) != 1 {
+		t.Fatalf("error %v, policy %v", err, policy)
+	}
+	var found []string
+	for _, m := range server.Messages() {
+		if slices.Contains(policy[0].Equals, m.Attributes[policy[0].Name]) {
+			found = append(found, m.Subject)
+		}
+	}
+	slices.Sort(found)
+	want := []string{"dds.backup.deletion.abandoned.v1", "dds.backup.deletion.failed.v1", "dds.backup.deletion.not_found.v1", "dds.backup.deletion.rejected.v1"}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("what the policy finds (-want +got):\n%s", diff)
 	}
 }
 
