@@ -294,6 +294,9 @@ func TestExitCodes(t *testing.T) {
 		{"-real", "", 2},
 		{"-real -tick " + manual, "", 2},
 		{"-real -tick", "", 1}, // LEDGER=memory
+		{"-real -list", "", 0},
+		{"-real -check", "", 0},
+		{"-list", "", 2},
 		{"-real events/direct-tick.json", "yes\n", 1},
 		{"-real " + manual, "", 1},
 		{"-real " + manual, "y\n", 1},
