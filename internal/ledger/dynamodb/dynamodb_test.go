@@ -35,10 +35,11 @@ func TestItemsLoseTheirAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var calls atomic.Int64
+	var lost atomic.Int64
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if calls.Add(1)%2 == 1 { // every other answer is lost after the work
+		if strings.HasPrefix(r.Header.Get("Amz-Sdk-Request"), "attempt=1;") { // its answer is lost after the work
+			lost.Add(1)
 			proxy.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler)
 		}
@@ -52,8 +53,8 @@ func TestItemsLoseTheirAnswers(t *testing.T) {
 	ledgertest.Same(t, ledgertest.Get(t, l, key), first)
 	ledgertest.Swap(t, l, first, second)
 	ledgertest.Same(t, ledgertest.Conflict(t, l, first, &deletion.Item{Key: key}), second)
-	if calls.Load() != 8 {
-		t.Errorf("%d calls, want two for each", calls.Load())
+	if lost.Load() < 4 {
+		t.Errorf("%d answers were lost, want one for each call", lost.Load())
 	}
 }
 
