@@ -1,4 +1,4 @@
-// Package report writes docs/benchmarks.md and its plots from what was measured.
+// Package report writes docs/benchmarks.md and its picture from what was measured.
 package report
 
 import (
@@ -37,10 +37,15 @@ func Write(docs, tried string, in *Input) error {
 	if err != nil {
 		return err
 	}
+	p := in.picture()
+	numbers, err := p.json()
+	if err != nil {
+		return err
+	}
 	files := map[string][]byte{
-		"benchmarks.md":       in.markdown(text),
-		"benchmark-start.svg": in.startPlot(),
-		"benchmark-batch.svg": in.batchPlot(),
+		"benchmarks.md":        in.markdown(text),
+		"benchmark-start.svg":  p.svg(),
+		"benchmark-start.json": numbers,
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(docs, name), content, 0o644); err != nil { //nolint:gosec // everyone may read it
@@ -70,7 +75,7 @@ func (in *Input) markdown(tried []byte) []byte {
 	}
 	in.goals(d)
 	in.template(d)
-	d.line("\n![Start and first invocation](benchmark-start.svg)\n\n![Batches](benchmark-batch.svg)\n")
+	d.line("\n%s\n", in.picture().markdown())
 	in.connections(d)
 	in.warm(d)
 	in.memory(d)

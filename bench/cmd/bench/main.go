@@ -1,5 +1,5 @@
 // Command bench measures the handler and its peers side by side and writes docs/benchmarks.md
-// with its plots. It is started by ./run, in the folder bench.
+// with its picture. It is started by ./run, in the folder bench.
 //
 //	-quick         few rounds, to see that everything works; writes to out/
 //	-only goals    the sections named, commas between; writes to out/ (see [sections])
