@@ -36,7 +36,10 @@ func readModule(files map[string]string) (*module, error) {
 		if diags.HasErrors() {
 			return nil, diags
 		}
-		body := file.Body.(*hclsyntax.Body)
+		body, ok := file.Body.(*hclsyntax.Body)
+		if !ok {
+			return nil, fmt.Errorf("%s: a body of type %T", name, file.Body)
+		}
 		m.bodies = append(m.bodies, body)
 		for _, b := range body.Blocks {
 			switch b.Type {
@@ -294,10 +297,10 @@ func (i instance) text(name string) string {
 	return ""
 }
 
-// object returns an argument that is a JSON object in a string; nil if it is left out.
+// object returns an argument that is a JSON object in a string, or left out.
 func (i instance) object(name string) (map[string]any, error) {
 	if i.text(name) == "" {
-		return nil, nil
+		return map[string]any{}, nil
 	}
 	var object map[string]any
 	decoder := json.NewDecoder(strings.NewReader(i.text(name)))

@@ -336,8 +336,10 @@ func (m *module) declarations(note func(string, ...any), d *documentation, readm
 		for _, b := range body.Blocks {
 			_ = hclsyntax.VisitAll(b, func(node hclsyntax.Node) hcl.Diagnostics {
 				if e, ok := node.(*hclsyntax.ScopeTraversalExpr); ok && len(e.Traversal) > 1 {
-					name := e.Traversal.RootName() + "." + e.Traversal[1].(hcl.TraverseAttr).Name
-					used[name] = used[name] || b.Type != "variable" // its own validation is no use
+					if attribute, ok := e.Traversal[1].(hcl.TraverseAttr); ok {
+						name := e.Traversal.RootName() + "." + attribute.Name
+						used[name] = used[name] || b.Type != "variable" // its own validation is no use
+					}
 				}
 				return nil
 			})
@@ -369,12 +371,21 @@ func (m *module) declarations(note func(string, ...any), d *documentation, readm
 			note("local %s: not used", name)
 		}
 	}
-	if provider, err := evaluate(nil, m.settings.Body); err != nil {
+	settings, err := evaluate(nil, m.settings.Body)
+	if err != nil {
 		note("terraform: %v", err)
-	} else {
-		wanted := provider["required_providers"].([]instance)[0]["huaweicloud"].(cty.Value).AsValueMap()
-		if wanted["source"].AsString() != d.Provider.Source || !strings.HasPrefix(wanted["version"].AsString(), ">= "+d.Provider.Version+", < ") {
-			note("the version of %s is %s, and the documentation is that of %s", wanted["source"].AsString(), wanted["version"].AsString(), d.Provider.Version)
+	}
+	for _, providers := range blocks(settings, "required_providers") {
+		for name, provider := range providers {
+			wanted, ok := provider.(cty.Value)
+			if !ok || name != "huaweicloud" {
+				note("the provider %s", name)
+				continue
+			}
+			source, version := wanted.GetAttr("source").AsString(), wanted.GetAttr("version").AsString()
+			if source != d.Provider.Source || !strings.HasPrefix(version, ">= "+d.Provider.Version+", < ") {
+				note("the version of %s is %s, and the documentation is that of %s", source, version, d.Provider.Version)
+			}
 		}
 	}
 }
