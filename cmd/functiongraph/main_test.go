@@ -397,12 +397,8 @@ func TestNoOtherAWSClientIsLinked(t *testing.T) {
 // index is refused at start, because nothing would ever work what is parked there.
 func TestLedgerInATable(t *testing.T) {
 	t.Parallel()
-	tables := httptest.NewServer(new(dynamodbtest.Tables))
-	t.Cleanup(tables.Close)
-	with := []string{
-		"LEDGER_ALLOW_VOLATILE=", "LEDGER=dynamodb://ledger", "AWS_REGION=cn-north-4", "AWS_ACCESS_KEY_ID=user", "AWS_SECRET_ACCESS_KEY=a-password-of-the-table",
-		"AWS_ENDPOINT_URL_DYNAMODB=" + tables.URL,
-	}
+	bare := bareTable(t)
+	with := append(slices.Clone(bare), "LEDGER=dynamodb://ledger")
 	w := start(t, functiongraphtest.Runtime, 0, with...)
 	w.dds.Inject(ddstest.Answer(http.StatusForbidden, "DBS.200019", "another operation is running").On(http.MethodDelete))
 	w.check(t, functiongraphtest.Invocation{Payload: request(0), RequestID: "i", Header: keys.Headers(), Async: true}, "", `"status":"retry"`)
@@ -410,22 +406,12 @@ func TestLedgerInATable(t *testing.T) {
 	if strings.Contains(w.Output(), "agenda could not be read") {
 		t.Error("the tick could not read the agenda")
 	}
-
-	create, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tables.URL, strings.NewReader(`{"TableName":"bare","KeySchema":[{"AttributeName":"backup"}]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	create.Header.Set("X-Amz-Target", dynamodbtest.TargetPrefix+"CreateTable")
-	created, err := http.DefaultClient.Do(create)
-	if err != nil || created.StatusCode != http.StatusOK || created.Body.Close() != nil {
-		t.Fatalf("error %v, %+v", err, created)
-	}
 	for fault, env := range map[string]string{
-		"LEDGER: the table has no index named due":                  "LEDGER=dynamodb://bare",
+		"LEDGER: the table has no index named due":                  "",
 		"AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; LEDGER": "AWS_SECRET_ACCESS_KEY=",
 	} {
 		f, err := functiongraphtest.Start(limited(t), functiongraphtest.Options{
-			Binary: binary, Mode: functiongraphtest.Container, Env: settings(w.dds, append(slices.Clone(with), env)...),
+			Binary: binary, Mode: functiongraphtest.Container, Env: settings(w.dds, append(slices.Clone(bare), env)...),
 		})
 		if err == nil {
 			t.Fatalf("%s: it started; %v", env, f.Close())
@@ -433,5 +419,21 @@ func TestLedgerInATable(t *testing.T) {
 		if !strings.Contains(err.Error(), fault) || strings.Contains(err.Error(), "a-password-of-the-table") {
 			t.Errorf("%s: error %v, want %s in it", env, err, fault)
 		}
+	}
+}
+
+// bareTable returns the settings for a ledger in a table without the index of what is due. All other tables of the
+// server have it.
+func bareTable(t *testing.T) []string {
+	t.Helper()
+	tables := new(dynamodbtest.Tables)
+	if status, answer := tables.Answer("CreateTable", []byte(`{"TableName":"bare","KeySchema":[{"AttributeName":"backup"}]}`)); status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, answer)
+	}
+	server := httptest.NewServer(tables)
+	t.Cleanup(server.Close)
+	return []string{
+		"LEDGER_ALLOW_VOLATILE=", "LEDGER=dynamodb://bare", "AWS_REGION=cn-north-4", "AWS_ACCESS_KEY_ID=user", "AWS_SECRET_ACCESS_KEY=a-password-of-the-table",
+		"AWS_ENDPOINT_URL_DYNAMODB=" + server.URL,
 	}
 }
