@@ -94,7 +94,7 @@ func everythingSaid(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere, _ := exec.CommandContext(t.Context(), binary).CombinedOutput() //nolint:gosec // the binary of the test
+	elsewhere, _ := exec.CommandContext(t.Context(), binary).CombinedOutput()
 	runtime, err := os.ReadFile("runtime.go")
 	if err != nil {
 		t.Fatal(err)
