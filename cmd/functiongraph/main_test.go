@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,7 +66,7 @@ type world struct {
 func settings(server *ddstest.Server, more ...string) []string {
 	return append([]string{
 		"DDS_REGION=" + ddstest.Region, "DDS_ENDPOINT=" + server.URL(), "HUAWEICLOUD_SDK_IAM_ENDPOINT=" + server.URL(),
-		"OUTCOME_SINK=stdout", "ALLOW_STDOUT=true", "LEDGER_ALLOW_VOLATILE=true",
+		"SMN_ENDPOINT=" + server.URL(), "OUTCOME_SINK=stdout", "ALLOW_STDOUT=true", "LEDGER_ALLOW_VOLATILE=true",
 	}, more...)
 }
 
@@ -374,6 +375,71 @@ func TestStartFaults(t *testing.T) {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), "only FunctionGraph can start") {
 		t.Errorf("error %v: %s", err, out)
+	}
+}
+
+const topic = "urn:smn:" + ddstest.Region + ":" + ddstest.ProjectID + ":outcomes"
+
+// fromTopic returns the event of an SMN trigger.
+func fromTopic(urn, message string) []byte {
+	text, _ := json.Marshal(message) // a text cannot fail
+	return []byte(`{"record":[{"event_version":"1.0","smn":{"topic_urn":"` + urn + `","timestamp":"2026-11-23T21:00:00Z","message_attributes":null,"message":` + string(text) +
+		`,"type":"notification","message_id":"m-1","subject":"s"},"event_subscription_urn":"urn","event_source":"smn"}],"functionname":"f","requestId":"r","timestamp":"2026-11-23T21:00:00Z"}`)
+}
+
+// calls returns how many calls DDS and SMN got of a method.
+func (w *world) calls(method string) int {
+	n := 0
+	for _, call := range w.dds.Calls() {
+		if call.Method == method {
+			n++
+		}
+	}
+	return n
+}
+
+// Outcomes go to a topic with the keys of their invocation. Of a message that the topic did not take, the next try only
+// publishes; one that comes back is left alone.
+func TestTopicAsSink(t *testing.T) {
+	t.Parallel()
+	w := start(t, functiongraphtest.Runtime, 0, "OUTCOME_SINK="+topic)
+	other := functiongraphtest.Keys{Access: "HSTAOTHERKEY00000001", Secret: "the-secret-key-of-another-invocation-001", Token: "the-token-of-another-invocation-00000001"}
+	w.dds.AddKeys(other.Access, other.Secret, other.Token)
+	w.check(t, functiongraphtest.Invocation{Payload: request(0), RequestID: "first", Header: keys.Headers()}, "", `"status":"accepted"`)
+
+	w.dds.Inject(ddstest.Answer(http.StatusForbidden, "SMN.0001", "No permission to request resources.").On(http.MethodPost))
+	r, err := w.Invoke(limited(t), functiongraphtest.Invocation{Payload: request(1), RequestID: "second", Header: other.Headers()})
+	check(t, r, err, "DDS.Undelivered", w.dds.Jobs()[1].ID)
+	w.check(t, functiongraphtest.Invocation{Payload: request(1), RequestID: "second", Header: other.Headers()}, "", w.dds.Jobs()[1].ID)
+	if deleted, posted := w.calls(http.MethodDelete), w.calls(http.MethodPost); deleted != 2 || posted != 3 {
+		t.Errorf("%d deletions and %d messages sent, want 2 and 3", deleted, posted)
+	}
+	messages := w.dds.Messages()
+	for i, want := range []string{keys.Access, other.Access} {
+		if m := messages[i]; m.AccessKey != want || m.TopicURN != topic || m.Attributes["status"] != "accepted" || !strings.Contains(m.Message, w.dds.Jobs()[i].ID) {
+			t.Errorf("message %+v", m)
+		}
+	}
+
+	before := len(w.dds.Calls())
+	w.check(t, functiongraphtest.Invocation{Payload: fromTopic(topic+"_copy", messages[0].Message), RequestID: "back", Header: keys.Headers(), Async: true}, "", "")
+	w.check(t, functiongraphtest.Invocation{Payload: fromTopic(topic, string(request(2))), RequestID: "loop", Header: keys.Headers(), Async: true}, "DDS.Undelivered", "")
+	if n := len(w.dds.Calls()) - before; n != 0 {
+		t.Errorf("%d calls", n)
+	}
+	if err := w.Terminate(); err != nil {
+		t.Fatal(err)
+	}
+	out := w.Output()
+	for _, line := range []string{"needs the permission smn:topic:publish: SMN.0001", "own outcome events came in", "OUTCOME_SINK is where these requests come from"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("the log does not say %q", line)
+		}
+	}
+	for _, canary := range []string{keys.Secret, keys.Token, keys.Access, other.Secret, other.Token, other.Access} {
+		if strings.Contains(out, canary) {
+			t.Errorf("%s came out", canary)
+		}
 	}
 }
 

@@ -28,8 +28,8 @@ const (
 )
 
 // signedHeaders are signed where a request has them, sorted as the algorithm wants them.
-// User-Agent stays out, so that a proxy may rewrite it.
-var signedHeaders = []string{"Content-Type", "Host", headerProjectID, headerDate, headerSecurityToken}
+// User-Agent stays out, so that a proxy may rewrite it, and Content-Type as in the official SDK.
+var signedHeaders = []string{"Host", headerProjectID, headerDate, headerSecurityToken}
 
 // signing returns a handler that authenticates each try: with a signature by the access key
 // pair or, where there is none, with the IAM token.

@@ -67,7 +67,7 @@ func smnBody(e *deletion.Event) []byte {
 			message.Attributes = append(message.Attributes, a)
 		}
 	}
-	body, _ := json.Marshal(message) // texts alone cannot fail
+	body, _ := json.Marshal(message) //nolint:errchkjson // texts cannot fail
 	return body
 }
 

@@ -2,7 +2,9 @@ package sink_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -49,6 +51,31 @@ func TestSMNMessages(t *testing.T) {
 	}
 }
 
+// The filter policy in the documentation finds what did not work.
+func TestDocumentedSMNPolicy(t *testing.T) {
+	server := ddstest.NewServer(ddstest.Options{})
+	defer server.Close()
+	sink.NewSMN(ddstest.ProjectID, topicURN, post(server.URL(), ddstest.SecretKey)).Publish(t.Context(), outcomes(t, 2))
+	var policy []struct {
+		Name   string   `json:"name"`
+		Equals []string `json:"string_equals"`
+	}
+	if err := json.Unmarshal([]byte(documented(t, "smn policy")[0]), &policy); err != nil || len(policy) != 1 {
+		t.Fatalf("error %v, policy %v", err, policy)
+	}
+	var found []string
+	for _, m := range server.Messages() {
+		if slices.Contains(policy[0].Equals, m.Attributes[policy[0].Name]) {
+			found = append(found, m.Subject)
+		}
+	}
+	slices.Sort(found)
+	want := []string{"dds.backup.deletion.abandoned.v1", "dds.backup.deletion.failed.v1", "dds.backup.deletion.not_found.v1", "dds.backup.deletion.rejected.v1"}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("what the policy finds (-want +got):\n%s", diff)
+	}
+}
+
 // What SMN says decides whether the call is repeated.
 func TestSMNErrors(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -56,17 +83,17 @@ func TestSMNErrors(t *testing.T) {
 		says  string
 		again bool
 	}{
-		"a parameter":      {ddstest.Answer(http.StatusBadRequest, "SMN.0005", "Parameter: TopicUrn is invalid."), "SMN: HTTP status 400: SMN.0005: Parameter", false},
-		"no permission":    {ddstest.Answer(http.StatusForbidden, "SMN.0001", "No permission to request resources."), "status 403, needs the permission smn:topic:publish: SMN.0001: No", false},
-		"no topic":         {ddstest.Answer(http.StatusNotFound, "SMN.0006", "Topic not found."), "SMN: HTTP status 404: SMN.0006: Topic not found.", false},
-		"a page":           {ddstest.RawAnswer(http.StatusFound, "text/html", "<html>"), "SMN: HTTP status 302: ", false},
-		"a bad token":      {ddstest.RawAnswer(http.StatusUnauthorized, "text/html", "<html>"), "SMN: HTTP status 401: ", false},
-		"its limit":        {ddstest.Answer(http.StatusTooManyRequests, "SMN.0093", "Too many requests"), "", true},
-		"a fault of it":    {ddstest.Answer(http.StatusInternalServerError, "SMN.0018", "Service internal error."), "", true},
-		"a lost answer":    {ddstest.DropAfter(), "", true},
+		"a parameter":       {ddstest.Answer(http.StatusBadRequest, "SMN.0005", "Parameter: TopicUrn is invalid."), "SMN: HTTP status 400: SMN.0005: Parameter", false},
+		"no permission":     {ddstest.Answer(http.StatusForbidden, "SMN.0001", "No permission to request resources."), "status 403, needs the permission smn:topic:publish: SMN.0001: No", false},
+		"no topic":          {ddstest.Answer(http.StatusNotFound, "SMN.0006", "Topic not found."), "SMN: HTTP status 404: SMN.0006: Topic not found.", false},
+		"a page":            {ddstest.RawAnswer(http.StatusFound, "text/html", "<html>"), "SMN: HTTP status 302: ", false},
+		"a bad token":       {ddstest.RawAnswer(http.StatusUnauthorized, "text/html", "<html>"), "SMN: HTTP status 401: ", false},
+		"its limit":         {ddstest.Answer(http.StatusTooManyRequests, "SMN.0093", "Too many requests"), "", true},
+		"a fault of it":     {ddstest.Answer(http.StatusInternalServerError, "SMN.0018", "Service internal error."), "", true},
+		"a lost answer":     {ddstest.DropAfter(), "", true},
 		"one without an id": {ddstest.RawAnswer(http.StatusOK, "application/json", "{}"), "", true},
-		"created":          {ddstest.AnswerAfter(http.StatusCreated, "application/json", `{"message_id":"m"}`), "", false},
-		"a limit for long": {ddstest.Answer(http.StatusTooManyRequests, "SMN.0093", "Too many requests").RetryAfter("60"), "SMN: HTTP status 429: SMN.0093", false},
+		"created":           {ddstest.AnswerAfter(http.StatusCreated, "application/json", `{"message_id":"m"}`), "", false},
+		"a limit for long":  {ddstest.Answer(http.StatusTooManyRequests, "SMN.0093", "Too many requests").RetryAfter("60"), "SMN: HTTP status 429: SMN.0093", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := ddstest.NewServer(ddstest.Options{})

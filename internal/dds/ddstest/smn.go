@@ -48,9 +48,24 @@ var (
 	attributeValue = regexp.MustCompile(`^[A-Za-z0-9_]{1,32}$`) // Chinese characters are not simulated
 )
 
-// publish works the Publish call of SMN.
+// publish works the Publish call of SMN. Which of its codes stands for which wrong parameter is not simulated.
 func (s *Server) publish(r *request) *answer {
-	urn := r.segments[4]
+	m, ok := r.message()
+	switch {
+	case r.segments[1] != s.project:
+		return refuse(http.StatusForbidden, "SMN.0001", "No permission to request resources.")
+	case !strings.HasPrefix(m.TopicURN, "urn:smn:") || strings.Count(m.TopicURN, ":") != 4:
+		return refuse(http.StatusBadRequest, "SMN.0005", "Parameter: TopicUrn is invalid.")
+	case !strings.HasPrefix(m.TopicURN, s.prefix):
+		return refuse(http.StatusNotFound, "SMN.0006", "Topic not found.")
+	case !ok:
+		return refuse(http.StatusBadRequest, "SMN.0009", "Parameter: Message is invalid.")
+	}
+	return s.keep(m, r.id)
+}
+
+// message reads a message, and reports whether it keeps the rules.
+func (r *request) message() (m Message, ok bool) {
 	var in struct {
 		Subject    string `json:"subject"`
 		Message    string `json:"message"`
@@ -60,32 +75,30 @@ func (s *Server) publish(r *request) *answer {
 		} `json:"message_attributes"`
 	}
 	err := json.Unmarshal(r.body, &in)
-	seconds, notSeconds := strconv.Atoi(in.TimeToLive)
-	m := Message{TopicURN: urn, Subject: in.Subject, Message: in.Message, Attributes: make(map[string]string), AccessKey: r.accessKey}
-	attributesFit := len(in.Attributes) <= maxAttributes
+	m = Message{TopicURN: r.segments[4], Subject: in.Subject, Message: in.Message, Attributes: make(map[string]string), AccessKey: r.accessKey}
+	ok = err == nil && strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") &&
+		len(in.Subject) <= maxSubject && in.Message != "" && len(in.Message) <= maxMessage && len(in.Attributes) <= maxAttributes
+	if in.TimeToLive != "" {
+		seconds, err := strconv.Atoi(in.TimeToLive)
+		ok = ok && err == nil && seconds >= 1 && seconds <= maxTimeToLive
+	}
 	for _, a := range in.Attributes {
 		_, twice := m.Attributes[a.Name]
-		attributesFit = attributesFit && !twice && len(a.Name) <= 32 && attributeName.MatchString(a.Name) && a.Type == "STRING" && attributeValue.MatchString(a.Value)
+		ok = ok && !twice && len(a.Name) <= 32 && attributeName.MatchString(a.Name) && a.Type == "STRING" && attributeValue.MatchString(a.Value)
 		m.Attributes[a.Name] = a.Value
 	}
-	switch {
-	case r.segments[1] != s.project:
-		return refuse(http.StatusForbidden, "SMN.0001", "No permission to request resources.")
-	case !strings.HasPrefix(urn, "urn:smn:") || strings.Count(urn, ":") != 4 || err != nil:
-		return refuse(http.StatusBadRequest, "SMN.0005", "Parameter: TopicUrn is invalid.")
-	case !strings.HasPrefix(urn, s.prefix):
-		return refuse(http.StatusNotFound, "SMN.0006", "Topic not found.")
-	case !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"), len(in.Subject) > maxSubject, in.Message == "", len(in.Message) > maxMessage,
-		in.TimeToLive != "" && (notSeconds != nil || seconds < 1 || seconds > maxTimeToLive), !attributesFit:
-		return refuse(http.StatusBadRequest, "SMN.0009", "Parameter: Message is invalid.") // which code belongs to which is not simulated
-	}
-	if s.topics.refuse != nil {
-		if status, code := s.topics.refuse(m); status != 0 {
+	return m, ok
+}
+
+// keep takes a message, unless the test refuses it.
+func (t *topics) keep(m Message, requestID string) *answer {
+	if t.refuse != nil {
+		if status, code := t.refuse(m); status != 0 {
 			return refuse(status, code, "refused by the test")
 		}
 	}
-	s.topics.mu.Lock()
-	defer s.topics.mu.Unlock()
-	s.taken = append(s.taken, m)
-	return succeed(map[string]string{"request_id": r.id, "message_id": newRequestID()})
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.taken = append(t.taken, m)
+	return succeed(map[string]string{"request_id": requestID, "message_id": newRequestID()})
 }
