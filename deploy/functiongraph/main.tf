@@ -84,7 +84,8 @@ resource "huaweicloud_fgs_function" "this" {
   vpc_id     = var.vpc_id
   network_id = var.subnet_id
 
-  user_data = jsonencode({
+  # What is empty is left out, as if it was not set.
+  user_data = jsonencode({ for name, value in {
     DDS_REGION         = var.region
     HW_CLOUD           = var.cloud
     DRY_RUN            = tostring(var.dry_run)
@@ -99,8 +100,8 @@ resource "huaweicloud_fgs_function" "this" {
     HTTP_BASE_PATH     = var.http_base_path
     OUTCOME_SINK       = local.outcome_topic
     LEDGER             = var.ledger
-  })
-  encrypted_user_data = jsonencode({ LEDGER_PASSWORD = var.ledger_password })
+  } : name => value if value != "" })
+  encrypted_user_data = var.ledger_password == "" ? null : jsonencode({ LEDGER_PASSWORD = var.ledger_password })
 
   enable_lts_log  = true
   log_group_id    = huaweicloud_lts_group.this.id

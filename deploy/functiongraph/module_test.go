@@ -288,14 +288,17 @@ func evaluate(ctx *hcl.EvalContext, body *hclsyntax.Body) (instance, error) {
 
 // text returns an argument that is a string.
 func (i instance) text(name string) string {
-	if v, ok := i[name].(cty.Value); ok && v.Type() == cty.String {
+	if v, ok := i[name].(cty.Value); ok && v.Type() == cty.String && !v.IsNull() {
 		return v.AsString()
 	}
 	return ""
 }
 
-// object returns an argument that is a JSON object in a string.
+// object returns an argument that is a JSON object in a string; nil if it is left out.
 func (i instance) object(name string) (map[string]any, error) {
+	if i.text(name) == "" {
+		return nil, nil
+	}
 	var object map[string]any
 	decoder := json.NewDecoder(strings.NewReader(i.text(name)))
 	decoder.UseNumber()
