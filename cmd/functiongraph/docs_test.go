@@ -76,6 +76,43 @@ func TestGuides(t *testing.T) {
 	}
 }
 
+// What the documents say of the Terraform module is there, and the policy to paste has its actions.
+func TestGuidesAndTerraform(t *testing.T) {
+	files := make(map[string]string)
+	for _, name := range []string{"main.tf", "variables.tf", "outputs.tf"} {
+		text, err := os.ReadFile("../../deploy/functiongraph/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(text)
+	}
+	action := regexp.MustCompile(`"(?:dds|smn|vpc):\w+:\w+"`)
+	actions := slices.Sorted(slices.Values(action.FindAllString(files["main.tf"], -1)))
+	for _, name := range guides {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pasted := slices.Sorted(slices.Values(action.FindAllString(string(text), -1))); !slices.Equal(pasted, actions) {
+			t.Errorf("%s: the policy has %v, the module %v", name, pasted, actions)
+		}
+		_, section, _ := strings.Cut(string(text), "](../deploy/functiongraph)")
+		if section == "" {
+			_, section, _ = strings.Cut(string(text), "](../../deploy/functiongraph)")
+		}
+		section, _, _ = strings.Cut(section, "\n## ")
+		names := regexp.MustCompile("(?:-var |`|output |TF_VAR_)([a-z]+(?:_[a-z]+)*)").FindAllStringSubmatch(section, -1)
+		if len(names) < 10 {
+			t.Errorf("%s: names %v", name, names)
+		}
+		for _, found := range names {
+			if !strings.Contains(files["variables.tf"], `variable "`+found[1]+`"`) && !strings.Contains(files["outputs.tf"], `output "`+found[1]+`"`) && found[1] != "sh" {
+				t.Errorf("%s: the module has no %s", name, found[1])
+			}
+		}
+	}
+}
+
 // everythingSaid returns the log, the answers and the errors at start of functions that meet what the documents tell of.
 func everythingSaid(t *testing.T) string {
 	t.Helper()
