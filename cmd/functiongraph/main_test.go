@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/functiongraphtest"
 	"dds-backup-delete/internal/lambdatest"
+	"dds-backup-delete/internal/ledger/dynamodbtest"
 )
 
 // binary is the function as it is deployed, but for this machine.
@@ -440,15 +443,63 @@ func TestTopicAsSink(t *testing.T) {
 	}
 }
 
-// The program must not carry AWS clients.
-func TestNoAWSClientIsLinked(t *testing.T) {
+// The program carries one AWS client: that of the ledger, for GeminiDB.
+func TestNoOtherAWSClientIsLinked(t *testing.T) {
 	packages, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
+	const services = "github.com/aws/aws-sdk-go-v2/service/"
 	for name := range strings.FieldsSeq(string(packages)) {
-		if strings.HasPrefix(name, "github.com/aws/aws-sdk-go-v2") || strings.HasPrefix(name, "github.com/aws/smithy-go") || strings.HasPrefix(name, "github.com/aws/aws-lambda-go/lambda") {
+		service, isService := strings.CutPrefix(name, services)
+		service, _, _ = strings.Cut(service, "/")
+		if isService && service != "dynamodb" && service != "internal" || strings.HasPrefix(name, "github.com/aws/aws-lambda-go/lambda") {
 			t.Errorf("cmd/functiongraph needs %s", name)
 		}
+	}
+}
+
+// The ledger in a table, as in GeminiDB: a request that must wait is parked, and a tick can ask what is due. A table without the
+// index is refused at start, because nothing would ever work what is parked there.
+func TestLedgerInATable(t *testing.T) {
+	t.Parallel()
+	bare := bareTable(t)
+	with := append(slices.Clone(bare), "LEDGER=dynamodb://ledger")
+	w := start(t, functiongraphtest.Runtime, 0, with...)
+	w.dds.Inject(ddstest.Answer(http.StatusForbidden, "DBS.200019", "another operation is running").On(http.MethodDelete))
+	w.check(t, functiongraphtest.Invocation{Payload: request(0), RequestID: "i", Header: keys.Headers(), Async: true}, "", `"status":"retry"`)
+	w.check(t, functiongraphtest.Invocation{Payload: []byte(`{"type":"dds.backup.agenda.tick.v1"}`), RequestID: "tick", Header: keys.Headers(), Async: true}, "", `{"results":[]}`)
+	if strings.Contains(w.Output(), "agenda could not be read") {
+		t.Error("the tick could not read the agenda")
+	}
+	for fault, env := range map[string]string{
+		"LEDGER: the table has no index named due":                  "",
+		"AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; LEDGER": "AWS_SECRET_ACCESS_KEY=",
+	} {
+		f, err := functiongraphtest.Start(limited(t), functiongraphtest.Options{
+			Binary: binary, Mode: functiongraphtest.Container, Env: settings(w.dds, append(slices.Clone(bare), env)...),
+		})
+		if err == nil {
+			t.Fatalf("%s: it started; %v", env, f.Close())
+		}
+		if !strings.Contains(err.Error(), fault) || strings.Contains(err.Error(), "a-password-of-the-table") {
+			t.Errorf("%s: error %v, want %s in it", env, err, fault)
+		}
+	}
+}
+
+// bareTable returns the settings for a ledger in a table without the index of what is due. All other tables of the
+// server have it.
+func bareTable(t *testing.T) []string {
+	t.Helper()
+	tables := new(dynamodbtest.Tables)
+	if status, answer := tables.Answer("CreateTable", []byte(`{"TableName":"bare","KeySchema":[{"AttributeName":"backup"}]}`)); status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, answer)
+	}
+	server := httptest.NewServer(tables)
+	t.Cleanup(server.Close)
+	return []string{
+		"LEDGER_ALLOW_VOLATILE=", "LEDGER=dynamodb://bare", "AWS_REGION=cn-north-4", "AWS_ACCESS_KEY_ID=user", "AWS_SECRET_ACCESS_KEY=a-password-of-the-table",
+		"AWS_ENDPOINT_URL_DYNAMODB=" + server.URL,
 	}
 }

@@ -58,6 +58,30 @@ func TestDocumentedVariables(t *testing.T) {
 	}
 }
 
+// word is what looks like a variable in a text.
+var word = regexp.MustCompile(`\b[A-Z]+(?:_[A-Z0-9]+)+\b`)
+
+// The guides name no variable that the program does not read.
+func TestVariablesOfTheGuides(t *testing.T) {
+	read := config.Variables()
+	read["KEYS_ONLY"], read["CGO_ENABLED"] = "", "" // of DynamoDB, and of Go
+	for _, file := range []string{"docs/functiongraph.md", "docs/zh/functiongraph.md"} {
+		text, err := os.ReadFile("../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := word.FindAllString(string(text), -1)
+		if len(names) < 20 {
+			t.Errorf("%s: variables %v", file, names)
+		}
+		for _, name := range names {
+			if _, exists := read[name]; !exists {
+				t.Errorf("%s: %s is not read", file, name)
+			}
+		}
+	}
+}
+
 // Each example in docs/configuration.md is a value that the program takes.
 func TestDocumentedExamples(t *testing.T) {
 	for _, group := range reference {

@@ -1,6 +1,8 @@
 package dynamodb_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -25,6 +27,29 @@ func TestItems(t *testing.T) {
 		t.Helper()
 		endpoint, table := newDynamoDBTable(t)
 		return ddbledger.New(newClient(endpoint), table, now)
+	})
+}
+
+// A table that is not Amazon's may not answer a failed condition with the item. Then it is read.
+func TestItemsOfATableThatAnswersWithoutThem(t *testing.T) {
+	ledgertest.Contract(t, func(t *testing.T, now func() time.Time) deletion.Ledger {
+		t.Helper()
+		endpoint, table := newDynamoDBTable(t)
+		target, err := url.Parse(endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			body, err := io.ReadAll(r.In.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			body = bytes.ReplaceAll(body, []byte(`"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`), []byte(`"ReturnValuesOnConditionCheckFailure":"NONE"`))
+			r.Out.Body, r.Out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		}})
+		t.Cleanup(server.Close)
+		return ddbledger.New(newClient(server.URL), table, now)
 	})
 }
 
