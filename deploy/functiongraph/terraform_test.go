@@ -246,10 +246,6 @@ func TestTheConfigurationIsTaken(t *testing.T) {
 			t.Setenv("RUNTIME_API_ADDR", "127.0.0.1:9002")
 			t.Setenv("RUNTIME_PROJECT_ID", "0549b4a43100d4f32f51c01c2fe4acdb")
 			t.Setenv("RUNTIME_TIMEOUT", "30")
-			// TestTerraform checks that these two are the URNs of the topics.
-			t.Setenv("OUTCOME_SINK", "stdout")
-			t.Setenv("ALLOW_STDOUT", "true")
-			t.Setenv("REQUEST_SOURCES", "")
 			c, err := config.Load()
 			if err != nil {
 				t.Fatal(err)
