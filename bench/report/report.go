@@ -19,9 +19,11 @@ type Input struct {
 	Measured *measure.Result
 	Micro    []Micro
 	Throttle []throttle.Result
-	// Machine says what it was measured on, and When says when.
+	// Machine says what it was measured on, and When says when. Load is how many programs wanted a CPU just before;
+	// NaN if that is not known.
 	Machine string
 	When    time.Time
+	Load    float64
 }
 
 // Micro is a micro benchmark with its figures.
@@ -80,6 +82,7 @@ func (in *Input) markdown(tried []byte) []byte {
 	in.warm(d)
 	in.memory(d)
 	in.starts(d)
+	in.functionGraph(d)
 	in.cost(d)
 	in.microTable(d)
 	in.throttled(d)
@@ -155,9 +158,11 @@ func (in *Input) run(key measure.RunKey) measure.Run {
 	return measure.Run{}
 }
 
+const costTitle = "## Cost of a million deletions\n"
+
 func (in *Input) cost(d *doc) {
 	const logBytes, writes = 900, 2
-	d.line("\n## Cost of a million deletions\n")
+	d.line("\n%s", costTitle)
 	d.line("AWS list prices in US dollars (us-east-1, arm64, 128 MB, 2026-11, no free tier), batches of ten, upstreams of 20 ms, with a ledger:\n")
 	d.line("```\nLambda  = 1e6/10 × (0.20e-6 + p50 × 0.125 GB × 0.0000133334)")
 	d.line("SQS     = 1e6 × 0.40e-6 sent alone + 2 × 1e6/10 × 0.40e-6 received and deleted by ten")
