@@ -1,8 +1,9 @@
-// Package conformance compares our signer and our simulated DDS with the official SDK. It is a module
+// Package conformance compares our signer and our simulated DDS and SMN with the official SDK. It is a module
 // of its own, so that the product never depends on the SDK.
 package conformance
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -20,10 +21,14 @@ import (
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/sdkerr"
 	official "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/dds/v3"
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/dds/v3/model"
+	smn "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/smn/v2"
+	smnmodel "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/smn/v2/model"
 
 	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
+	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/secret"
+	"dds-backup-delete/internal/sink"
 )
 
 const requests = 5000
@@ -73,17 +78,22 @@ func TestSigner(t *testing.T) {
 			headers["Host"] = "dds.cn-north-4.myhuaweicloud.com"
 			signed = append([]string{"Host"}, signed...)
 		}
+		body := ""
+		if method == "POST" {
+			body = `{"message":"` + text(r, 20) + `"}`
+			headers["Content-Type"] = "application/json;charset=UTF-8"
+		}
 		access, secretKey := "AK"+fmt.Sprint(r.Uint64()), "SK"+fmt.Sprint(r.Uint64())
 
-		want := officialSignature(t, method, path, query, headers, access, secretKey)
-		got := ourSignature(t, method, path, query, headers, signed, access, secretKey)
+		want := officialSignature(t, method, path, query, headers, body, access, secretKey)
+		got := ourSignature(t, method, path, query, headers, signed, body, access, secretKey)
 		if got != want {
-			t.Fatalf("%s %q ? %q\n     ours %s\nofficial %s", method, path, query, got, want)
+			t.Fatalf("%s %q ? %q %s\n     ours %s\nofficial %s", method, path, query, body, got, want)
 		}
 	}
 }
 
-func officialSignature(t *testing.T, method, path string, query url.Values, headers map[string]string, access, secretKey string) string {
+func officialSignature(t *testing.T, method, path string, query url.Values, headers map[string]string, body, access, secretKey string) string {
 	t.Helper()
 	b := request.NewHttpRequestBuilder().WithEndpoint("https://dds.cn-north-4.myhuaweicloud.com").WithMethod(method).WithPath(path)
 	for name, values := range query {
@@ -92,6 +102,9 @@ func officialSignature(t *testing.T, method, path string, query url.Values, head
 	for name, value := range headers {
 		b.AddHeaderParam(name, value)
 	}
+	if body != "" {
+		b.WithBody("", body)
+	}
 	added, err := signer.Sign(b.Build(), access, secretKey)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +112,7 @@ func officialSignature(t *testing.T, method, path string, query url.Values, head
 	return added["Authorization"]
 }
 
-func ourSignature(t *testing.T, method, path string, query url.Values, headers map[string]string, signed []string, access, secretKey string) string {
+func ourSignature(t *testing.T, method, path string, query url.Values, headers map[string]string, signed []string, body, access, secretKey string) string {
 	t.Helper()
 	u := &url.URL{Scheme: "https", Host: "dds.cn-north-4.myhuaweicloud.com", Path: path, RawQuery: query.Encode()}
 	r := (&http.Request{Method: method, URL: u, Header: make(http.Header)}).WithContext(t.Context())
@@ -108,7 +121,7 @@ func ourSignature(t *testing.T, method, path string, query url.Values, headers m
 			r.Header.Set(name, value)
 		}
 	}
-	dds.Sign(r, fmt.Sprintf("%x", sha256.Sum256(nil)), dds.Credentials{AccessKey: secret.New(access), SecretKey: secret.New(secretKey)}, signed)
+	dds.Sign(r, fmt.Sprintf("%x", sha256.Sum256([]byte(body))), dds.Credentials{AccessKey: secret.New(access), SecretKey: secret.New(secretKey)}, signed)
 	return r.Header.Get("Authorization")
 }
 
@@ -155,6 +168,51 @@ func TestOfficialClient(t *testing.T) {
 	}
 	if job.Job == nil || job.Job.Id != jobs[0].ID || job.Job.Status != "Running" {
 		t.Errorf("job %+v", job)
+	}
+}
+
+// TestOfficialTopics publishes the same message with the official client and with ours: the call looks the same on the
+// wire, and the simulated SMN takes both.
+func TestOfficialTopics(t *testing.T) {
+	server := ddstest.NewServer(ddstest.Options{})
+	defer server.Close()
+	const topic = "urn:smn:" + ddstest.Region + ":" + ddstest.ProjectID + ":outcomes"
+	event := deletion.Event{Type: "dds.backup.deletion.accepted.v1", Status: deletion.Accepted, ProjectID: ddstest.ProjectID, JSON: []byte(`{"text":"<é>一"}`)}
+
+	ours, err := dds.New(dds.Options{Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(ddstest.SecretKey)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := func(ctx context.Context, projectID string, body []byte, path ...string) ([]byte, error) {
+		return ours.Post(ctx, server.URL(), projectID, body, path...)
+	}
+	if err := sink.NewSMN(ddstest.ProjectID, topic, post).Publish(t.Context(), []deletion.Event{event})[0]; err != nil {
+		t.Fatal(err)
+	}
+
+	credentials, err := basic.NewCredentialsBuilder().WithAk(ddstest.AccessKey).WithSk(ddstest.SecretKey).WithProjectId(ddstest.ProjectID).SafeBuild()
+	if err != nil {
+		t.Fatal(err)
+	}
+	http, err := smn.SmnClientBuilder().WithEndpoints([]string{server.URL()}).WithCredential(credentials).SafeBuild()
+	if err != nil {
+		t.Fatal(err)
+	}
+	attribute := func(name, value string) smnmodel.MessageAttribute {
+		v := any(value)
+		return smnmodel.MessageAttribute{Name: name, Type: smnmodel.GetMessageAttributeTypeEnum().STRING, Value: &v}
+	}
+	message, retention := string(event.JSON), "86400"
+	answer, err := smn.NewSmnClient(http).PublishMessage(&smnmodel.PublishMessageRequest{TopicUrn: topic, Body: &smnmodel.PublishMessageRequestBody{
+		Subject: &event.Type, Message: &message, TimeToLive: &retention,
+		MessageAttributes: &[]smnmodel.MessageAttribute{attribute("status", "accepted"), attribute("project_id", ddstest.ProjectID)},
+	}})
+	if err != nil || answer.MessageId == nil {
+		t.Fatalf("answer %+v, error %v", answer, err)
+	}
+	messages, calls := server.Messages(), server.Calls()
+	if len(messages) != 2 || !reflect.DeepEqual(messages[0], messages[1]) || calls[0].Path != calls[1].Path {
+		t.Errorf("messages %+v\ncalls %+v", messages, calls)
 	}
 }
 

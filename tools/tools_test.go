@@ -56,6 +56,23 @@ func TestBuildHasAFolderForEachArchitecture(t *testing.T) {
 	}
 }
 
+// Terraform takes the zip that `make build-functiongraph` writes.
+func TestTerraformTakesTheZipThatIsBuilt(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("make is not installed")
+	}
+	cmd := exec.CommandContext(t.Context(), "make", "--dry-run", "--directory", "..", "build-functiongraph")
+	cmd.Env = append(os.Environ(), "GOARCH=", "MAKEFLAGS=")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	built := regexp.MustCompile(`build-lambda-zip -o (\S+) `).FindAllSubmatch(out, -1)
+	if len(built) != 1 || !strings.Contains(read(t, "deploy/functiongraph/variables.tf"), `default     = "../../`+string(built[0][1])+`"`) {
+		t.Errorf("make build-functiongraph writes %q, and deploy/functiongraph/variables.tf takes another file", built)
+	}
+}
+
 // A commit subject has the form `area: what`.
 func TestCommitSubjects(t *testing.T) {
 	for subject, want := range map[string]bool{

@@ -46,24 +46,16 @@ const (
 	table = "ledger"
 )
 
-// Build builds the peers below dir; root is the folder of bench.
+// Build builds the peers on Lambda below dir; root is the folder of bench.
 func Build(ctx context.Context, root, dir string) ([]*Peer, error) {
 	peers := []*Peer{
 		{Name: NoOp, Idle: true},
 		{Name: Ours, HasLedger: true, Env: template, Ledger: []string{"LEDGER=dynamodb://" + table}, NoLedger: []string{"LEDGER=memory"}},
 		{Name: SDKGo, HasLedger: true, Ledger: []string{"LEDGER_TABLE=" + table}},
 	}
-	sources := map[string]string{NoOp: "peers/noop", Ours: "../cmd/handler", SDKGo: "peers/sdkgo"}
-	for _, p := range peers {
-		source := filepath.Join(root, sources[p.Name]) // each is built in its own module
-		p.Binary = filepath.Join(dir, filepath.Base(source), "bootstrap")
-		if err := lambdatest.Build(ctx, source, ".", p.Binary); err != nil {
-			return nil, err
-		}
-		var err error
-		if p.Size, p.Zip, err = sizes(p.Binary); err != nil {
-			return nil, err
-		}
+	peers, err := build(ctx, root, dir, peers, map[string]string{NoOp: "peers/noop", Ours: "../cmd/handler", SDKGo: "peers/sdkgo"})
+	if err != nil {
+		return nil, err
 	}
 	python := filepath.Join(root, "peers", "powertools", "bootstrap")
 	packages, err := filepath.Glob(filepath.Join(root, ".venv", "lib", "*", "site-packages"))
@@ -80,6 +72,22 @@ func Build(ctx context.Context, root, dir string) ([]*Peer, error) {
 		return nil, err
 	}
 	return append(peers, p), nil
+}
+
+// build builds programs in Go from their sources, folders below root.
+func build(ctx context.Context, root, dir string, peers []*Peer, sources map[string]string) ([]*Peer, error) {
+	for _, p := range peers {
+		source := filepath.Join(root, sources[p.Name]) // each is built in its own module
+		p.Binary = filepath.Join(dir, filepath.Base(source), "bootstrap")
+		if err := lambdatest.Build(ctx, source, ".", p.Binary); err != nil {
+			return nil, err
+		}
+		var err error
+		if p.Size, p.Zip, err = sizes(p.Binary); err != nil {
+			return nil, err
+		}
+	}
+	return peers, nil
 }
 
 // sizes returns the size of a file, or of all in a folder, and that of its zip archive, in MB.

@@ -37,14 +37,16 @@ const (
 	Warm Section = "warm"
 	// Memory is that of the largest payload, and what GOGC makes of it.
 	Memory Section = "memory"
+	// FunctionGraph is everything about cmd/functiongraph.
+	FunctionGraph Section = "functiongraph"
 )
 
 // Plan says how much is measured.
 type Plan struct {
 	Sections []Section
-	// Goals, Starts, Connections, Warm and Memory are the rounds of each section. Only the
+	// Goals, Starts, Connections, Warm, Memory and FunctionGraph are the rounds of each section. Only the
 	// first Full rounds of the warm ones measure more than what the goals need.
-	Goals, Starts, Connections, Warm, Full, Memory int
+	Goals, Starts, Connections, Warm, Full, Memory, FunctionGraph int
 	// SlowEvery is how many rounds there are to one that a slow peer takes part in.
 	SlowEvery int
 	// Repeat is how often each cell of latency and batch is measured in a warm round, at no
@@ -54,6 +56,9 @@ type Plan struct {
 
 // Has says whether a section is measured.
 func (p Plan) Has(s Section) bool { return slices.Contains(p.Sections, s) }
+
+// Only says whether nothing but a section is measured.
+func (p Plan) Only(s Section) bool { return len(p.Sections) == 1 && p.Sections[0] == s }
 
 // ColdKey names what was measured of starts.
 type ColdKey struct {
@@ -113,13 +118,19 @@ type Result struct {
 	Warm  map[WarmKey]*Times
 	Runs  map[RunKey]*Run
 	Large map[RunKey]*Large
+
+	// Functions are the programs on FunctionGraph.
+	Functions     []*Peer
+	FunctionGraph map[FunctionGraphKey]*FunctionGraphRun
 }
 
 // Runner measures.
 type Runner struct {
-	Peers      []*Peer
+	Peers      []*Peer // on Lambda
+	Functions  []*Peer // on FunctionGraph
 	Plain, TLS *upstream.Server
-	CA         string // the file of the authority of TLS
+	Valkey     *upstream.Valkey // for the programs on FunctionGraph
+	CA         string           // the file of the authority of TLS
 	Plan       Plan
 	Progress   io.Writer
 
@@ -132,7 +143,7 @@ type Runner struct {
 func (r *Runner) Run(ctx context.Context) (*Result, error) {
 	r.result = Result{
 		Peers: r.Peers, Cold: make(map[ColdKey]*Cold), Warm: make(map[WarmKey]*Times), Runs: make(map[RunKey]*Run),
-		Large: make(map[RunKey]*Large),
+		Large: make(map[RunKey]*Large), Functions: r.Functions, FunctionGraph: make(map[FunctionGraphKey]*FunctionGraphRun),
 	}
 	var err error
 	if r.share, err = newShare(); err != nil {
@@ -154,6 +165,7 @@ func (r *Runner) Run(ctx context.Context) (*Result, error) {
 		{"connections at start", r.rounds(Connections, r.Plan.Connections), r.coldRound(r.connectionCells())},
 		{"warm", max(r.rounds(Goals, r.Plan.Warm), r.rounds(Warm, r.Plan.Warm)), r.warmRound},
 		{"memory", r.rounds(Memory, r.Plan.Memory), r.memoryRound},
+		{"functiongraph", r.rounds(FunctionGraph, r.Plan.FunctionGraph), r.functionGraphRound},
 	} {
 		begun := time.Now()
 		for round := range part.rounds {

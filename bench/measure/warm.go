@@ -215,6 +215,13 @@ func (r *Result) Merge(earlier *Result) {
 	merge(r.Warm, earlier.Warm)
 	merge(r.Runs, earlier.Runs)
 	merge(r.Large, earlier.Large)
+	merge(r.FunctionGraph, earlier.FunctionGraph)
+	if len(r.Peers) == 0 {
+		r.Peers = earlier.Peers
+	}
+	if len(r.Functions) == 0 {
+		r.Functions = earlier.Functions
+	}
 }
 
 func merge[K comparable, V any](into, from map[K]V) {

@@ -56,6 +56,8 @@ func Cases(samples string) ([]Case, error) {
 		{"rabbitmq", func() any { return new(events.RabbitMQEvent) }, nil},
 		{"activemq", func() any { return new(events.ActiveMQEvent) }, nil},
 		{"direct", func() any { return new(map[string]any) }, new(deletion.Data)},
+		{"functiongraph-smn", func() any { return new(map[string]any) }, nil}, // what returns is dropped
+		{"functiongraph-kafka", func() any { return new(map[string]any) }, nil},
 	} {
 		payload, err := os.ReadFile(filepath.Join(samples, source.file+".json"))
 		if err != nil {

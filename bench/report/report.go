@@ -1,4 +1,4 @@
-// Package report writes docs/benchmarks.md and its plots from what was measured.
+// Package report writes docs/benchmarks.md and its picture from what was measured.
 package report
 
 import (
@@ -19,9 +19,11 @@ type Input struct {
 	Measured *measure.Result
 	Micro    []Micro
 	Throttle []throttle.Result
-	// Machine says what it was measured on, and When says when.
+	// Machine says what it was measured on, and When says when. Load is how many programs wanted a CPU just before;
+	// NaN if that is not known.
 	Machine string
 	When    time.Time
+	Load    float64
 }
 
 // Micro is a micro benchmark with its figures.
@@ -37,10 +39,15 @@ func Write(docs, tried string, in *Input) error {
 	if err != nil {
 		return err
 	}
+	p := in.picture()
+	numbers, err := p.json()
+	if err != nil {
+		return err
+	}
 	files := map[string][]byte{
-		"benchmarks.md":       in.markdown(text),
-		"benchmark-start.svg": in.startPlot(),
-		"benchmark-batch.svg": in.batchPlot(),
+		"benchmarks.md":        in.markdown(text),
+		"benchmark-start.svg":  p.svg(),
+		"benchmark-start.json": numbers,
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(docs, name), content, 0o644); err != nil { //nolint:gosec // everyone may read it
@@ -70,11 +77,12 @@ func (in *Input) markdown(tried []byte) []byte {
 	}
 	in.goals(d)
 	in.template(d)
-	d.line("\n![Start and first invocation](benchmark-start.svg)\n\n![Batches](benchmark-batch.svg)\n")
+	d.line("\n%s\n", in.picture().markdown())
 	in.connections(d)
 	in.warm(d)
 	in.memory(d)
 	in.starts(d)
+	in.functionGraph(d)
 	in.cost(d)
 	in.microTable(d)
 	in.throttled(d)
@@ -150,9 +158,11 @@ func (in *Input) run(key measure.RunKey) measure.Run {
 	return measure.Run{}
 }
 
+const costTitle = "## Cost of a million deletions\n"
+
 func (in *Input) cost(d *doc) {
 	const logBytes, writes = 900, 2
-	d.line("\n## Cost of a million deletions\n")
+	d.line("\n%s", costTitle)
 	d.line("AWS list prices in US dollars (us-east-1, arm64, 128 MB, 2026-11, no free tier), batches of ten, upstreams of 20 ms, with a ledger:\n")
 	d.line("```\nLambda  = 1e6/10 × (0.20e-6 + p50 × 0.125 GB × 0.0000133334)")
 	d.line("SQS     = 1e6 × 0.40e-6 sent alone + 2 × 1e6/10 × 0.40e-6 received and deleted by ten")

@@ -40,9 +40,9 @@ func newCertificate(ca string) (tls.Certificate, error) {
 	if err := os.WriteFile(ca, append(system, text...), 0o600); err != nil { //nolint:gosec // the caller names the folder
 		return tls.Certificate{}, err
 	}
-	ips := make([]net.IP, len(addresses))
-	for i, a := range addresses {
-		ips[i] = net.ParseIP(a)
+	ips := []net.IP{net.ParseIP(valkeyAddress)}
+	for _, a := range addresses {
+		ips = append(ips, net.ParseIP(a))
 	}
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"},

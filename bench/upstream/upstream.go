@@ -1,5 +1,5 @@
-// Package upstream is what the function talks to, as cheap as can be: DDS, EventBridge and
-// DynamoDB on loopback addresses, as far away as the settable latency says. A request takes
+// Package upstream is what the function talks to, as cheap as can be: DDS, EventBridge,
+// DynamoDB and a receiver of CloudEvents on loopback addresses, as far away as the settable latency says. A request takes
 // one round trip, and so does each step of opening a connection. It answers correctly and
 // checks little, so that a run measures the functions and not this.
 package upstream
@@ -7,6 +7,7 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -27,6 +28,9 @@ type Server struct {
 	http    [Services]*httptest.Server
 	latency atomic.Int64
 	tables  dynamodbtest.Tables
+	tls     *tls.Config // nil for plain HTTP
+
+	deleted, received atomic.Int64
 }
 
 // Service is one of the services of a [Server].
@@ -37,6 +41,7 @@ const (
 	DDS Service = iota
 	EventBridge
 	DynamoDB
+	Receiver // of CloudEvents over HTTP
 	// Services is how many there are.
 	Services
 )
@@ -59,7 +64,7 @@ func NewTLS(ctx context.Context, dir string) (s *Server, ca string, err error) {
 // start listens on an address of its own for each service, as there is one in the world: no
 // client can use a connection, or the session of one, for two of them.
 func start(ctx context.Context, config *tls.Config) (*Server, error) {
-	s := &Server{}
+	s := &Server{tls: config}
 	for i := range s.http {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addresses[i]+":0")
 		if err != nil {
@@ -81,13 +86,25 @@ func start(ctx context.Context, config *tls.Config) (*Server, error) {
 }
 
 // addresses of the services. They are numbers, so that no resolver is measured.
-var addresses = [Services]string{DDS: "127.0.0.1", EventBridge: "127.0.0.2", DynamoDB: "127.0.0.3"}
+var addresses = [Services]string{DDS: "127.0.0.1", EventBridge: "127.0.0.2", DynamoDB: "127.0.0.3", Receiver: "127.0.0.4"}
+
+// valkeyAddress is that of [Valkey], which the certificate is for, too.
+const valkeyAddress = "127.0.0.5"
+
+// ReceiverPath is where the [Receiver] takes events.
+const ReceiverPath = "/outcomes"
 
 // URL is the address of a service.
 func (s *Server) URL(of Service) string { return s.http[of].URL }
 
 // SetLatency sets what is added to the time of every round trip.
 func (s *Server) SetLatency(d time.Duration) { s.latency.Store(int64(d)) }
+
+// Deleted is how many backups were deleted so far, and Received how many CloudEvents came in over HTTP.
+func (s *Server) Deleted() int64 { return s.deleted.Load() }
+
+// Received is described at [Server.Deleted].
+func (s *Server) Received() int64 { return s.received.Load() }
 
 // Close stops the server.
 func (s *Server) Close() {
@@ -115,7 +132,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(target, dynamodbtest.TargetPrefix):
 		status, answer = s.tables.Answer(strings.TrimPrefix(target, dynamodbtest.TargetPrefix), body)
 	case strings.HasPrefix(r.URL.Path, "/v3/"):
-		status, answer = dds(r)
+		if status, answer = dds(r); r.Method == http.MethodDelete && status == http.StatusOK {
+			s.deleted.Add(1)
+		}
+	case r.URL.Path == ReceiverPath && r.Method == http.MethodPost && json.Valid(body):
+		status, answer = http.StatusAccepted, nil
+		s.received.Add(1)
 	}
 	h := w.Header()
 	if strings.HasPrefix(target, dynamodbtest.TargetPrefix) { // without it, the newest SDK writes a warning for each answer

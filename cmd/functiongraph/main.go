@@ -17,8 +17,10 @@ import (
 	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/deletion"
+	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
 	"dds-backup-delete/internal/ledger/valkey"
 	"dds-backup-delete/internal/logline"
+	"dds-backup-delete/internal/sink"
 )
 
 // startTime bounds all look-ups at start. There are none without credentials of the environment.
@@ -69,7 +71,9 @@ func newApp(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writ
 	starting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	return app.New(starting, c, log, out, app.Links{
+		SMN: sink.NewSMN,
 		Ledgers: map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
+			config.DynamoDB: func(*config.Ledger) (deletion.Ledger, error) { return ddbledger.Open(starting, c, log) },
 			config.Valkey: func(l *config.Ledger) (deletion.Ledger, error) { //nolint:contextcheck // it bounds its start itself
 				return valkey.New(&l.Server, log, nil)
 			},

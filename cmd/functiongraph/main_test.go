@@ -2,13 +2,16 @@ package main_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +20,7 @@ import (
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/functiongraphtest"
 	"dds-backup-delete/internal/lambdatest"
+	"dds-backup-delete/internal/ledger/dynamodbtest"
 )
 
 // binary is the function as it is deployed, but for this machine.
@@ -62,7 +66,7 @@ type world struct {
 func settings(server *ddstest.Server, more ...string) []string {
 	return append([]string{
 		"DDS_REGION=" + ddstest.Region, "DDS_ENDPOINT=" + server.URL(), "HUAWEICLOUD_SDK_IAM_ENDPOINT=" + server.URL(),
-		"OUTCOME_SINK=stdout", "ALLOW_STDOUT=true", "LEDGER_ALLOW_VOLATILE=true",
+		"SMN_ENDPOINT=" + server.URL(), "OUTCOME_SINK=stdout", "ALLOW_STDOUT=true", "LEDGER_ALLOW_VOLATILE=true",
 	}, more...)
 }
 
@@ -374,15 +378,128 @@ func TestStartFaults(t *testing.T) {
 	}
 }
 
-// The program must not carry AWS clients.
-func TestNoAWSClientIsLinked(t *testing.T) {
+const topic = "urn:smn:" + ddstest.Region + ":" + ddstest.ProjectID + ":outcomes"
+
+// fromTopic returns the event of an SMN trigger.
+func fromTopic(urn, message string) []byte {
+	text, _ := json.Marshal(message) // a text cannot fail
+	return []byte(`{"record":[{"event_version":"1.0","smn":{"topic_urn":"` + urn + `","timestamp":"2026-11-23T21:00:00Z","message_attributes":null,"message":` + string(text) +
+		`,"type":"notification","message_id":"m-1","subject":"s"},"event_subscription_urn":"urn","event_source":"smn"}],"functionname":"f","requestId":"r","timestamp":"2026-11-23T21:00:00Z"}`)
+}
+
+// calls returns how many calls DDS and SMN got of a method.
+func (w *world) calls(method string) int {
+	n := 0
+	for _, call := range w.dds.Calls() {
+		if call.Method == method {
+			n++
+		}
+	}
+	return n
+}
+
+// Outcomes go to a topic with the keys of their invocation. Of a message that the topic did not take, the next try only
+// publishes; one that comes back is left alone.
+func TestTopicAsSink(t *testing.T) {
+	t.Parallel()
+	w := start(t, functiongraphtest.Runtime, 0, "OUTCOME_SINK="+topic)
+	other := functiongraphtest.Keys{Access: "HSTAOTHERKEY00000001", Secret: "the-secret-key-of-another-invocation-001", Token: "the-token-of-another-invocation-00000001"}
+	w.dds.AddKeys(other.Access, other.Secret, other.Token)
+	w.check(t, functiongraphtest.Invocation{Payload: request(0), RequestID: "first", Header: keys.Headers()}, "", `"status":"accepted"`)
+
+	w.dds.Inject(ddstest.Answer(http.StatusForbidden, "SMN.0001", "No permission to request resources.").On(http.MethodPost))
+	r, err := w.Invoke(limited(t), functiongraphtest.Invocation{Payload: request(1), RequestID: "second", Header: other.Headers()})
+	check(t, r, err, "DDS.Undelivered", w.dds.Jobs()[1].ID)
+	w.check(t, functiongraphtest.Invocation{Payload: request(1), RequestID: "second", Header: other.Headers()}, "", w.dds.Jobs()[1].ID)
+	if deleted, posted := w.calls(http.MethodDelete), w.calls(http.MethodPost); deleted != 2 || posted != 3 {
+		t.Errorf("%d deletions and %d messages sent, want 2 and 3", deleted, posted)
+	}
+	messages := w.dds.Messages()
+	for i, want := range []string{keys.Access, other.Access} {
+		if m := messages[i]; m.AccessKey != want || m.TopicURN != topic || m.Attributes["status"] != "accepted" || !strings.Contains(m.Message, w.dds.Jobs()[i].ID) {
+			t.Errorf("message %+v", m)
+		}
+	}
+
+	before := len(w.dds.Calls())
+	w.check(t, functiongraphtest.Invocation{Payload: fromTopic(topic+"_copy", messages[0].Message), RequestID: "back", Header: keys.Headers(), Async: true}, "", "")
+	w.check(t, functiongraphtest.Invocation{Payload: fromTopic(topic, string(request(2))), RequestID: "loop", Header: keys.Headers(), Async: true}, "DDS.Undelivered", "")
+	if n := len(w.dds.Calls()) - before; n != 0 {
+		t.Errorf("%d calls", n)
+	}
+	if err := w.Terminate(); err != nil {
+		t.Fatal(err)
+	}
+	out := w.Output()
+	for _, line := range []string{"needs the permission smn:topic:publish: SMN.0001", "own outcome events came in", "OUTCOME_SINK is where these requests come from"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("the log does not say %q", line)
+		}
+	}
+	for _, canary := range []string{keys.Secret, keys.Token, keys.Access, other.Secret, other.Token, other.Access} {
+		if strings.Contains(out, canary) {
+			t.Errorf("%s came out", canary)
+		}
+	}
+}
+
+// The program carries one AWS client: that of the ledger, for GeminiDB.
+func TestNoOtherAWSClientIsLinked(t *testing.T) {
 	packages, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
+	const services = "github.com/aws/aws-sdk-go-v2/service/"
 	for name := range strings.FieldsSeq(string(packages)) {
-		if strings.HasPrefix(name, "github.com/aws/aws-sdk-go-v2") || strings.HasPrefix(name, "github.com/aws/smithy-go") || strings.HasPrefix(name, "github.com/aws/aws-lambda-go/lambda") {
+		service, isService := strings.CutPrefix(name, services)
+		service, _, _ = strings.Cut(service, "/")
+		if isService && service != "dynamodb" && service != "internal" || strings.HasPrefix(name, "github.com/aws/aws-lambda-go/lambda") {
 			t.Errorf("cmd/functiongraph needs %s", name)
 		}
+	}
+}
+
+// The ledger in a table, as in GeminiDB: a request that must wait is parked, and a tick can ask what is due. A table without the
+// index is refused at start, because nothing would ever work what is parked there.
+func TestLedgerInATable(t *testing.T) {
+	t.Parallel()
+	bare := bareTable(t)
+	with := append(slices.Clone(bare), "LEDGER=dynamodb://ledger")
+	w := start(t, functiongraphtest.Runtime, 0, with...)
+	w.dds.Inject(ddstest.Answer(http.StatusForbidden, "DBS.200019", "another operation is running").On(http.MethodDelete))
+	w.check(t, functiongraphtest.Invocation{Payload: request(0), RequestID: "i", Header: keys.Headers(), Async: true}, "", `"status":"retry"`)
+	w.check(t, functiongraphtest.Invocation{Payload: []byte(`{"type":"dds.backup.agenda.tick.v1"}`), RequestID: "tick", Header: keys.Headers(), Async: true}, "", `{"results":[]}`)
+	if strings.Contains(w.Output(), "agenda could not be read") {
+		t.Error("the tick could not read the agenda")
+	}
+	for fault, env := range map[string]string{
+		"LEDGER: the table has no index named due":                  "",
+		"AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; LEDGER": "AWS_SECRET_ACCESS_KEY=",
+	} {
+		f, err := functiongraphtest.Start(limited(t), functiongraphtest.Options{
+			Binary: binary, Mode: functiongraphtest.Container, Env: settings(w.dds, append(slices.Clone(bare), env)...),
+		})
+		if err == nil {
+			t.Fatalf("%s: it started; %v", env, f.Close())
+		}
+		if !strings.Contains(err.Error(), fault) || strings.Contains(err.Error(), "a-password-of-the-table") {
+			t.Errorf("%s: error %v, want %s in it", env, err, fault)
+		}
+	}
+}
+
+// bareTable returns the settings for a ledger in a table without the index of what is due. All other tables of the
+// server have it.
+func bareTable(t *testing.T) []string {
+	t.Helper()
+	tables := new(dynamodbtest.Tables)
+	if status, answer := tables.Answer("CreateTable", []byte(`{"TableName":"bare","KeySchema":[{"AttributeName":"backup"}]}`)); status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, answer)
+	}
+	server := httptest.NewServer(tables)
+	t.Cleanup(server.Close)
+	return []string{
+		"LEDGER_ALLOW_VOLATILE=", "LEDGER=dynamodb://bare", "AWS_REGION=cn-north-4", "AWS_ACCESS_KEY_ID=user", "AWS_SECRET_ACCESS_KEY=a-password-of-the-table",
+		"AWS_ENDPOINT_URL_DYNAMODB=" + server.URL,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -21,6 +22,8 @@ Usage:
   local -serve address            the HTTP API against the simulated DDS
   local -real [-yes] input ...    against the DDS that the environment names; DELETES FOR REAL, after asking
   local -real [-yes] -tick        what is due in the ledger of the environment; DELETES FOR REAL, after asking
+  local -real -list [-json]       the manual backups of the project: id, instance, age, size and state
+  local -real -check              whether the environment is right: address, key, project, permissions, ledger
 
 An input is one of:
   a file         a JSON payload, as a source would deliver it
@@ -31,6 +34,9 @@ Flags, which come before the inputs:
   -real            delete for real; DDS, project and credentials come from the environment (docs/configuration.md)
   -yes             with -real: do not ask
   -tick            with -real: do what is due in the ledger
+  -list            with -real: show the manual backups; nothing is changed
+  -json            with -list: show them as JSON
+  -check           with -real: look whether the environment is right; nothing is deleted or published
   -serve address   serve at this address, for example :8080, which means 127.0.0.1:8080
   -h               show this text
 
@@ -51,12 +57,20 @@ With -real -tick:
   - LEDGER must be that of the stack, and so must OUTCOME_SINK: an event is published once, wherever that is.
   - Under DRY_RUN and STOP_DELETIONS, the requests are left alone.
 
+With -real -list and -check:
+  - The list has every manual backup of the default project, newest first. Ages count from the begin of the backup.
+    In JSON, "deletable" and "reason" say whether a request for it would be sent to DDS.
+  - The check asks DDS to delete an id of 128 random bits, which no backup has: only the permission decides about the
+    answer. With STOP_DELETIONS=true it leaves that out.
+
 Without -real, the settings are those of the stack, and the clock is simulated: after the inputs, ticks come every five
 simulated minutes, until nothing is due. With -serve, a simulated minute passes each second.
 
 Examples:
   go run ./cmd/local                            every sample event
   go run ./cmd/local -serve :8080               the HTTP API
+  go run ./cmd/local -real -check               is the environment right?
+  go run ./cmd/local -real -list                which backups are there?
   go run ./cmd/local -real my-event.json        an event of your own, against the real DDS
   go run ./cmd/local -real 8d9586c40b33449a815518d4635a2cd9br02
   go run ./cmd/local -real -yes - <ids.txt      many backups, without a question
@@ -67,7 +81,7 @@ Exit codes ("go run" reports 2 as 1 too; build the program if it matters):
       was published. With -tick: all that was due was done, or nothing was due. Without -real: every input was
       a request, a tick or a question for the state of a backup; without inputs it is always 0.
   1   something was not done: not deleted, not published, not a request, the answer was not yes, or the
-      environment is incomplete. With -tick: a request waits on, a look or the ledger failed, or DDS throttled
+      environment is incomplete or, by -check, not right. With -tick: a request waits on, a look or the ledger failed, or DDS throttled
       calls; what was not done stays due. The output says what.
   2   wrong usage: a flag, or an input that is neither a file nor a backup id
 `
@@ -95,24 +109,42 @@ func exitCode(err error) int {
 
 // options is a command line.
 type options struct {
-	address         string
-	real, yes, tick bool
-	args            []string
+	address           string
+	real, yes, tick   bool
+	list, json, check bool
+	args              []string
 }
 
-// check returns what is wrong with a command line, before its inputs are read.
-func (o *options) check() error {
+// problem returns what is wrong with a command line, before its inputs are read.
+func (o *options) problem() error {
 	switch {
+	case o.json && !o.list:
+		return usage("-json: expected together with -list")
 	case o.real && o.address != "":
 		return usage("-serve has no authentication, so it serves the simulated DDS only; leave out -real")
 	case o.address != "" && len(o.args) > 0:
 		return usage("-serve: unexpected %q; expected no input", o.args[0])
 	case o.yes && !o.real:
 		return usage("-yes: expected together with -real, which is what asks")
-	case o.tick && !o.real:
-		return usage("-tick: expected together with -real; without it, ticks come by themselves")
-	case o.tick && len(o.args) > 0:
-		return usage("-tick: unexpected %q; expected no input", o.args[0])
+	}
+	var modes []string // in place of inputs
+	for _, mode := range []struct {
+		name string
+		set  bool
+	}{{"-tick", o.tick}, {"-list", o.list}, {"-check", o.check}} {
+		if mode.set {
+			modes = append(modes, mode.name)
+		}
+	}
+	switch {
+	case len(modes) == 0:
+		return nil
+	case len(modes) > 1:
+		return usage("%s: expected one of them", strings.Join(modes, " and "))
+	case !o.real:
+		return usage("%s: expected together with -real", modes[0])
+	case len(o.args) > 0:
+		return usage("%s: unexpected %q; expected no input", modes[0], o.args[0])
 	default:
 		return nil
 	}
@@ -127,6 +159,9 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	flags.BoolVar(&o.real, "real", false, "")
 	flags.BoolVar(&o.yes, "yes", false, "")
 	flags.BoolVar(&o.tick, "tick", false, "")
+	flags.BoolVar(&o.list, "list", false, "")
+	flags.BoolVar(&o.json, "json", false, "")
+	flags.BoolVar(&o.check, "check", false, "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		_, err := io.WriteString(out, help)
@@ -135,12 +170,16 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return usage("%w", err)
 	}
 	o.args = flags.Args()
-	if err := o.check(); err != nil {
+	if err := o.problem(); err != nil {
 		return err
 	}
 	switch {
 	case o.tick:
 		return runTick(ctx, o.yes, in, out)
+	case o.list:
+		return runList(ctx, o.json, out)
+	case o.check:
+		return runCheck(ctx, out)
 	case o.address != "":
 		return runServer(ctx, o.address, minutePasses, out)
 	}

@@ -126,6 +126,12 @@ func TestWrongUse(t *testing.T) {
 		{"-tick", "-serve", ":0"},
 		{"-real", "-tick", "events/sqs.json"},
 		{"-real", "-tick", "-serve", ":0"},
+		{"-list"},
+		{"-check"},
+		{"-real", "-list", manual},
+		{"-real", "-check", "-serve", ":0"},
+		{"-real", "-check", "-list"},
+		{"-real", "-json"},
 	} {
 		if code := exitCode(run(t.Context(), args, strings.NewReader("{}"), io.Discard)); code != 2 {
 			t.Errorf("%v: exit code %d", args, code)
@@ -143,7 +149,7 @@ func TestHelp(t *testing.T) {
 		if err := run(t.Context(), []string{arg}, nil, &out); err != nil {
 			t.Errorf("%s: %v", arg, err)
 		}
-		for _, want := range []string{"Usage:", "Examples:", "Exit codes", "-real", "-yes", "-tick", "-serve", "REQUIRE_MANUAL", "LEDGER=memory", "FOLLOW=true"} {
+		for _, want := range []string{"Usage:", "Examples:", "Exit codes", "-real", "-yes", "-tick", "-list", "-json", "-check", "-serve", "REQUIRE_MANUAL", "LEDGER=memory", "FOLLOW=true"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%s does not mention %s", arg, want)
 			}
@@ -165,7 +171,12 @@ func deletes(server *ddstest.Server) int {
 // realDDS is an environment whose DDS is a simulated one.
 func realDDS(t *testing.T) *ddstest.Server {
 	t.Helper()
-	server, _ := simulation.Start(ddstest.Options{})
+	return realDDSWith(t, ddstest.Options{})
+}
+
+func realDDSWith(t *testing.T, o ddstest.Options) *ddstest.Server {
+	t.Helper()
+	server, _ := simulation.Start(o)
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
 		"HUAWEICLOUD_SDK_AK": ddstest.AccessKey, "HUAWEICLOUD_SDK_SK": ddstest.SecretKey,

@@ -22,6 +22,7 @@ import (
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/ledger/valkey"
+	"dds-backup-delete/internal/sink"
 )
 
 // errNothingDone ends a run in which DDS was not asked to delete anything.
@@ -107,7 +108,7 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 	return r.summary()
 }
 
-// linksOf returns the links to AWS and to Valkey. AWS calls are signed with the credentials that the SDK's default
+// linksOf returns the links to AWS, SMN and Valkey. AWS calls are signed with the credentials that the SDK's default
 // chain finds: variables, profiles, single sign-on, roles. The deployed program does not link that chain, which
 // would be a fifth of it.
 func linksOf(ctx context.Context, c *config.Config, log *slog.Logger) (app.Links, error) {
@@ -121,6 +122,7 @@ func linksOf(ctx context.Context, c *config.Config, log *slog.Logger) (app.Links
 	}
 	links, err := awsapp.Links(c, log, keys)
 	if err == nil {
+		links.SMN = sink.NewSMN
 		links.Ledgers[config.Valkey] = func(l *config.Ledger) (deletion.Ledger, error) { //nolint:contextcheck // it bounds its start itself
 			return valkey.New(&l.Server, log, nil)
 		}

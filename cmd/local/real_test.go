@@ -89,6 +89,19 @@ func TestRealNotPublished(t *testing.T) {
 	}
 }
 
+// A topic of SMN takes the outcomes here, too.
+func TestRealPublishesToATopic(t *testing.T) {
+	server := realDDS(t)
+	const topic = "urn:smn:" + ddstest.Region + ":" + ddstest.ProjectID + ":outcomes"
+	t.Setenv("OUTCOME_SINK", topic)
+	t.Setenv("SMN_ENDPOINT", server.URL())
+	out, code := runReally(t, manual)
+	if code != 0 || len(server.Messages()) != 1 {
+		t.Errorf("exit code %d, %d messages", code, len(server.Messages()))
+	}
+	says(t, out, "Outcomes are published to "+topic+".", "Outcomes: 1 published, 0 not published.")
+}
+
 // An answer that was lost is not called a deletion, and not called none.
 func TestRealMaybeDeleted(t *testing.T) {
 	server := realDDS(t)
@@ -281,6 +294,9 @@ func TestExitCodes(t *testing.T) {
 		{"-real", "", 2},
 		{"-real -tick " + manual, "", 2},
 		{"-real -tick", "", 1}, // LEDGER=memory
+		{"-real -list", "", 0},
+		{"-real -check", "", 0},
+		{"-list", "", 2},
 		{"-real events/direct-tick.json", "yes\n", 1},
 		{"-real " + manual, "", 1},
 		{"-real " + manual, "y\n", 1},

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,8 @@ import (
 type Links struct {
 	// Sinks builds sinks by their kind. Every program has stdout and HTTP.
 	Sinks map[config.SinkKind]func(*config.Sink) (deletion.Sink, error)
+	// SMN is [sink.NewSMN], which publishes with the credentials that DDS is called with. Nil if the program has no such sink.
+	SMN func(projectID, topicURN string, post sink.PostJSON) deletion.Sink
 	// Ledgers builds ledgers by their kind. Every program has memory.
 	Ledgers map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error)
 	// ReadSecret returns the text of a secret. Its failure has a Cause for the log.
@@ -54,7 +57,7 @@ type App struct {
 
 	log        *slog.Logger
 	decoder    event.Decoder
-	sinkARN    string // empty for a sink that is not on AWS
+	sinkARN    string // or the URN of a topic of SMN; empty for a sink that has neither
 	postpone   func(ctx context.Context, queueARN string, messages []event.Visibility)
 	askForTick func(context.Context, time.Time) error
 	metrics    *metrics.Recorder
@@ -69,23 +72,31 @@ type App struct {
 // error: it is repeated for each invocation, whose requests are returned to their source until it
 // succeeds. Events for the stdout sink, and metrics, are written to out.
 func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer, links Links) (*App, error) {
-	outcomes, sinkErr := build("OUTCOME_SINK", c.Sink.Kind, &c.Sink, links.Sinks, map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
+	a := &App{
+		log: log, sinkARN: cmp.Or(c.Sink.ARN.String(), c.Sink.Topic.String()), postpone: links.Postpone, askForTick: links.AskForTick,
+		decoder: event.Decoder{
+			RequestType: c.RequestType, BasePath: c.HTTPBasePath, MaxReceives: c.MaxReceives, DirectIsAsync: c.DirectIsAsync,
+		},
+	}
+	sinks := map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
 		config.Stdout: func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(out), nil },
 		config.HTTP: func(s *config.Sink) (deletion.Sink, error) {
 			return sink.NewHTTP(sink.HTTPOptions{Address: s.Address, Binary: s.Binary, Token: s.Token, Key: s.Key}, nil), nil
 		},
-	})
+	}
+	if links.SMN != nil {
+		sinks[config.SMN] = func(s *config.Sink) (deletion.Sink, error) {
+			return links.SMN(s.Topic.ProjectID, s.Topic.String(), func(ctx context.Context, projectID string, body []byte, path ...string) ([]byte, error) {
+				return a.DDS.Post(ctx, s.Endpoint, projectID, body, path...)
+			}), nil
+		}
+	}
+	outcomes, sinkErr := build("OUTCOME_SINK", c.Sink.Kind, &c.Sink, links.Sinks, sinks)
 	records, ledgerErr := build("LEDGER", c.Ledger.Kind, &c.Ledger, links.Ledgers, map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
 		config.Memory: func(*config.Ledger) (deletion.Ledger, error) {
 			return ledger.NewMemory(ledger.DefaultSize, links.Now), nil
 		},
 	})
-	a := &App{
-		log: log, sinkARN: c.Sink.ARN.String(), postpone: links.Postpone, askForTick: links.AskForTick,
-		decoder: event.Decoder{
-			RequestType: c.RequestType, BasePath: c.HTTPBasePath, MaxReceives: c.MaxReceives, DirectIsAsync: c.DirectIsAsync,
-		},
-	}
 	if c.MetricsFunction != "" {
 		a.metrics = metrics.New(out, c.MetricsFunction)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"dds-backup-delete/internal/arn"
+	"dds-backup-delete/internal/clocktest"
 	"dds-backup-delete/internal/config"
+	"dds-backup-delete/internal/dds"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/event"
@@ -214,19 +218,70 @@ const requestQueue = "arn:aws:sqs:eu-central-1:123456789012:requests.fifo"
 
 // A sink that is the source would swallow its outcomes: nothing is worked.
 func TestTheSourceAsSink(t *testing.T) {
-	server, c := serve(t)
-	a, err := New(t.Context(), c, discard, new(bytes.Buffer), Links{})
+	requestTopic := config.SMNTopic{Region: ddstest.Region, ProjectID: ddstest.ProjectID, Name: "requests"}
+	aws := func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(io.Discard), nil }
+	links := Links{SMN: sink.NewSMN, Sinks: map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){config.SQS: aws}}
+	queue, _ := arn.Parse(requestQueue)
+	for payload, to := range map[string]config.Sink{
+		`{"Records":[{"messageId":"m","eventSource":"aws:sqs","eventSourceARN":"` + requestQueue + `","body":"{\"backup_id\":\"b\"}"}]}`: {Kind: config.SQS, ARN: queue},
+		`{"record":[{"event_source":"smn","smn":{"topic_urn":"` + requestTopic.String() + `","message_id":"m","message":"{\"backup_id\":\"b\"}"}}]}`: {
+			Kind: config.SMN, Topic: requestTopic,
+		},
+	} {
+		server, c := serve(t)
+		c.Sink = to
+		c.Sink.Endpoint = server.URL()
+		a, err := New(t.Context(), c, discard, new(bytes.Buffer), links)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Handle(t.Context(), invocation, []byte(payload))
+		var failure *event.FunctionError
+		if !errors.As(err, &failure) || failure.Type != "DDS.Undelivered" || len(server.Calls()) != 0 {
+			t.Errorf("error %v, %d calls", err, len(server.Calls()))
+		}
+		if _, err := a.Handle(t.Context(), invocation, direct(0)); err != nil {
+			t.Errorf("another source: %v", err)
+		}
+	}
+}
+
+// What a topic did not take of a request that no source delivers again is published by a tick, with the keys of the tick.
+func TestATickPublishesToATopic(t *testing.T) {
+	clock := clocktest.New(time.Date(2026, 11, 23, 21, 0, 0, 0, time.UTC))
+	server, c := simulation.Start(ddstest.Options{Now: clock.Now})
+	defer server.Close()
+	c.Credentials.Keys = dds.Credentials{}
+	c.Ledger.Durable = true
+	c.Sink = config.Sink{Kind: config.SMN, Topic: config.SMNTopic{Region: ddstest.Region, ProjectID: ddstest.ProjectID, Name: "outcomes"}, Endpoint: server.URL()}
+	a, err := New(t.Context(), c, discard, io.Discard, Links{SMN: sink.NewSMN, Now: clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.sinkARN = requestQueue
-	_, err = a.Handle(t.Context(), invocation, []byte(`{"Records":[{"messageId":"m","eventSource":"aws:sqs","eventSourceARN":"`+requestQueue+`","body":"{\"backup_id\":\"b\"}"}]}`))
-	var failure *event.FunctionError
-	if !errors.As(err, &failure) || failure.Type != "DDS.Undelivered" || len(server.Calls()) != 0 {
-		t.Errorf("error %v, %d calls", err, len(server.Calls()))
+	with := func(key string) context.Context {
+		server.AddKeys(key, "secret-of-"+key, "token-of-"+key)
+		return dds.WithCredentials(t.Context(), dds.Credentials{
+			AccessKey: secret.New(key), SecretKey: secret.New("secret-of-" + key), SecurityToken: secret.New("token-of-" + key),
+		})
 	}
-	if _, err := a.Handle(t.Context(), invocation, direct(0)); err != nil {
-		t.Errorf("another source: %v", err)
+	server.Inject(ddstest.Answer(http.StatusNotFound, "SMN.0006", "Topic not found.").On(http.MethodPost))
+	const request = `{"record":[{"event_source":"smn","smn":{"topic_urn":"urn:smn:cn-north-4:p:requests","message_id":"m","message":"{\"backup_id\":\"%s\"}"}}]}`
+	if _, err := a.Handle(with("KEYOFTHEREQUEST00001"), invocation, fmt.Appendf(nil, request, ddstest.SampleBackups()[0].ID)); err != nil {
+		t.Fatal(err)
+	}
+	clock.Pass(time.Hour)
+	if _, err := a.Handle(with("KEYOFTHETICK00000001"), invocation, []byte(`{"type":"dds.backup.agenda.tick.v1"}`)); err != nil {
+		t.Fatal(err)
+	}
+	deletions := 0
+	for _, call := range server.Calls() {
+		if call.Method == http.MethodDelete {
+			deletions++
+		}
+	}
+	m := server.Messages()
+	if deletions != 1 || len(m) != 1 || m[0].AccessKey != "KEYOFTHETICK00000001" || !strings.Contains(m[0].Message, server.Jobs()[0].ID) {
+		t.Errorf("%d deletions, messages %+v", deletions, m)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -17,6 +16,7 @@ import (
 
 	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/arn"
+	"dds-backup-delete/internal/awsclient"
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/deletion"
 	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
@@ -33,7 +33,7 @@ func Links(c *config.Config, log *slog.Logger, keys aws.CredentialsProvider) (ap
 		return app.Links{}, errors.New("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: not set; " +
 			"OUTCOME_SINK, LEDGER or HUAWEICLOUD_SECRET_ARN names an AWS service, which needs them")
 	default:
-		keys = environmentKeys(&c.AWS)
+		keys = awsclient.EnvironmentKeys(&c.AWS)
 	}
 	s := &clients{c: c, keys: keys}
 	links := app.Links{
@@ -48,7 +48,7 @@ func Links(c *config.Config, log *slog.Logger, keys aws.CredentialsProvider) (ap
 		links.AskForTick = s.askForTick
 	}
 	if secret := c.Credentials.Secret; secret != (arn.ARN{}) {
-		client := secretsmanager.NewFromConfig(s.config(secret.Region, c.AWS.SecretsManager, secretTry, retrySoon))
+		client := secretsmanager.NewFromConfig(s.config(secret.Region, c.AWS.SecretsManager, secretTry, awsclient.RetrySoon))
 		links.ReadSecret = func(ctx context.Context, secret arn.ARN) (string, *deletion.Error) {
 			out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(secret.String())})
 			if err != nil {
@@ -86,7 +86,7 @@ func (c *clients) sqs(s *config.Sink) (deletion.Sink, error) {
 }
 
 func (c *clients) dynamoDB(l *config.Ledger) (deletion.Ledger, error) {
-	at := c.config(l.Region, c.c.AWS.DynamoDB, time.Second, retrySoon)
+	at := awsclient.Ledger(c.c, c.keys)
 	open(c, at, dynamodb.NewDefaultEndpointResolverV2(), dynamodb.EndpointParameters{Region: &at.Region, Endpoint: at.BaseEndpoint}, c.c.Connections)
 	return ddbledger.New(dynamodb.NewFromConfig(at), l.Table, nil), nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"dds-backup-delete/internal/app"
 	"dds-backup-delete/internal/arn"
+	"dds-backup-delete/internal/awsclient"
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/event"
@@ -47,7 +48,7 @@ func direct(backup int) []byte {
 var invocation = event.Invocation{ID: "invocation"}
 
 func TestKeysOfTheEnvironment(t *testing.T) {
-	keys, err := environmentKeys(&config.AWS{AccessKeyID: secret.New("AKIA"), SecretAccessKey: secret.New("s"), SessionToken: secret.New("t")}).Retrieve(t.Context())
+	keys, err := awsclient.EnvironmentKeys(&config.AWS{AccessKeyID: secret.New("AKIA"), SecretAccessKey: secret.New("s"), SessionToken: secret.New("t")}).Retrieve(t.Context())
 	if err != nil || keys.AccessKeyID != "AKIA" || keys.SecretAccessKey != "s" || keys.SessionToken != "t" {
 		t.Errorf("AWS keys are not those of the environment, error %v", err)
 	}

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	smithyendpoints "github.com/aws/smithy-go/endpoints"
 
+	"dds-backup-delete/internal/awsclient"
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/transport"
@@ -17,23 +17,11 @@ import (
 // new connection, and a call that timed out may have published its events.
 const sinkTry = 5 * time.Second
 
-// clients is what all AWS clients have in common. They are configured by hand, because the SDK's own
-// loader costs more at start than everything else, and finds nothing more in Lambda.
+// clients is what all AWS clients have in common.
 type clients struct {
 	c     *config.Config
 	keys  aws.CredentialsProvider
 	opens []func(context.Context) // each opens the connections of one client
-}
-
-// environmentKeys are the AWS keys of the environment.
-func environmentKeys(c *config.AWS) aws.CredentialsProvider {
-	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{
-			AccessKeyID:     c.AccessKeyID.Reveal(),
-			SecretAccessKey: c.SecretAccessKey.Reveal(),
-			SessionToken:    c.SessionToken.Reveal(),
-		}, nil
-	})
 }
 
 // redacted returns keys that are redacted from their first use on.
@@ -50,30 +38,9 @@ func redacted(keys aws.CredentialsProvider) aws.CredentialsProvider {
 // noRetry returns the retryer of clients whose callers retry.
 func noRetry() aws.Retryer { return aws.NopRetryer{} }
 
-// retrySoon returns a retryer that repeats a failed call three times within a fraction of a second.
-// The SDK's own waits of up to 20 seconds would outlast the time for recording an outcome.
-func retrySoon() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 4
-		o.MaxBackoff = 100 * time.Millisecond
-	})
-}
-
-// config returns the configuration of one service's client. Endpoint is the address that the environment
-// sets for the service; empty for the service's own. A try ends after the given time: one that hangs, for
-// example after a freeze, must leave time for the next. Each client has its own connections, as many as
-// backups are deleted at once.
+// config returns the configuration of one service's client.
 func (c *clients) config(region, endpoint string, try time.Duration, retryer func() aws.Retryer) aws.Config {
-	config := aws.Config{
-		Region:      region,
-		Credentials: c.keys,
-		Retryer:     retryer,
-		HTTPClient:  transport.New(transport.Options{Connections: c.c.Concurrency, Try: try, Roots: c.c.AWS.Roots}),
-	}
-	if endpoint != "" {
-		config.BaseEndpoint = aws.String(endpoint)
-	}
-	return config
+	return awsclient.Config(c.c, c.keys, region, endpoint, try, retryer)
 }
 
 // resolver finds the address of an AWS service.

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dds-backup-delete/internal/arn"
+	"dds-backup-delete/internal/awsclient"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/sink/awssink"
@@ -87,7 +88,7 @@ func (q *queue) find(queueARN string) (client *sqs.Client, url string, err error
 	defer q.mu.Unlock()
 	client = q.byRegion[queue.Region]
 	if client == nil {
-		client = sqs.NewFromConfig(q.config(queue.Region, q.c.AWS.SQS, time.Second, retrySoon))
+		client = sqs.NewFromConfig(q.config(queue.Region, q.c.AWS.SQS, time.Second, awsclient.RetrySoon))
 		q.byRegion[queue.Region] = client
 	}
 	url, err = awssink.QueueURL(client.Options(), queue)

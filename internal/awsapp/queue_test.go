@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"dds-backup-delete/internal/awsclient"
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/event"
 	"dds-backup-delete/internal/secret"
@@ -63,7 +64,7 @@ func postponed(t *testing.T, ctx context.Context, arn string, messages int, answ
 	t.Cleanup(server.Close)
 	var text bytes.Buffer
 	c := &config.Config{Concurrency: 4, AWS: config.AWS{AccessKeyID: secret.New("AKIA"), SecretAccessKey: secret.New("s"), SQS: server.URL}}
-	q := newQueue(&clients{c: c, keys: environmentKeys(&c.AWS)}, slog.New(slog.NewJSONHandler(&text, nil)))
+	q := newQueue(&clients{c: c, keys: awsclient.EnvironmentKeys(&c.AWS)}, slog.New(slog.NewJSONHandler(&text, nil)))
 	var all []event.Visibility
 	for i := range messages {
 		all = append(all, event.Visibility{MessageID: "m", ReceiptHandle: fmt.Sprint("r", i), Timeout: time.Duration(i+1) * time.Minute})

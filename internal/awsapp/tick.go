@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
+	"dds-backup-delete/internal/awsclient"
 	"dds-backup-delete/internal/event"
 )
 
@@ -19,7 +20,7 @@ const tickSource = "dds-backup-delete"
 // askForTick sends the event that makes the rule on TICK_BUS invoke this function again. The client is built when it
 // is first needed, which is never for most processes.
 func (c *clients) askForTick(ctx context.Context, until time.Time) error {
-	at := c.config(c.c.TickBus.Region, c.c.AWS.EventBridge, sinkTry, retrySoon)
+	at := c.config(c.c.TickBus.Region, c.c.AWS.EventBridge, sinkTry, awsclient.RetrySoon)
 	detail, err := json.Marshal(map[string]string{"function": c.c.Function, "until": until.UTC().Format(time.RFC3339)})
 	if err != nil {
 		return err

@@ -43,17 +43,18 @@ func (p *parser) addresses() {
 // not be sent to another cloud than the one that DDS_ENDPOINT belongs to.
 func (p *parser) cloud() {
 	if p.Endpoint != "" && !p.isEndpoint("DDS_ENDPOINT", p.Endpoint, ddsExample) {
+		p.cloudIsKnown = true // one fault is enough
 		return
 	}
 	inRegion, ofCloud := regionOf(p.Endpoint)
 	p.region = cmp.Or(p.region, inRegion)
-	cloudIsKnown := p.Endpoint == "" || p.Cloud != "" || ofCloud != ""
+	p.cloudIsKnown = p.Endpoint == "" || p.Cloud != "" || ofCloud != ""
 	if ofCloud != "myhuaweicloud.com" && ofCloud != "myhuaweicloud.eu" {
 		p.Cloud = cmp.Or(p.Cloud, ofCloud) // those two are one cloud, whose domain follows the region
 	}
 	_, project := firstSet(projectNames)
 	_, iam := firstSet(iamNames)
-	if !cloudIsKnown && (len(p.Regions) > 0 || (p.region != "" && project == "" && iam == "")) {
+	if !p.cloudIsKnown && (len(p.Regions) > 0 || (p.region != "" && project == "" && iam == "")) {
 		p.fault("HW_CLOUD: not set, and DDS_ENDPOINT does not name the cloud; expected its domain, for example myhuaweicloud.com")
 	}
 }
@@ -112,7 +113,7 @@ func (p *parser) iam() string {
 	return address
 }
 
-// isEndpoint checks an address of DDS or IAM. Plain HTTP is for this machine only, because otherwise a
+// isEndpoint checks an address of DDS, IAM or SMN. Plain HTTP is for this machine only, because otherwise a
 // security token would cross the network for all to read.
 func (p *parser) isEndpoint(name, value, example string) bool {
 	var problem string

@@ -63,7 +63,7 @@ type Config struct {
 	RequestType string
 	// HTTPBasePath is a prefix of the paths of HTTP requests; it may be empty.
 	HTTPBasePath string
-	// RequestSources are the ARNs that requests come from, if they are known.
+	// RequestSources are the ARNs and URNs that requests come from, if they are known.
 	RequestSources []string
 	// Sink takes the outcomes.
 	Sink Sink

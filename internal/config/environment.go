@@ -40,6 +40,7 @@ type environment struct {
 	RequestSources []string `envconfig:"REQUEST_SOURCES"`
 	HTTPBasePath   string   `envconfig:"HTTP_BASE_PATH"`
 	OutcomeSink    string   `envconfig:"OUTCOME_SINK" default:"stdout"`
+	SMNEndpoint    string   `envconfig:"SMN_ENDPOINT"`
 	OutcomeSource  string   `envconfig:"OUTCOME_SOURCE" default:"dds-backup-delete"`
 	HTTPMode       string   `envconfig:"OUTCOME_HTTP_MODE" default:"structured"`
 	AllowStdout    bool     `envconfig:"ALLOW_STDOUT"`
@@ -73,6 +74,7 @@ type parser struct {
 
 	// What addresses finds.
 	region, iamEndpoint string
+	cloudIsKnown        bool
 	endpoints           map[string]string // by region
 	warnings            []string
 

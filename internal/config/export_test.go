@@ -16,8 +16,24 @@ func Variables() map[string]string {
 		}
 	}
 	for field := range reflect.TypeFor[environment]().Fields() {
-		all[field.Tag.Get("envconfig")] = field.Tag.Get("default")
+		value := field.Tag.Get("default")
+		if field.Type.Kind() == reflect.Bool && value == "" {
+			value = "false"
+		}
+		all[field.Tag.Get("envconfig")] = value
 	}
 	all["REQUEST_TYPE"] = event.RequestType
 	return all
+}
+
+// Aliases returns the names of each variable that has several. The first one that is set counts.
+func Aliases() (all [][]string) {
+	for i := range families[0] {
+		var names []string
+		for _, family := range families {
+			names = append(names, family[i])
+		}
+		all = append(all, names)
+	}
+	return append(all, tokenNames, projectNames, regionNames, iamNames)
 }

@@ -21,6 +21,7 @@ const (
 	EventBridge SinkKind = "EventBridge"
 	SNS         SinkKind = "SNS"
 	SQS         SinkKind = "SQS"
+	SMN         SinkKind = "SMN"
 	HTTP        SinkKind = "an https:// address"
 )
 
@@ -30,6 +31,9 @@ type Sink struct {
 	Kind SinkKind
 	// ARN is that of a bus, topic or queue, whose region may be another than the function's.
 	ARN arn.ARN
+	// Topic is that of SMN, and Endpoint the address of SMN in its region.
+	Topic    SMNTopic
+	Endpoint string
 	// Source is the source of the entries on a bus.
 	Source string
 	// Address takes CloudEvents over HTTP. Its path and query may be secret.
@@ -48,6 +52,8 @@ func (s Sink) String() string {
 		return string(Stdout)
 	case HTTP:
 		return s.Address.Scheme + "://" + s.Address.Host
+	case SMN:
+		return s.Topic.String()
 	default:
 		return s.ARN.String()
 	}
@@ -56,7 +62,7 @@ func (s Sink) String() string {
 // wantSink is what OUTCOME_SINK may be.
 const wantSink = "expected the ARN of an event bus (arn:aws:events:<region>:<account>:event-bus/<name>), " +
 	"of an SNS topic (arn:aws:sns:<region>:<account>:<name>) or of an SQS queue (arn:aws:sqs:<region>:<account>:<name>), " +
-	"an https:// address, or stdout"
+	"the URN of an SMN topic (" + formOfURN + "), an https:// address, or stdout"
 
 // sinkKinds are the kinds by the service in an ARN.
 var sinkKinds = map[string]SinkKind{"events": EventBridge, "sns": SNS, "sqs": SQS}
@@ -85,13 +91,16 @@ func (p *parser) target(s *Sink) {
 		// A function cannot see what will invoke it, and behind a queue its output is lost.
 		if (InLambda() || InFunctionGraph()) && !p.AllowStdout {
 			p.fault(`OUTCOME_SINK: "stdout" is not a sink in Lambda or FunctionGraph, where only the log would have the outcomes of a queue; ` +
-				"expected the ARN of an event bus, topic or queue, or an https:// address, or ALLOW_STDOUT=true where the log is enough")
+				"expected the ARN of an event bus, topic or queue, the URN of an SMN topic, or an https:// address, or ALLOW_STDOUT=true where the log is enough")
 		}
 	case isAddress && (scheme == "https" || scheme == "http"):
 		s.Kind, s.Address = HTTP, p.sinkAddress()
 	case sinkKinds[s.ARN.Service] != "":
 		s.Kind = sinkKinds[s.ARN.Service]
 		p.needAWSKeys("OUTCOME_SINK")
+	case strings.HasPrefix(p.OutcomeSink, "urn:"):
+		s.Kind = SMN
+		s.Topic, s.Endpoint = p.smnTopic()
 	default:
 		p.fault("OUTCOME_SINK: %s is not a sink; %s", quoteAddress(p.OutcomeSink), wantSink)
 	}
@@ -145,8 +154,9 @@ func (p *parser) httpKey() secret.String {
 // would go round and round.
 func (p *parser) requestSources() []string {
 	for _, source := range p.RequestSources {
-		if !strings.HasPrefix(source, "arn:") || strings.Count(source, ":") < 5 {
-			p.fault("REQUEST_SOURCES: %s is not an ARN; expected the ARNs of the queues, topics and buses "+
+		isARN := strings.HasPrefix(source, "arn:") && strings.Count(source, ":") >= 5
+		if _, problem := parseSMNTopic(source); !isARN && problem != "" {
+			p.fault("REQUEST_SOURCES: %s is not an ARN and not the URN of an SMN topic; expected those of the queues, topics and buses "+
 				"that requests come from, with commas between them, for example arn:aws:sqs:eu-central-1:123456789012:requests", quote(source))
 			return nil
 		}

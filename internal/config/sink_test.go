@@ -23,6 +23,8 @@ func TestSinks(t *testing.T) {
 		"arn:aws:sqs:eu-central-1:123456789012:outcomes.fifo":                      {kind: config.SQS, region: "eu-central-1"},
 		"https://broker.example.com/default?x=1":                                   {kind: config.HTTP, name: "https://broker.example.com"},
 		"https://broker.example.com?x=1":                                           {kind: config.HTTP, name: "https://broker.example.com"},
+		topic:                                                                      {kind: config.SMN},
+		"urn:smn:eu-west-101:another-project:2_a-Z":                                {kind: config.SMN},
 		"http://127.0.0.1:8080":                                                    {kind: config.HTTP},
 		"http://[::1]:8080/":                                                       {kind: config.HTTP, name: "http://[::1]:8080"},
 		"http://localhost/":                                                        {kind: config.HTTP, name: "http://localhost"},
@@ -59,13 +61,23 @@ func TestWrongSinks(t *testing.T) {
 		"https://sqs.cn-north-1.amazonaws.com.cn/123456789012/do-not-print": "is the URL of a queue; expected its ARN",
 		"http://broker.example.com/do-not-print":                            "expected https://",
 		"https://user:do-not-print@broker.example.com":                      "OUTCOME_HTTP_TOKEN",
-		"https://":                                 "is not an address",
-		"https://broker.example.com/#fragment":     "is not an address",
-		"https://%zz":                              "is not an address",
-		"ftp://broker.example.com":                 "an https:// address",
-		"https:/hooks.example.com/do-not-print":    "is not a sink",
-		"htps://hooks.example.com/do-not-print":    `"htps://hooks.example.com/…" is not a sink`,
-		"https://hooks.example.com:0/do-not-print": `"https://hooks.example.com:0/…" has a port`,
+		"https://":                                            "is not an address",
+		"https://broker.example.com/#fragment":                "is not an address",
+		"https://%zz":                                         "is not an address",
+		"ftp://broker.example.com":                            "an https:// address",
+		"https:/hooks.example.com/do-not-print":               "is not a sink",
+		"urn:smn:cn-north-4:0549b4a43100d4f32f51c01c2fe4acdb": `acdb" is not the URN of a topic; expected urn:smn:<region>:<project_id>:<name>`,
+		topic + ":x":                                          `is not the URN of a topic; expected`,
+		"urn:obs:cn-north-4:0549b4a43100d4f32f51c01c2fe4acdb:outcomes": `is of the service "obs"; expected a topic of SMN`,
+		"urn:smn:CN:0549b4a43100d4f32f51c01c2fe4acdb:outcomes":         `has the region "CN", which is none; expected for example cn-north-4`,
+		"urn:smn::0549b4a43100d4f32f51c01c2fe4acdb:outcomes":           `has the region "", which is none`,
+		"urn:smn:cn-north-4:a/b:outcomes":                              `has the project id "a/b", which is none; expected 32`,
+		"urn:smn:cn-north-4:0549b4a43100d4f32f51c01c2fe4acdb:":         `has the topic name "", which is none`,
+		"urn:smn:cn-north-4:0549b4a43100d4f32f51c01c2fe4acdb:_a":       `has the topic name "_a", which is none; expected 1 to 255`,
+		"urn:smn:cn-north-4:0549b4a43100d4f32f51c01c2fe4acdb:a.b":      `has the topic name "a.b", which is none`,
+		"urn:smn:cn-north-4:1649b4a43100d4f32f51c01c2fe4acdb:outcomes": `is a topic of another project; expected one of`,
+		"htps://hooks.example.com/do-not-print":                        `"htps://hooks.example.com/…" is not a sink`,
+		"https://hooks.example.com:0/do-not-print":                     `"https://hooks.example.com:0/…" has a port`,
 	} {
 		setenv(t, valid(map[string]string{"OUTCOME_SINK": value}))
 		_, err := config.Load()
@@ -125,6 +137,41 @@ func TestLedger(t *testing.T) {
 		c, err := config.Load()
 		if err != nil || c.Ledger != want || c.Ledger.String() != cmp.Or(value, "memory") {
 			t.Errorf("%q: error %v", value, err)
+		}
+	}
+}
+
+const topic = "urn:smn:cn-north-4:0549b4a43100d4f32f51c01c2fe4acdb:outcomes"
+
+// The address of SMN follows from the region of the topic, and the keys stay in their cloud.
+func TestSMNEndpoints(t *testing.T) {
+	const europe = "urn:smn:eu-west-101:p:outcomes"
+	for name, tc := range map[string]struct {
+		env         map[string]string
+		want, fault string
+	}{
+		"its region":              {map[string]string{"OUTCOME_SINK": topic}, "https://smn.cn-north-4.myhuaweicloud.com", ""},
+		"Europe":                  {map[string]string{"OUTCOME_SINK": europe}, "https://smn.eu-west-101.myhuaweicloud.eu", ""},
+		"another cloud":           {map[string]string{"OUTCOME_SINK": europe, "HW_CLOUD": "otc.t-systems.com"}, "https://smn.eu-west-101.otc.t-systems.com", ""},
+		"an address":              {map[string]string{"OUTCOME_SINK": topic, "SMN_ENDPOINT": "http://127.0.0.1:8080"}, "http://127.0.0.1:8080", ""},
+		"an address in the clear": {map[string]string{"OUTCOME_SINK": topic, "SMN_ENDPOINT": "http://smn.example.com"}, "", `SMN_ENDPOINT: "http://smn.example.com" is not encrypted`},
+		"an unknown cloud":        {map[string]string{"OUTCOME_SINK": topic, "DDS_ENDPOINT": "https://dds.example.com"}, "", "SMN_ENDPOINT: not set, nor is HW_CLOUD"},
+		"a wrong DDS":             {map[string]string{"OUTCOME_SINK": topic, "DDS_ENDPOINT": "https://dds.example.com/v3"}, "", "DDS_ENDPOINT: "},
+		"an allowed project":      {map[string]string{"OUTCOME_SINK": "urn:smn:cn-north-4:p:o", "ALLOWED_PROJECTS": "p"}, "https://smn.cn-north-4.myhuaweicloud.com", ""},
+		"the function's project":  {map[string]string{"OUTCOME_SINK": "urn:smn:cn-north-4:p:o", "RUNTIME_PROJECT_ID": "p", "LEDGER_ALLOW_VOLATILE": "true"}, "https://smn.cn-north-4.myhuaweicloud.com", ""},
+		"a project to look up":    {map[string]string{"OUTCOME_SINK": "urn:smn:cn-north-4:p:o", "HUAWEICLOUD_SDK_PROJECT_ID": ""}, "https://smn.cn-north-4.myhuaweicloud.com", ""},
+		"a source":                {map[string]string{"OUTCOME_SINK": topic, "REQUEST_SOURCES": queue + "," + topic}, "", `OUTCOME_SINK: "` + topic + `" is one of REQUEST_SOURCES`},
+		"no source":               {map[string]string{"OUTCOME_SINK": topic, "REQUEST_SOURCES": "urn:smn:cn-north-4:p"}, "", `REQUEST_SOURCES: "urn:smn:cn-north-4:p" is not an ARN and not the URN`},
+	} {
+		setenv(t, valid(tc.env))
+		c, err := config.Load()
+		switch {
+		case tc.fault != "":
+			if err == nil || !strings.HasPrefix(err.Error(), tc.fault) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: error %v, want %q alone", name, err, tc.fault)
+			}
+		case err != nil || c.Sink.Endpoint != tc.want:
+			t.Errorf("%s: error %v, config %+v", name, err, c)
 		}
 	}
 }

@@ -31,11 +31,15 @@ func (c *Client) LookUp(ctx context.Context, t deletion.Target) (deletion.Sight,
 	if err != nil {
 		return deletion.Sight{}, err
 	}
-	sight, found := page.sights[t.BackupID]
-	if !found && !page.complete { // the filter was ignored, or a part cannot be read
+	for _, b := range page.backups {
+		if b.ID == t.BackupID {
+			return b.Sight, nil
+		}
+	}
+	if !page.isAll() { // the filter was ignored, or a part cannot be read
 		return deletion.Sight{}, unreadable(page.answer)
 	}
-	return sight, nil
+	return deletion.Sight{}, nil
 }
 
 // List implements [deletion.Backups] with the first 100 backups of the list, which is newest first. It needs the
@@ -45,14 +49,60 @@ func (c *Client) List(ctx context.Context, region, projectID string) (map[string
 	if err != nil {
 		return nil, err
 	}
-	return page.sights, nil
+	sights := make(map[string]deletion.Sight, len(page.backups))
+	for _, b := range page.backups {
+		sights[b.ID] = b.Sight
+	}
+	return sights, nil
+}
+
+// ListedBackup is a backup of the backup list.
+type ListedBackup struct {
+	ID string
+	deletion.Sight
+}
+
+// ManualBackups returns all manual backups of a project, newest first, and how many entries of the list could not be
+// read. It needs the permission dds:backup:list. The list is read page by page, so a backup that is made or deleted
+// meanwhile may be missing.
+func (c *Client) ManualBackups(ctx context.Context, region, projectID string) (all []ListedBackup, unreadable int, err error) {
+	seen := make(map[string]bool)
+	for offset := 0; ; {
+		page, err := c.listPage(ctx, deletion.Target{Region: region, ProjectID: projectID},
+			url.Values{"backup_type": {"Manual"}, "limit": {"100"}, "offset": {strconv.Itoa(offset)}})
+		if err != nil {
+			return nil, 0, err
+		}
+		added := 0
+		for _, b := range page.backups {
+			if !seen[b.ID] { // a backup made meanwhile moves the others to later pages
+				seen[b.ID] = true
+				added++
+				if strings.EqualFold(b.Backup.Type, "manual") {
+					all = append(all, b)
+				}
+			}
+		}
+		unreadable += page.entries - len(page.backups)
+		offset += page.entries
+		if page.total >= 0 && offset >= page.total || added == 0 { // a list that ignores the offset would never end
+			return all, unreadable, nil
+		}
+	}
 }
 
 // listedPage is a page of the backup list.
 type listedPage struct {
-	sights   map[string]deletion.Sight // by backup id
-	complete bool                      // the page has all backups that the query asked for
-	answer   *response
+	backups []ListedBackup // that can be read
+	entries int            // all of them
+	total   int            // on all pages; -1 if the answer does not say
+	answer  *response
+}
+
+// isAll reports whether the first page has all backups that the query asked for. Without a total, only an empty list
+// is known to be all.
+func (p *listedPage) isAll() bool {
+	return len(p.backups) == p.entries && (p.total >= 0 && p.total <= p.entries || p.total < 0 && p.entries == 0)
 }
 
 // listPage reads a page of the backup list.
@@ -74,20 +124,17 @@ func (c *Client) listPage(ctx context.Context, t deletion.Target, query url.Valu
 	if body.Backups == nil {
 		return nil, unreadable(resp)
 	}
-	total, err := strconv.Atoi(string(body.Total))
-	page := &listedPage{
-		sights: make(map[string]deletion.Sight, len(*body.Backups)),
-		// Without a total, only an empty list is known to be all.
-		complete: err == nil && total <= len(*body.Backups) || body.Total == "" && len(*body.Backups) == 0,
-		answer:   resp,
+	page := &listedPage{entries: len(*body.Backups), total: -1, answer: resp}
+	if body.Total != "" {
+		if page.total, err = strconv.Atoi(string(body.Total)); err != nil {
+			page.total = math.MaxInt // no page is known to be the last
+		}
 	}
 	for _, raw := range *body.Backups {
 		var b listedBackup
-		if json.Unmarshal(raw, &b) != nil || b.ID == "" {
-			page.complete = false
-			continue
+		if json.Unmarshal(raw, &b) == nil && b.ID != "" {
+			page.backups = append(page.backups, ListedBackup{b.ID, b.sight()})
 		}
-		page.sights[b.ID] = b.sight()
 	}
 	return page, nil
 }

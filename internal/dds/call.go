@@ -29,6 +29,7 @@ type handler func(*call) (*response, error)
 // call is a request on its way through the chain.
 type call struct {
 	*http.Request
+	bodySHA256  string // in hexadecimal digits
 	credentials Credentials
 	signedAt    time.Time // the time in the signature of the last try; zero if it had none
 	maybeSent   bool      // a try may have done its work although no answer confirmed it

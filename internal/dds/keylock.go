@@ -172,10 +172,10 @@ func copyOf(e *deletion.Error) *deletion.Error {
 	return &kept
 }
 
-// provesKey reports whether an error shows that the key was accepted: a code of DDS, or a refusal of
+// provesKey reports whether an error shows that the key was accepted: a code of DDS or SMN, or a refusal of
 // the gateway that comes after authentication.
 func provesKey(e *deletion.Error) bool {
-	return strings.HasPrefix(e.Code, "DBS.") || (e.Code != "" && e.Class == deletion.ClassForbidden)
+	return strings.HasPrefix(e.Code, "DBS.") || strings.HasPrefix(e.Code, "SMN.") || (e.Code != "" && e.Class == deletion.ClassForbidden)
 }
 
 // renewed reports whether the credentials have changed since they were refused. One call reads them

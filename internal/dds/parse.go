@@ -18,14 +18,14 @@ import (
 )
 
 // parsing returns a handler that turns every answer except a success into a [*deletion.Error].
-// 200 and 202 are successes: the pages disagree about which one a deletion returns.
+// 200 and 202 are successes: the pages disagree about which one a deletion returns. 201 is one of a POST.
 func parsing(next handler, now func() time.Time) handler {
 	return func(c *call) (*response, error) {
 		resp, err := next(c)
 		if err != nil {
 			return nil, err
 		}
-		if resp.status == http.StatusOK || resp.status == http.StatusAccepted {
+		if resp.status == http.StatusOK || resp.status == http.StatusAccepted || resp.status == http.StatusCreated && c.Method == http.MethodPost {
 			return resp, nil
 		}
 		return nil, c.parseError(resp, now())

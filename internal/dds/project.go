@@ -15,7 +15,7 @@ import (
 //
 // https://support.huaweicloud.com/intl/en-us/api-iam/iam_06_0001.html
 func (c *Client) FindProject(ctx context.Context, iam, name string) (id string, err error) {
-	request, err := newCall(ctx, http.MethodGet, iam, url.Values{"name": {name}}, "v3", "projects")
+	request, err := newCall(ctx, http.MethodGet, iam, url.Values{"name": {name}}, nil, "v3", "projects")
 	if err != nil {
 		return "", err
 	}

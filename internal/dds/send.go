@@ -25,6 +25,9 @@ func sending(over http.RoundTripper) handler {
 			return nil, &deletion.Error{Class: deletion.ClassUnavailable, Message: "the deadline passed while the function was frozen"}
 		}
 		c.last.sent = true
+		if c.GetBody != nil {
+			c.Body, _ = c.GetBody() // of bytes in memory, which cannot fail
+		}
 		res, err := over.RoundTrip(c.Request)
 		if err != nil {
 			return nil, c.noAnswer(err)

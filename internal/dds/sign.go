@@ -28,7 +28,7 @@ const (
 )
 
 // signedHeaders are signed where a request has them, sorted as the algorithm wants them.
-// User-Agent stays out, so that a proxy may rewrite it.
+// User-Agent stays out, so that a proxy may rewrite it, and Content-Type as in the official SDK.
 var signedHeaders = []string{"Host", headerProjectID, headerDate, headerSecurityToken}
 
 // signing returns a handler that authenticates each try: with a signature by the access key
@@ -50,7 +50,7 @@ func signing(next handler, now func() time.Time) handler {
 		if !c.credentials.SecurityToken.IsZero() {
 			c.Header.Set(headerSecurityToken, c.credentials.SecurityToken.Reveal())
 		}
-		Sign(c.Request, emptyBodySHA256, c.credentials, signedHeaders)
+		Sign(c.Request, c.bodySHA256, c.credentials, signedHeaders)
 		return next(c)
 	}
 }

@@ -108,8 +108,12 @@ type Function struct {
 	output  output
 	queue   chan *call
 	exited  chan struct{} // closed when the process has ended
+	ready   chan struct{} // closed when it first asked for an event, or its server listened
+	begun   func()        // closes ready, once
 
 	mu      sync.Mutex
+	started time.Time
+	init    time.Duration    // from started to ready
 	calls   map[string]*call // taken by the function and not answered, by request id
 	polls   []int            // what the API answers to the next polls instead of working
 	answers []int            // what it answers to the next answers
@@ -140,7 +144,13 @@ func Start(ctx context.Context, o Options) (*Function, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
-	f := &Function{queue: make(chan *call), exited: make(chan struct{}), calls: make(map[string]*call)}
+	f := &Function{queue: make(chan *call), exited: make(chan struct{}), ready: make(chan struct{}), calls: make(map[string]*call)}
+	f.begun = sync.OnceFunc(func() {
+		f.mu.Lock()
+		f.init = time.Since(f.started)
+		f.mu.Unlock()
+		close(f.ready)
+	})
 	// Of the caller's environment nothing is passed on.
 	env := []string{
 		"RUNTIME_PROJECT_ID=" + ProjectID, "RUNTIME_FUNC_NAME=functiongraphtest", "RUNTIME_FUNC_VERSION=latest", "RUNTIME_PACKAGE=default",
@@ -165,7 +175,11 @@ func Start(ctx context.Context, o Options) (*Function, error) {
 	f.cmd = exec.CommandContext(context.WithoutCancel(ctx), o.Binary)
 	f.cmd.Env = slices.Concat(env, o.Env)
 	f.cmd.Stdout, f.cmd.Stderr = &f.output, &f.output
-	if err := f.cmd.Start(); err != nil {
+	f.mu.Lock() // the process may poll before Start returns
+	f.started = time.Now()
+	err := f.cmd.Start()
+	f.mu.Unlock()
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("functiongraphtest: start: %w", err), f.Close())
 	}
 	go func() {
@@ -193,10 +207,11 @@ func (f *Function) awaitServer(ctx context.Context) error {
 	for f.address != "" {
 		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", f.address)
 		if err == nil {
+			f.begun()
 			return c.Close()
 		}
 		select {
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(time.Millisecond):
 		case <-f.exited:
 			return fmt.Errorf("%w: exit code %d: %s", ErrExited, f.ExitCode(), f.Output())
 		case <-ctx.Done():
@@ -205,6 +220,24 @@ func (f *Function) awaitServer(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Ready waits until the function can take an event, and returns how long the process took from its start until then:
+// to its first poll, or until its server listened.
+func (f *Function) Ready(ctx context.Context) (time.Duration, error) {
+	select {
+	case <-f.ready:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.init, nil
+	case <-f.exited:
+		return 0, fmt.Errorf("%w: exit code %d: %s", ErrExited, f.ExitCode(), f.Output())
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// Pid returns the id of the process.
+func (f *Function) Pid() int { return f.cmd.Process.Pid }
 
 // Fail lets the runtime API answer the next polls with these statuses and no body; 200 is a poll without an event,
 // and 0 closes the connection.
@@ -243,6 +276,7 @@ func (f *Function) failing(list *[]int, next http.HandlerFunc) http.HandlerFunc 
 func (f *Function) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/runtime/invocation/request", f.failing(&f.polls, func(w http.ResponseWriter, r *http.Request) {
+		f.begun()
 		select {
 		case c := <-f.queue:
 			f.mu.Lock()

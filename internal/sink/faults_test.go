@@ -21,7 +21,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dds-backup-delete/internal/arn"
+	"dds-backup-delete/internal/dds"
+	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/secret"
 	"dds-backup-delete/internal/sink"
 	"dds-backup-delete/internal/sink/awssink"
 	"dds-backup-delete/internal/sink/sinktest"
@@ -31,6 +34,7 @@ const (
 	bus      = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
 	topicARN = "arn:aws:sns:eu-central-1:123456789012:outcomes"
 	queueARN = "arn:aws:sqs:eu-central-1:123456789012:outcomes"
+	topicURN = "urn:smn:" + ddstest.Region + ":" + ddstest.ProjectID + ":outcomes"
 )
 
 // parse reads an ARN that is good.
@@ -148,6 +152,44 @@ func services() map[string]service {
 				return server.URL, r.bodies, r.calls, server.Close
 			},
 		},
+		"SMN": {
+			perCall: 1,
+			sink: func(url string) deletion.Sink {
+				return sink.NewSMN(ddstest.ProjectID, topicURN, post(url, ddstest.SecretKey))
+			},
+			start: func(refuse func(string) string) (string, func() []string, func() []int, func()) {
+				server := ddstest.NewServer(ddstest.Options{RefuseMessage: func(m ddstest.Message) (int, string) {
+					switch refuse(m.Message) {
+					case passing:
+						return http.StatusInternalServerError, "SMN.0018"
+					case lasting:
+						return http.StatusForbidden, "SMN.0001"
+					default:
+						return 0, ""
+					}
+				}})
+				taken := func() []string {
+					var bodies []string
+					for _, m := range server.Messages() {
+						bodies = append(bodies, m.Message)
+					}
+					return bodies
+				}
+				return server.URL(), taken, func() []int { return slices.Repeat([]int{1}, len(server.Calls())) }, server.Close
+			},
+			useless: map[string]string{"HTML": "<html>", "nothing": "", "an empty object": "{}", "no message id": `{"request_id":"r","message_id":""}`},
+		},
+	}
+}
+
+// post returns calls of SMN at that address, signed by a DDS client of their own.
+func post(url, secretKey string) sink.PostJSON {
+	client, err := dds.New(dds.Options{Credentials: dds.Credentials{AccessKey: secret.New(ddstest.AccessKey), SecretKey: secret.New(secretKey)}})
+	if err != nil {
+		panic(err)
+	}
+	return func(ctx context.Context, projectID string, body []byte, path ...string) ([]byte, error) {
+		return client.Post(ctx, url, projectID, body, path...)
 	}
 }
 
@@ -486,7 +528,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.t.Error(err)
 		return
 	}
-	request.Header = r.Header
+	request.Header, request.Host = r.Header, r.Host // which may be signed
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		f.t.Error(err)

@@ -346,18 +346,18 @@ func TestDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	var body struct {
-		Widgets []struct {
+		PeriodOverride string
+		Widgets        []struct {
 			Type                string
 			X, Y, Width, Height int
-			Properties          struct {
-				Title, Query string
-				Alarms       []string
-				Metrics      [][]any
-			}
+			Properties          widget
 		}
 	}
 	if err := json.Unmarshal([]byte(s.Dashboards[0]), &body); err != nil {
 		t.Fatalf("%v in %s", err, s.Dashboards[0])
+	}
+	if body.PeriodOverride != "inherit" { // or "per 5 minutes" would be wrong for a longer time range
+		t.Errorf("periodOverride %q", body.PeriodOverride)
 	}
 	taken := make(map[[2]int]string)
 	for _, w := range body.Widgets {
@@ -378,6 +378,7 @@ func TestDashboard(t *testing.T) {
 			if len(w.Properties.Metrics) == 0 {
 				t.Errorf("%q has no metrics", title)
 			}
+			w.Properties.checkScale(t)
 			for _, metric := range spelledOut(w.Properties.Metrics) {
 				checkMetric(t, s, metric[0], metric[1], metric[2:]...)
 			}
@@ -402,6 +403,57 @@ func TestDashboard(t *testing.T) {
 			}
 		default:
 			t.Errorf("%q is a widget of type %s", title, w.Type)
+		}
+	}
+}
+
+// widget are the properties of a widget of the dashboard.
+type widget struct {
+	Title, Query, View, Stat string
+	Alarms                   []string
+	Metrics                  [][]any
+	Period                   int
+	SetPeriodToTimeRange     bool
+	YAxis                    map[string]struct {
+		Min   *float64
+		Label string
+	}
+}
+
+// gauges are the metrics that are not counts of what happened, with the unit of their axis.
+var gauges = map[string]string{
+	"DDSLatency": "ms", "Duration": "ms", "ApproximateAgeOfOldestMessage": "s", "ConcurrentExecutions": "invocations",
+	"ApproximateNumberOfMessagesVisible": "messages", "ApproximateNumberOfMessagesNotVisible": "messages",
+}
+
+// checkScale checks that a widget shows one unit on one axis, which begins at zero and says what it counts.
+func (w *widget) checkScale(t *testing.T) {
+	t.Helper()
+	if w.View == "singleValue" {
+		if w.Stat != "Sum" || !w.SetPeriodToTimeRange {
+			t.Errorf("%q is not a sum over the time shown", w.Title)
+		}
+		return
+	}
+	left := w.YAxis["left"]
+	if w.View != "timeSeries" || left.Min == nil || *left.Min != 0 || len(w.YAxis) != 1 {
+		t.Errorf("%q is a %s with axes %v", w.Title, w.View, w.YAxis)
+	}
+	for i, metric := range spelledOut(w.Metrics) {
+		name, period, stat := metric[1], w.Period, w.Stat
+		options, _ := w.Metrics[i][len(w.Metrics[i])-1].(map[string]any)
+		if own, ok := options["stat"].(string); ok {
+			stat = own
+		}
+		if expression, ok := options["expression"].(string); ok && strings.HasSuffix(expression, ", 'Sum', 300)") {
+			period, stat = 300, "Sum"
+		}
+		unit, gauge := gauges[name]
+		if !gauge {
+			unit = "per 5 minutes"
+		}
+		if left.Label != unit || period != 300 || gauge == (stat == "Sum") || stat == "" || options["yAxis"] != nil {
+			t.Errorf("%q: %s of %s for each %d s on an axis of %q, expected %q", w.Title, stat, name, period, left.Label, unit)
 		}
 	}
 }

@@ -1,11 +1,13 @@
 // Command bench measures the handler and its peers side by side and writes docs/benchmarks.md
-// with its plots. It is started by ./run, in the folder bench.
+// with its picture. It is started by ./run, in the folder bench.
 //
 //	-quick         few rounds, to see that everything works; writes to out/
 //	-only goals    the sections named, commas between; writes to out/ (see [sections])
 //	-add           keeps what the last run measured of the other sections
 //	-render        measures nothing and writes what the last run measured
 //	-docs ../docs  writes there, whatever was measured
+//
+// With -only functiongraph, the section about FunctionGraph is replaced in the page that is there, and the rest is left.
 package main
 
 import (
@@ -15,10 +17,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +41,7 @@ const (
 
 // sections are all of them.
 var sections = []measure.Section{
-	measure.Goals, measure.Starts, measure.Connections, measure.Warm, measure.Memory, parts, throttle,
+	measure.Goals, measure.Starts, measure.Connections, measure.Warm, measure.Memory, measure.FunctionGraph, parts, throttle,
 }
 
 const (
@@ -86,14 +90,18 @@ func run(ctx context.Context, f flags) error {
 			return err
 		}
 	}
+	p := plan(f.quick, chosen)
 	if !f.render {
-		err := measureAll(ctx, plan(f.quick, chosen), in)
+		err := measureAll(ctx, p, in)
 		if in.Measured != nil { // half of a run is kept too: -add completes it
 			err = errors.Join(err, save(in))
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if p.Only(measure.FunctionGraph) {
+		return report.WriteFunctionGraph(f.docs, in)
 	}
 	return report.Write(f.docs, "tried.md", in)
 }
@@ -124,14 +132,14 @@ func join(all []measure.Section) string {
 
 func plan(quick bool, chosen []measure.Section) measure.Plan {
 	if quick {
-		return measure.Plan{Sections: chosen, Goals: 4, Starts: 2, Connections: 2, Warm: 1, Full: 1, Memory: 1, SlowEvery: 8, Repeat: 20}
+		return measure.Plan{Sections: chosen, Goals: 4, Starts: 2, Connections: 2, Warm: 1, Full: 1, Memory: 1, FunctionGraph: 3, SlowEvery: 8, Repeat: 20}
 	}
-	return measure.Plan{Sections: chosen, Goals: 50, Starts: 30, Connections: 20, Warm: 6, Full: 2, Memory: 5, SlowEvery: 10, Repeat: 60}
+	return measure.Plan{Sections: chosen, Goals: 50, Starts: 30, Connections: 20, Warm: 6, Full: 2, Memory: 5, FunctionGraph: 40, SlowEvery: 10, Repeat: 60}
 }
 
 // measureAll measures the sections of a plan, and adds them to in.
 func measureAll(ctx context.Context, p measure.Plan, in *report.Input) error {
-	in.When, in.Machine = time.Now(), machine()
+	in.When, in.Machine, in.Load = time.Now(), machine(), loadAverage()
 	if p.Has(throttle) {
 		text, err := os.ReadFile(out + "/throttle.json")
 		if err == nil {
@@ -166,21 +174,29 @@ func sideBySide(ctx context.Context, p measure.Plan) (result *measure.Result, er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	peers, err := measure.Build(ctx, root, dir)
-	if err != nil {
+	r := &measure.Runner{Progress: os.Stderr, Plan: p}
+	if !p.Only(measure.FunctionGraph) {
+		if r.Peers, err = measure.Build(ctx, root, dir); err != nil {
+			return nil, err
+		}
+	}
+	if r.Plain, err = upstream.New(ctx); err != nil {
 		return nil, err
 	}
-	plain, err := upstream.New(ctx)
-	if err != nil {
+	defer r.Plain.Close()
+	if r.TLS, r.CA, err = upstream.NewTLS(ctx, dir); err != nil {
 		return nil, err
 	}
-	defer plain.Close()
-	secure, ca, err := upstream.NewTLS(ctx, dir)
-	if err != nil {
-		return nil, err
+	defer r.TLS.Close()
+	if p.Has(measure.FunctionGraph) {
+		if r.Functions, err = measure.BuildFunctionGraph(ctx, root, dir); err != nil {
+			return nil, err
+		}
+		if r.Valkey, err = r.TLS.NewValkey(ctx, dir); err != nil {
+			return nil, err
+		}
+		defer r.Valkey.Close()
 	}
-	defer secure.Close()
-	r := &measure.Runner{Peers: peers, Plain: plain, TLS: secure, CA: ca, Progress: os.Stderr, Plan: p}
 	return r.Run(ctx)
 }
 
@@ -221,4 +237,15 @@ func load(in *report.Input) error {
 
 func machine() string {
 	return fmt.Sprintf("%d cores of %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// loadAverage is how many programs wanted a CPU in the last minute; NaN where the machine does not tell.
+func loadAverage() float64 {
+	text, _ := os.ReadFile("/proc/loadavg")
+	first, _, _ := strings.Cut(string(text), " ")
+	n, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return n
 }

@@ -1,4 +1,4 @@
-// Command guard compares the size, the allocations and the work of package initialisation with a
+// Command guard compares the size, the allocations and the work of package initialisation of both functions with a
 // baseline. It shows what a change adds to the start or to every record before it is deployed. It
 // checks nothing that depends on the speed of the machine.
 //
@@ -94,17 +94,20 @@ func measure(ctx context.Context) (map[string]float64, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // it is a temporary one
-	binary := filepath.Join(dir, "bootstrap")
-	if err := lambdatest.Build(ctx, "../cmd/handler", ".", binary); err != nil {
-		return nil, err
-	}
-	info, err := os.Stat(binary)
-	if err != nil {
-		return nil, err
-	}
-	figures := map[string]float64{"binary, bytes": float64(info.Size())}
-	if err := initialisation(ctx, binary, figures); err != nil {
-		return nil, err
+	figures := make(map[string]float64)
+	for command, prefix := range map[string]string{"handler": "", "functiongraph": "functiongraph "} {
+		binary := filepath.Join(dir, command)
+		if err := lambdatest.Build(ctx, "../cmd/"+command, ".", binary); err != nil {
+			return nil, err
+		}
+		info, err := os.Stat(binary)
+		if err != nil {
+			return nil, err
+		}
+		figures[prefix+"binary, bytes"] = float64(info.Size())
+		if err := initialisation(ctx, binary, prefix, figures); err != nil {
+			return nil, err
+		}
 	}
 	cases, err := micro.Cases("../events")
 	if err != nil {
@@ -127,14 +130,14 @@ func measure(ctx context.Context) (map[string]float64, error) {
 // traced matches the line that GODEBUG=inittrace=1 prints for a package.
 var traced = regexp.MustCompile(`(?m)^init (\S+) @.* clock, (\d+) bytes, (\d+) allocs$`)
 
-// initialisation adds up what the packages allocate before main. Their time is what matters, but it
-// cannot be compared on a busy machine, and it follows from the allocations.
-func initialisation(ctx context.Context, binary string, figures map[string]float64) error {
+// initialisation adds up what the packages of a program allocate before main, under names with that prefix. Their time
+// is what matters, but it cannot be compared on a busy machine, and it follows from the allocations.
+func initialisation(ctx context.Context, binary, prefix string, figures map[string]float64) error {
 	cmd := exec.CommandContext(ctx, binary)
 	cmd.Env = []string{"GODEBUG=inittrace=1"}
 	output, err := cmd.CombinedOutput() // without its variables the program ends at once
 	if err == nil {
-		return errors.New("guard: the handler started without its variables")
+		return errors.New("guard: the program started without its variables")
 	}
 	var bytes, allocs float64
 	for _, line := range traced.FindAllSubmatch(output, -1) {
@@ -145,6 +148,6 @@ func initialisation(ctx context.Context, binary string, figures map[string]float
 	if allocs == 0 {
 		return fmt.Errorf("guard: no trace of the initialisation:\n%s", output)
 	}
-	figures["package initialisation, bytes"], figures["package initialisation, allocs"] = bytes, allocs
+	figures[prefix+"package initialisation, bytes"], figures[prefix+"package initialisation, allocs"] = bytes, allocs
 	return nil
 }

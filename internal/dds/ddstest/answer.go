@@ -65,7 +65,7 @@ func (a *answer) write(w http.ResponseWriter, requestID string) {
 	_, _ = w.Write(body) // the client may be gone
 }
 
-// json makes the body. Errors of the gateway contain the request id, those of DDS do not.
+// json makes the body. Errors of the gateway and of SMN contain the request id, those of DDS do not.
 func (a *answer) json(requestID string) []byte {
 	value := a.value
 	if value == nil && a.code == "" {
@@ -75,6 +75,9 @@ func (a *answer) json(requestID string) []byte {
 		body := map[string]string{"error_code": a.code, "error_msg": a.message}
 		if strings.HasPrefix(a.code, "API") {
 			body["request_id"] = requestID
+		}
+		if strings.HasPrefix(a.code, "SMN.") {
+			body = map[string]string{"request_id": requestID, "code": a.code, "message": a.message}
 		}
 		value = body
 	}

@@ -56,8 +56,8 @@ func Throttle() Fault {
 	return Answer(http.StatusTooManyRequests, "APIGW.0308", throttleText(200, 5*time.Minute))
 }
 
-// Answer answers with an error in the form of DDS or, for the codes APIGW.* and APIG.*, in that of
-// the gateway.
+// Answer answers with an error in the form of DDS or, for the codes APIGW.*, APIG.* and SMN.*, in that of
+// the gateway or of SMN.
 func Answer(status int, code, message string) Fault {
 	return Fault{Status: status, code: code, message: message}
 }

@@ -24,7 +24,7 @@ type request struct {
 	query    url.Values
 	body     []byte
 
-	iam      bool   // meant for IAM
+	iam, smn bool   // meant for IAM, for SMN
 	backupID string // of the path, or else of the query
 
 	accessKey string // of the signature; empty without one

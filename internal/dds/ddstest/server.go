@@ -1,5 +1,5 @@
-// Package ddstest simulates Huawei Cloud DDS, with the gateway in front of it and the project
-// list of IAM, on a loopback address. It checks signatures, keeps backups and jobs, answers
+// Package ddstest simulates Huawei Cloud DDS, with the gateway in front of it, the project list of IAM
+// and the topics of SMN, on a loopback address. It checks signatures, keeps backups and jobs, answers
 // with the documented codes and has the faults that are injected.
 //
 // It is for tests and for programs alike, and safe for concurrent use.
@@ -42,6 +42,10 @@ type Options struct {
 	MayNotList    bool // the caller lacks the permission dds:backup:list
 	MayNotShowJob bool // the caller lacks the permission dds:task:getDetail
 
+	// RefuseMessage returns the error that SMN answers instead of taking a message, for example 403 and SMN.0001; status 0
+	// for none. It may be nil.
+	RefuseMessage func(Message) (status int, code string)
+
 	// EchoRequest makes the refusal of a signature repeat the canonical request, with every signed
 	// header, and the access key, as some gateways do.
 	EchoRequest bool
@@ -53,6 +57,7 @@ type Server struct {
 	faults
 	store
 	projects
+	topics
 	calls
 
 	project string
@@ -78,6 +83,7 @@ func NewServer(o Options) *Server {
 		absentCode: o.AbsentCode, mayNotList: o.MayNotList, mayNotShowJob: o.MayNotShowJob, failReasons: make(map[string]string),
 	}
 	s.SetProjects(map[string]string{s.project: cmp.Or(o.Region, Region)})
+	s.topics = topics{prefix: "urn:smn:" + cmp.Or(o.Region, Region) + ":" + s.project + ":", refuse: o.RefuseMessage}
 	s.closing = make(chan struct{})
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
 	s.close = sync.OnceFunc(func() {
@@ -133,7 +139,7 @@ func (s *Server) answer(r *request) *answer {
 	switch {
 	case refusal != nil && r.iam:
 		return refusal.asIAM()
-	case refusal == nil:
+	case refusal == nil && !r.smn: // which has a limit of its own
 		refusal = s.quota.use()
 	}
 	if refusal != nil {
@@ -154,6 +160,9 @@ func (s *Server) route(r *request) func(*request) *answer {
 	case is(http.MethodGet, "v3", "projects"):
 		r.iam = true
 		return s.listProjects
+	case is(http.MethodPost, "v2", "*", "notifications", "topics", "*", "publish"):
+		r.smn = true
+		return s.publish
 	case is(http.MethodDelete, "v3", "*", "backups", "*"):
 		r.backupID = r.segments[3]
 		return s.inProject(s.deleteBackup)

@@ -1,4 +1,4 @@
-// Package dynamodb implements [deletion.Ledger] in an Amazon DynamoDB table.
+// Package dynamodb implements [deletion.Ledger] in a table of Amazon DynamoDB, or of a service that speaks its protocol.
 package dynamodb
 
 import (
@@ -18,8 +18,8 @@ import (
 	"dds-backup-delete/internal/secret"
 )
 
-// Ledger is a ledger in an Amazon DynamoDB table that all processes share. A write is one conditional PutItem;
-// if its condition fails, the answer has the item that is there, so no read is needed.
+// Ledger is a ledger in a DynamoDB table that all processes share. A write is one conditional PutItem; if its
+// condition fails, Amazon's answer has the item that is there, so no read is needed.
 //
 // The table has the string key "backup", "expires_at" as its time to live, and a global secondary index
 // "due" with the partition key due_kind (S), the sort key due_at (N) and the keys only. An item has:
@@ -92,10 +92,25 @@ func (l *Ledger) Swap(ctx context.Context, old, next *deletion.Item) (*deletion.
 		return nil, redact(err)
 	case !ok, stringOf(failed.Item["version"]) == next.Version: // or the SDK wrote again after the first answer was lost
 		return nil, nil //nolint:nilnil // nothing else was there, and no error
-	case len(failed.Item) == 0: // it expired and was removed
-		return &deletion.Item{Key: next.Key}, nil
+	case len(failed.Item) == 0:
+		return l.found(ctx, next)
 	}
 	return parse(next.Key, failed.Item)
+}
+
+// found returns the item that is there instead of next, if the answer to a failed condition had none: it expired
+// and was removed, or the table is not Amazon's, and does not answer with the item.
+func (l *Ledger) found(ctx context.Context, next *deletion.Item) (*deletion.Item, error) {
+	there, err := l.Get(ctx, next.Key)
+	switch {
+	case err != nil:
+		return nil, err
+	case there == nil:
+		return &deletion.Item{Key: next.Key}, nil
+	case there.Version == next.Version:
+		return nil, nil //nolint:nilnil // it was written, and the first answer was lost
+	}
+	return there, nil
 }
 
 // unchanged returns the condition that the item old is still there. Its version does not tell everything,

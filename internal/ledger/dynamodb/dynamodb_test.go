@@ -1,6 +1,8 @@
 package dynamodb_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -28,6 +30,29 @@ func TestItems(t *testing.T) {
 	})
 }
 
+// A table that is not Amazon's may not answer a failed condition with the item. Then it is read.
+func TestItemsOfATableThatAnswersWithoutThem(t *testing.T) {
+	ledgertest.Contract(t, func(t *testing.T, now func() time.Time) deletion.Ledger {
+		t.Helper()
+		endpoint, table := newDynamoDBTable(t)
+		target, err := url.Parse(endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			body, err := io.ReadAll(r.In.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			body = bytes.ReplaceAll(body, []byte(`"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`), []byte(`"ReturnValuesOnConditionCheckFailure":"NONE"`))
+			r.Out.Body, r.Out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		}})
+		t.Cleanup(server.Close)
+		return ddbledger.New(newClient(server.URL), table, now)
+	})
+}
+
 // The SDK repeats a write whose answer was lost. The result must be the same as with the answer.
 func TestItemsLoseTheirAnswers(t *testing.T) {
 	endpoint, table := newDynamoDBTable(t)
@@ -35,10 +60,11 @@ func TestItemsLoseTheirAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var calls atomic.Int64
+	var lost atomic.Int64
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if calls.Add(1)%2 == 1 { // every other answer is lost after the work
+		if strings.HasPrefix(r.Header.Get("Amz-Sdk-Request"), "attempt=1;") { // its answer is lost after the work
+			lost.Add(1)
 			proxy.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler)
 		}
@@ -52,8 +78,8 @@ func TestItemsLoseTheirAnswers(t *testing.T) {
 	ledgertest.Same(t, ledgertest.Get(t, l, key), first)
 	ledgertest.Swap(t, l, first, second)
 	ledgertest.Same(t, ledgertest.Conflict(t, l, first, &deletion.Item{Key: key}), second)
-	if calls.Load() != 8 {
-		t.Errorf("%d calls, want two for each", calls.Load())
+	if lost.Load() < 4 {
+		t.Errorf("%d answers were lost, want one for each call", lost.Load())
 	}
 }
 
