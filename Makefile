@@ -3,7 +3,7 @@ ARCHITECTURES = $(sort arm64 $(GOARCH))
 # The version of the program in its User-Agent.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build build-functiongraph release check test test-aws test-valkey test-stack chaos bench lint vulncheck clean
+.PHONY: build build-functiongraph release check test test-aws test-valkey test-stack chaos chaos-lambda chaos-functiongraph bench lint vulncheck clean
 
 build: $(ARCHITECTURES:%=build-%)
 
@@ -51,11 +51,19 @@ test-valkey:
 test-stack:
 	tools/with-moto go test -race -count=1 ./internal/stacktest
 
-# The crash test: the real binary is killed at random, and all services have faults. It takes minutes.
+# The crash test: the real binary is killed at random, and all services have faults. It takes minutes. HOST
+# chooses one of the hosts.
+HOST ?= lambda functiongraph
 REQUESTS ?= 10000
 SEED ?= 0
-chaos:
-	tools/with-dynamodb-local go test -count=1 -v -timeout 60m ./internal/chaos -requests $(REQUESTS) -seed $(SEED)
+CHAOS = go test -count=1 -v -timeout 60m ./internal/chaos -requests $(REQUESTS) -seed $(SEED) -run
+chaos: $(HOST:%=chaos-%)
+
+chaos-lambda:
+	tools/with-dynamodb-local $(CHAOS) TestChaos/lambda
+
+chaos-functiongraph:
+	tools/with-valkey $(CHAOS) TestChaos/functiongraph
 
 # Measures the program and its peers, and writes docs/benchmarks.md and its picture. It takes half an hour.
 # QUICK=1 takes ten minutes and FLAGS='-only goals' twelve; both write to bench/out. FLAGS='-only functiongraph -docs ../docs'
