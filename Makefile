@@ -43,9 +43,11 @@ test-aws:
 	tools/with-dynamodb-local go test -race -count=1 ./internal/ledger/dynamodb
 	tools/with-moto go test -race -count=1 -run Moto ./internal/sink ./examples
 
-# Tests the ledger on a Valkey or Redis server: one of the PATH, otherwise Debian's.
+# Tests the ledger on a Valkey or Redis server: one of the PATH, otherwise Debian's. The real binary of
+# FunctionGraph is killed and frozen on it.
 test-valkey:
-	tools/with-valkey go test -race -count=1 ./internal/ledger/valkey
+	tools/with-valkey go test -race -count=1 ./internal/ledger/valkey ./cmd/functiongraph
+	tools/with-valkey go test -race -count=1 -run Valkey ./internal/deletion
 
 # Deploys template.yaml to moto and runs the real binary on it. It needs Python 3.
 test-stack:

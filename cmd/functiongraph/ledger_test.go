@@ -37,6 +37,9 @@ type ledger struct {
 
 func startLedger(t *testing.T, arguments ...string) *ledger {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("make test-valkey runs it")
+	}
 	l := &ledger{Server: valkeytest.Start(t, append(valkeytest.Durable(), arguments...)...)}
 	l.sink = sinktest.NewCloudEvents(func(string) int {
 		if refuse := l.refuse.Load(); refuse != nil {
@@ -248,15 +251,14 @@ func TestFrozen(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		fault    ddstest.Fault
-		meets    func(w *world) // while it is frozen
+		meets    func(t *testing.T, w *world) // while it is frozen
 		recorded deletion.Status
 		then     deletion.Status
 	}{
-		"its call is lost": {ddstest.Slow(time.Minute), func(w *world) { w.dds.CloseConnections() }, deletion.Accepted, deletion.Accepted},
-		"its call is done": {ddstest.Slow(300 * time.Millisecond), func(w *world) {
-			for len(w.dds.Jobs()) == 0 {
-				time.Sleep(time.Millisecond)
-			}
+		"its call is lost": {ddstest.Slow(time.Minute), func(_ *testing.T, w *world) { w.dds.CloseConnections() }, deletion.Accepted, deletion.Accepted},
+		"its call is done": {ddstest.Slow(300 * time.Millisecond), func(t *testing.T, w *world) {
+			t.Helper()
+			waitFor(t, "the job", func() bool { return len(w.dds.Jobs()) > 0 })
 		}, deletion.Unconfirmed, deletion.Accepted},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -269,7 +271,7 @@ func TestFrozen(t *testing.T) {
 			if err := frozen.Freeze(); err != nil {
 				t.Fatal(err)
 			}
-			tc.meets(frozen)
+			tc.meets(t, frozen)
 			other := startAt(t, frozen.dds, functiongraphtest.Runtime, 0, l.settings...)
 			l.tick(t, other, keys)
 			l.checkOutcome(t, other, backup(0), tc.recorded)

@@ -301,7 +301,7 @@ func (w *world) tick(ctx context.Context, f *instance) {
 // finish lets time pass and ticks run until nothing is due: first with faults and kills, because only then is what was
 // parked worked, and then without.
 func (w *world) finish() {
-	const stormy = 8
+	const stormy = 4
 	l := w.host.ledger
 	for round := range 60 {
 		if round == stormy {
