@@ -141,29 +141,36 @@ func TestForeignEvents(t *testing.T) {
 	}
 }
 
-// What DDS cannot do now is parked by each source, where nobody waits for the result. A tick of the timer works it later
-// with its own keys, because those of the first invocation are in no ledger.
+// What DDS cannot do now, or refuses to these keys, is parked by each source, where nobody waits for the result. A tick of
+// the timer works it later with its own keys, because those of the first invocation are in no ledger.
 func TestParked(t *testing.T) {
 	t.Parallel()
 	l := startLedger(t)
 	w := start(t, functiongraphtest.Runtime, 0, l.settings...)
 	var backups []string
-	for name, s := range sources(t) {
-		for _, backup := range named(s.payload) {
-			backups = append(backups, backup)
-			w.dds.Inject(ddstest.Answer(http.StatusForbidden, "DBS.200019", "Another operation is being performed.").On(http.MethodDelete).For(backup))
-		}
-		in := functiongraphtest.Invocation{Payload: s.payload, RequestID: "parked " + name, Header: keys.Headers(), Async: true}
+	park := func(name string, payload []byte, header http.Header) {
+		in := functiongraphtest.Invocation{Payload: payload, RequestID: "parked " + name, Header: header, Async: true}
 		r, err := w.Invoke(limited(t), in)
 		if err != nil || r.Err != nil || strings.Contains(string(r.Payload), "job_id") {
 			t.Errorf("%s: error %v, %v, reply %s", name, err, r.Err, r.Payload)
 		}
+		backups = append(backups, named(payload)...)
 	}
+	for name, s := range sources(t) {
+		for _, backup := range named(s.payload) {
+			w.dds.Inject(ddstest.Answer(http.StatusForbidden, "DBS.200019", "Another operation is being performed.").On(http.MethodDelete).For(backup))
+		}
+		park(name, s.payload, keys.Headers())
+	}
+	park("no agency", request(5), nil)
+	park("an expired key", request(6), functiongraphtest.Keys{Access: "HSTAEXPIREDKEY000001", Secret: "the-secret-key-that-is-expired-000000001"}.Headers())
+	w.dds.Inject(ddstest.Answer(http.StatusForbidden, "DBS.280063", "The user lacks the action.").For(backup(7)))
+	park("no permission", request(7), keys.Headers())
 	first := len(w.dds.Calls())
 	ticking := functiongraphtest.Keys{Access: "HSTAOFTHETICK0000001", Secret: "temporary-secret-key-of-the-tick-0001", Token: "a-security-token-of-the-tick-000001"}
 	w.dds.SetKeys(ticking.Access, ticking.Secret, ticking.Token) // the first ones have expired
-	if keys := ledgertest.Agenda(t, l.ledger); len(keys) != len(backups) {
-		t.Fatalf("%d of %d are parked", len(keys), len(backups))
+	if parked := ledgertest.Agenda(t, l.ledger); len(parked) != len(backups) {
+		t.Fatalf("%d of %d are parked", len(parked), len(backups))
 	}
 	if text := l.dump(t); strings.Contains(text, keys.Access) || strings.Contains(text, keys.Secret) || strings.Contains(text, keys.Token) {
 		t.Error("the ledger has a key")

@@ -22,12 +22,12 @@ type outside struct {
 	*valkey.Ledger
 
 	turn  sync.Mutex
-	calls chan func()
+	calls chan func(context.Context)
 	done  chan struct{}
 }
 
 // call makes a call outside.
-func (o *outside) call(f func()) {
+func (o *outside) call(f func(context.Context)) {
 	o.turn.Lock()
 	defer o.turn.Unlock()
 	o.calls <- f
@@ -35,17 +35,17 @@ func (o *outside) call(f func()) {
 }
 
 func (o *outside) Get(_ context.Context, key deletion.Key) (i *deletion.Item, err error) {
-	o.call(func() { i, err = o.Ledger.Get(context.Background(), key) })
+	o.call(func(ctx context.Context) { i, err = o.Ledger.Get(ctx, key) })
 	return i, err
 }
 
 func (o *outside) Swap(_ context.Context, old, next *deletion.Item) (current *deletion.Item, err error) {
-	o.call(func() { current, err = o.Ledger.Swap(context.Background(), old, next) })
+	o.call(func(ctx context.Context) { current, err = o.Ledger.Swap(ctx, old, next) })
 	return current, err
 }
 
 func (o *outside) Due(_ context.Context, kind deletion.Agenda, at time.Time, limit int, cursor string) (keys []deletion.Key, next string, err error) {
-	o.call(func() { keys, next, err = o.Ledger.Due(context.Background(), kind, at, limit, cursor) })
+	o.call(func(ctx context.Context) { keys, next, err = o.Ledger.Due(ctx, kind, at, limit, cursor) })
 	return keys, next, err
 }
 
@@ -60,10 +60,10 @@ func TestPromiseOnValkey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &outside{Ledger: l, calls: make(chan func()), done: make(chan struct{})}
+	o := &outside{Ledger: l, calls: make(chan func(context.Context)), done: make(chan struct{})}
 	go func() {
 		for f := range o.calls {
-			f()
+			f(t.Context())
 			o.done <- struct{}{}
 		}
 	}()
@@ -73,7 +73,7 @@ func TestPromiseOnValkey(t *testing.T) {
 		t.Run(sc.name, func(t *testing.T) {
 			for seed := range uint64(runs) {
 				server.Command("FLUSHALL")
-				violations, trace, _ := play(t, &sc.scenario, o, 1, 1, rand.New(rand.NewPCG(seed, 0)).IntN) //nolint:gosec // no secret
+				violations, trace, _ := play(t, &sc.scenario, o, 1, 1, rand.New(rand.NewPCG(seed, 0)).IntN)
 				if len(violations) > 0 {
 					t.Errorf("seed %d: %s\nafter %s", seed, strings.Join(violations, "\n"), strings.Join(trace, ", "))
 				}
