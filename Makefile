@@ -3,7 +3,7 @@ ARCHITECTURES = $(sort arm64 $(GOARCH))
 # The version of the program in its User-Agent.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build build-functiongraph package release check test test-aws test-valkey test-stack chaos bench lint vulncheck clean
+.PHONY: build build-functiongraph package release check test test-aws test-valkey test-stack chaos chaos-lambda chaos-functiongraph bench lint vulncheck clean
 
 build: $(ARCHITECTURES:%=build-%)
 
@@ -50,19 +50,29 @@ test-aws:
 	tools/with-dynamodb-local go test -race -count=1 ./internal/ledger/dynamodb
 	tools/with-moto go test -race -count=1 -run Moto ./internal/sink ./examples
 
-# Tests the ledger on a Valkey or Redis server: one of the PATH, otherwise Debian's.
+# Tests the ledger on a Valkey or Redis server: one of the PATH, otherwise Debian's. The real binary of
+# FunctionGraph is killed and frozen on it.
 test-valkey:
-	tools/with-valkey go test -race -count=1 ./internal/ledger/valkey
+	tools/with-valkey go test -race -count=1 ./internal/ledger/valkey ./cmd/functiongraph
+	tools/with-valkey go test -race -count=1 -run Valkey ./internal/deletion
 
 # Deploys template.yaml to moto and runs the real binary on it. It needs Python 3.
 test-stack:
 	tools/with-moto go test -race -count=1 ./internal/stacktest
 
-# The crash test: the real binary is killed at random, and all services have faults. It takes minutes.
+# The crash test: the real binary is killed at random, and all services have faults. It takes minutes. HOST
+# chooses one of the hosts.
+HOST ?= lambda functiongraph
 REQUESTS ?= 10000
 SEED ?= 0
-chaos:
-	tools/with-dynamodb-local go test -count=1 -v -timeout 60m ./internal/chaos -requests $(REQUESTS) -seed $(SEED)
+CHAOS = go test -count=1 -v -timeout 60m ./internal/chaos -requests $(REQUESTS) -seed $(SEED) -run
+chaos: $(HOST:%=chaos-%)
+
+chaos-lambda:
+	tools/with-dynamodb-local $(CHAOS) TestChaos/lambda
+
+chaos-functiongraph:
+	tools/with-valkey $(CHAOS) TestChaos/functiongraph
 
 # Measures the program and its peers, and writes docs/benchmarks.md and its picture. It takes half an hour.
 # QUICK=1 takes ten minutes and FLAGS='-only goals' twelve; both write to bench/out. FLAGS='-only functiongraph -docs ../docs'

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"dds-backup-delete/internal/app"
@@ -39,6 +40,10 @@ var secretHeaders = []string{
 // https://support.huaweicloud.com/intl/en-us/usermanual-functiongraph/functiongraph_01_1062.html
 const maxSync = 90 * time.Second
 
+// maxAsync is how long an asynchronous invocation works at most. A function may have three days; but a backup stays
+// leased until the deadline if the instance dies, and what is left over is parked.
+const maxAsync = 15 * time.Minute
+
 // maxRead bounds, in bytes, how much of an event is read. FunctionGraph takes 6 MB; the app refuses what is longer
 // than that, and says so.
 const maxRead = 8 << 20
@@ -53,9 +58,9 @@ type host struct {
 // begin returns the context of an invocation that was received now: its deadline, its id for the log, and its
 // credentials. It removes the secrets from the headers.
 func (h *host) begin(ctx context.Context, header http.Header) (context.Context, context.CancelFunc) {
-	limit := h.timeout
-	if !isAsync(header) {
-		limit = min(limit, maxSync)
+	limit := min(h.timeout, maxSync)
+	if isAsync(header) {
+		limit = min(h.timeout, maxAsync)
 	}
 	ctx = withRequestID(ctx, header.Get(headerRequestID))
 	if keys := credentialsOf(header); keys != (dds.Credentials{}) {
@@ -68,7 +73,9 @@ func (h *host) begin(ctx context.Context, header http.Header) (context.Context, 
 }
 
 // isAsync reports whether nobody waits for the result of an invocation.
-func isAsync(header http.Header) bool { return header.Get(headerInvokeType) == "async" }
+func isAsync(header http.Header) bool {
+	return strings.EqualFold(header.Get(headerInvokeType), "async")
+}
 
 // credentialsOf returns the credentials that came with an invocation; zero if none did.
 func credentialsOf(header http.Header) dds.Credentials {

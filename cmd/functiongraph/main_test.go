@@ -134,6 +134,8 @@ func TestEvents(t *testing.T) {
 			half := plain.Clone() // it must not be completed from the plain pair
 			half.Set("X-Cff-Security-Access-Key", "HSTAANOTHERKEY000001")
 			bad := functiongraphtest.Keys{Access: "HSTAEXPIREDKEY000001", Secret: "the-secret-key-that-is-expired-000000001", Token: keys.Token}.Headers()
+			expired := functiongraphtest.Keys{Access: keys.Access, Secret: keys.Secret, Token: "a-security-token-that-is-expired-00001"}.Headers()
+			w.dds.Inject(ddstest.Answer(http.StatusForbidden, "DBS.280063", "The user lacks the action.").For(backup(4)))
 			for i, tc := range []struct {
 				name    string
 				payload []byte
@@ -150,6 +152,10 @@ func TestEvents(t *testing.T) {
 				{"an expired key", request(3), bad, "DDS.Unauthenticated", "APIGW.0301", 1},
 				{"the expired key again", request(3), bad, "DDS.Unauthenticated", "held back", 0},
 				{"another key at once", request(3), with, "", `"status":"accepted"`, 1},
+				{"an expired token", request(4), expired, "DDS.Unauthenticated", "APIGW.0301", 1},
+				{"the expired token again", request(4), expired, "DDS.Unauthenticated", "held back", 0},
+				{"an agency without the permission", request(4), with, "DDS.Forbidden", "needs the permission dds:backup:delete: ", 1},
+				{"which it has now", request(4), with, "", `"status":"accepted"`, 1},
 				{"an unknown trigger", []byte(`{"cow":1}`), with, "DDS.Invalid", "cow", 0},
 				{"no event", nil, with, "DDS.Invalid", "", 0},
 				{"a long event", make([]byte, 9<<20), with, "DDS.Invalid", "expected 6291556 at most", 0},
@@ -164,7 +170,7 @@ func TestEvents(t *testing.T) {
 				t.Errorf("SIGTERM: error %v, exit code %d", err, w.ExitCode())
 			}
 			out := w.Output()
-			for _, canary := range []string{keys.Secret, keys.Token, keys.Access, bad.Get("X-Cff-Security-Secret-Key"), bad.Get("X-Cff-Security-Access-Key")} {
+			for _, canary := range []string{keys.Secret, keys.Token, keys.Access, bad.Get("X-Cff-Security-Secret-Key"), bad.Get("X-Cff-Security-Access-Key"), expired.Get("X-Cff-Security-Token")} {
 				if strings.Contains(out, canary) {
 					t.Errorf("%s came out", canary)
 				}
@@ -242,7 +248,7 @@ func TestKeysAndProject(t *testing.T) {
 func TestARuntimeAPIThatFails(t *testing.T) {
 	t.Parallel()
 	w := start(t, functiongraphtest.Runtime, 0)
-	w.Fail(500, 200, 0, 404, 500, 500, 500)
+	w.Fail(200, 204, 500, 200, 0, 404, 500, 500, 500, 500, 500)
 	w.FailAnswers(503, 0)
 	w.check(t, functiongraphtest.Invocation{Payload: request(0), RequestID: "first", Header: keys.Headers()}, "", "accepted")
 	if n := strings.Count(w.Output(), `"message":"the runtime API gives no events","error":"status 500"`); n != 1 {

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// firstPause and lastPause bound the pause after an answer of the runtime API that brings no event.
-	// FunctionGraph's sample pauses for 50 ms.
+	// firstPause is the pause after an answer of the runtime API that brings no event, as in FunctionGraph's sample.
+	// lastPause bounds the pauses while the API fails.
 	firstPause = 50 * time.Millisecond
 	lastPause  = time.Second
 	// answerTries is how often the answer to an invocation is sent at most.
@@ -47,11 +47,14 @@ func (r *runtime) serve(ctx context.Context) {
 	pause, logged := firstPause, false
 	for ctx.Err() == nil {
 		err := r.next(ctx)
-		if err == nil {
+		if err == nil || errors.Is(err, errNoEvent) {
 			pause, logged = firstPause, false
+			if err != nil { // the next event may come at any time, and its caller wait
+				retry.Wait(ctx, pause)
+			}
 			continue
 		}
-		if pause == lastPause && !logged && ctx.Err() == nil && !errors.Is(err, errNoEvent) {
+		if pause == lastPause && !logged && ctx.Err() == nil {
 			logged = true
 			r.host.log.WarnContext(ctx, "the runtime API gives no events", "error", secret.Redact(err.Error()))
 		}
@@ -74,7 +77,7 @@ func (r *runtime) next(ctx context.Context) error {
 	id := got.Header.Get(headerRequestID)
 	if got.StatusCode != http.StatusOK || id == "" {
 		_, _ = io.Copy(io.Discard, io.LimitReader(got.Body, maxRead)) // so that the connection is kept
-		if got.StatusCode == http.StatusOK {
+		if got.StatusCode/100 == 2 {
 			return errNoEvent
 		}
 		return fmt.Errorf("status %d", got.StatusCode)

@@ -120,7 +120,7 @@ func TestRealRefusedByDDS(t *testing.T) {
 	if code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	says(t, out, "not deleted   DBS.280063: Policy does not allow it.", "not published ")
+	says(t, out, "not deleted   DBS.280063: the deletion needs the permission dds:backup:delete: Policy does not allow it.", "not published ")
 }
 
 // Without the ledger DDS is not asked, and the report does not claim an answer.

@@ -106,7 +106,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	}
 	if (c.InLambda || c.FunctionGraph != nil) && c.Ledger.Kind == config.Memory {
 		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
-			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; expected dynamodb://<table>")
+			"a job id can be lost, a repeat asks DDS again, and its outcome may be unconfirmed; expected "+config.DurableLedger())
 	}
 	for _, warning := range c.Warnings {
 		log.WarnContext(ctx, "configuration warning", "warning", warning)

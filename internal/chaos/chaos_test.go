@@ -1,17 +1,14 @@
-// Package chaos is the crash test. The real binary runs under a Runtime API, gets requests from a
-// redelivering queue and from a topic that gives up after three deliveries, and ticks; it meets faults of DDS, the
-// ledger and the sink, and is killed at random times. In the end, ticks run until nothing is due.
+// Package chaos is the crash test. The real binary runs under the runtime API of a host, gets requests and ticks, meets
+// faults of DDS, the ledger and the sink, and is killed at random times. In the end, ticks run until nothing is due.
 //
-//	make chaos REQUESTS=10000 SEED=1
+//	make chaos REQUESTS=10000 SEED=1 HOST=functiongraph
 package chaos_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -26,16 +23,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"dds-backup-delete/internal/dds/ddstest"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/lambdatest"
-	ddbledger "dds-backup-delete/internal/ledger/dynamodb"
 	"dds-backup-delete/internal/ledger/ledgertest"
-	"dds-backup-delete/internal/sink/sinktest"
 )
 
 var (
@@ -44,14 +35,36 @@ var (
 )
 
 const (
-	workers     = 4
-	timeout     = 5 * time.Second // of the function
-	visibility  = 6 * time.Second
-	maxReceives = 8 // the last one is told to the function
-	deliveries  = 3 // of a topic: an asynchronous invocation and two more tries
-	table       = "chaos"
-	bus         = "arn:aws:events:eu-central-1:123456789012:event-bus/outcomes"
+	workers    = 4
+	timeout    = 5 * time.Second // of the function
+	visibility = 6 * time.Second
+	deliveries = 3 // of a topic: an asynchronous invocation and two more tries
 )
+
+// host is where the function runs, with the ledger and the sink that it has there.
+type host struct {
+	folder  string // of the binary
+	ledger  deletion.Ledger
+	taken   func() []string // the events that the sink took
+	disturb func()          // called every second, until there are no more faults; may be nil
+	// start starts the binary.
+	start func(ctx context.Context, binary string, timeout time.Duration) (*instance, error)
+	// batch and notification are payloads with messages of the queue and with one of the topic, and tick is a tick.
+	batch        func(messages []message) any
+	notification func(m *message) any
+	tick         any
+	maxReceives  int  // of the queue
+	parks        bool // it also parks what comes from the queue
+}
+
+// instance is a running function.
+type instance struct {
+	// invoke sends a payload and returns the reply. A function that failed or ended is an error.
+	invoke      func(ctx context.Context, payload []byte) (reply []byte, err error)
+	ended       func() bool
+	kill, close func() error
+	output      func() string
+}
 
 // dice is a source of random numbers that goroutines can share.
 type dice struct {
@@ -76,14 +89,11 @@ type asked struct {
 type world struct {
 	t      *testing.T
 	dice   *dice
+	host   *host
 	queue  *queue
 	topic  *queue
 	dds    *ddstest.Server
 	front  *httptest.Server // in front of DDS; notes DELETEs that should not come
-	bus    *sinktest.EventBridge
-	busURL string
-	db     *dynamodb.Client
-	dbURL  string
 	binary string
 	asked  []asked
 
@@ -93,10 +103,9 @@ type world struct {
 
 	calm atomic.Bool // no more faults
 
-	mu       sync.Mutex
-	recorded map[string]bool // backups with a final record
-	late     []string        // DELETEs after a final record
-	lost     map[string]bool // backups for which an answer of DDS may have been lost
+	mu   sync.Mutex
+	late []string        // DELETEs after a final record
+	lost map[string]bool // backups for which an answer of DDS may have been lost
 }
 
 // mayLose notes that an answer of DDS about a backup may get lost.
@@ -107,23 +116,31 @@ func (w *world) mayLose(backup string) {
 }
 
 func TestChaos(t *testing.T) {
-	endpoint := os.Getenv("DYNAMODB_ENDPOINT")
-	if *requests == 0 || endpoint == "" {
+	if *requests == 0 {
 		t.Skip("make chaos runs it")
 	}
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
+	for name, onHost := range map[string]func(*world) *host{"lambda": onLambda, "functiongraph": onFunctionGraph} {
+		t.Run(name, func(t *testing.T) { run(t, onHost) })
+	}
+}
+
+func run(t *testing.T, onHost func(*world) *host) {
+	t.Helper()
 	t.Logf("seed %d", *seed)
 	w := &world{
-		t: t, dice: &dice{r: rand.New(rand.NewPCG(*seed, 1))}, queue: newQueue(visibility, maxReceives), topic: newQueue(visibility, deliveries),
-		dds: ddstest.NewServer(ddstest.Options{}), recorded: make(map[string]bool), lost: make(map[string]bool), backupOf: make(map[string]string),
+		t: t, dice: &dice{r: rand.New(rand.NewPCG(*seed, 1))}, dds: ddstest.NewServer(ddstest.Options{}),
+		lost: make(map[string]bool), backupOf: make(map[string]string), binary: filepath.Join(t.TempDir(), "bootstrap"),
 	}
 	defer w.dds.Close()
-	w.build()
-	w.startLedger(endpoint)
-	w.startSink()
 	w.startFront()
+	w.host = onHost(w)
+	w.queue, w.topic = newQueue(visibility, w.host.maxReceives), newQueue(visibility, deliveries)
+	if err := lambdatest.Build(t.Context(), "../..", w.host.folder, w.binary); err != nil {
+		t.Fatal(err)
+	}
 	w.ask(*requests)
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -134,6 +151,9 @@ func TestChaos(t *testing.T) {
 	start := time.Now()
 	for w.queue.left()+w.topic.left() > 0 {
 		time.Sleep(time.Second)
+		if w.host.disturb != nil {
+			w.host.disturb()
+		}
 		if int(time.Since(start).Seconds())%5 == 0 {
 			fmt.Fprintf(os.Stderr, "%4.0fs  %d of %d messages left, %d invocations, %d kills\n",
 				time.Since(start).Seconds(), w.queue.left()+w.topic.left(), len(w.asked), w.invocations.Load(), w.kills.Load())
@@ -144,13 +164,6 @@ func TestChaos(t *testing.T) {
 	took := time.Since(start)
 	w.finish()
 	w.check(took)
-}
-
-func (w *world) build() {
-	w.binary = filepath.Join(w.t.TempDir(), "bootstrap")
-	if err := lambdatest.Build(w.t.Context(), "../..", "./cmd/handler", w.binary); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // ask fills DDS with backups and the queue with requests. Most requests have a backup of their own.
@@ -193,25 +206,15 @@ func (w *world) ask(n int) {
 // work is one environment of the function. It polls the queue, and starts the function again after a kill.
 func (w *world) work(ctx context.Context, r *rand.Rand) {
 	for ctx.Err() == nil {
-		f, err := lambdatest.Start(ctx, lambdatest.Options{Binary: w.binary, Timeout: timeout, Env: []string{
-			"HUAWEICLOUD_SDK_AK=" + ddstest.AccessKey, "HUAWEICLOUD_SDK_SK=" + ddstest.SecretKey,
-			"HUAWEICLOUD_SDK_PROJECT_ID=" + ddstest.ProjectID, "DDS_REGION=" + ddstest.Region, "DDS_ENDPOINT=" + w.front.URL,
-			"OUTCOME_SINK=" + bus, "AWS_ENDPOINT_URL_EVENTBRIDGE=" + w.busURL,
-			"LEDGER=dynamodb://" + table, "AWS_ENDPOINT_URL_DYNAMODB=" + w.dbURL,
-			"REQUIRE_MANUAL=true", "FOLLOW=true", fmt.Sprint("QUEUE_MAX_RECEIVES=", maxReceives),
-		}})
+		f, err := w.host.start(ctx, w.binary, timeout)
 		if err != nil {
 			if ctx.Err() == nil {
 				w.t.Error(err)
 			}
 			return
 		}
-		life := time.Duration(20+r.IntN(3000)) * time.Millisecond
-		killer := time.AfterFunc(life, func() {
-			w.kills.Add(1)
-			_ = f.Kill()
-		})
-		for ctx.Err() == nil && f.State() == nil {
+		killer := w.killLater(f, time.Duration(20+r.IntN(3000))*time.Millisecond)
+		for ctx.Err() == nil && !f.ended() {
 			switch n := r.IntN(20); {
 			case n == 0:
 				w.tick(ctx, f)
@@ -222,13 +225,23 @@ func (w *world) work(ctx context.Context, r *rand.Rand) {
 			}
 		}
 		killer.Stop()
-		w.unrecorded.Add(int64(strings.Count(f.Stdout(), "ledger: not recorded")))
-		_ = f.Close()
+		w.end(f)
 	}
 }
 
+// invoke invokes the function with the JSON of a payload.
+func (w *world) invoke(ctx context.Context, f *instance, payload any) (reply []byte, err error) {
+	text, err := json.Marshal(payload)
+	if err != nil {
+		w.t.Error(err)
+		return nil, err
+	}
+	w.invocations.Add(1)
+	return f.invoke(ctx, text)
+}
+
 // deliver invokes the function with one batch and handles the messages as the reply says.
-func (w *world) deliver(ctx context.Context, f *lambdatest.Function, r *rand.Rand) {
+func (w *world) deliver(ctx context.Context, f *instance, r *rand.Rand) {
 	messages := w.queue.receive(1+r.IntN(10), r)
 	if len(messages) == 0 {
 		select {
@@ -237,24 +250,11 @@ func (w *world) deliver(ctx context.Context, f *lambdatest.Function, r *rand.Ran
 		}
 		return
 	}
-	var records []map[string]any
-	for _, m := range messages {
-		records = append(records, map[string]any{
-			"messageId": m.id, "body": m.body, "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:requests",
-			"attributes": map[string]string{"ApproximateReceiveCount": fmt.Sprint(m.receives)},
-		})
-	}
-	payload, err := json.Marshal(map[string]any{"Records": records})
-	if err != nil {
-		w.t.Error(err)
-		return
-	}
-	w.invocations.Add(1)
-	result, err := f.Invoke(ctx, lambdatest.Invocation{Payload: payload})
-	var reply struct {
+	text, err := w.invoke(ctx, f, w.host.batch(messages))
+	var reply struct { // of a host without partial replies it is another object
 		BatchItemFailures []struct{ ItemIdentifier string }
 	}
-	if err != nil || result.Err != nil || json.Unmarshal(result.Payload, &reply) != nil {
+	if err != nil || json.Unmarshal(text, &reply) != nil {
 		for _, m := range messages {
 			w.mayLose(w.backupOf[m.id])
 		}
@@ -271,23 +271,13 @@ func (w *world) deliver(ctx context.Context, f *lambdatest.Function, r *rand.Ran
 }
 
 // notify invokes the function with one message of the topic. Only an error, or no reply, brings it again.
-func (w *world) notify(ctx context.Context, f *lambdatest.Function, r *rand.Rand) {
+func (w *world) notify(ctx context.Context, f *instance, r *rand.Rand) {
 	messages := w.topic.receive(1, r)
 	if len(messages) == 0 {
 		return
 	}
-	m := messages[0]
-	payload, err := json.Marshal(map[string]any{"Records": []map[string]any{{
-		"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": map[string]string{
-			"MessageId": m.id, "Message": m.body, "TopicArn": "arn:aws:sns:eu-central-1:123456789012:requests",
-		},
-	}}})
-	if err != nil {
-		w.t.Error(err)
-		return
-	}
-	w.invocations.Add(1)
-	if result, err := f.Invoke(ctx, lambdatest.Invocation{Payload: payload}); err != nil || result.Err != nil {
+	m := &messages[0]
+	if _, err := w.invoke(ctx, f, w.host.notification(m)); err != nil {
 		w.mayLose(w.backupOf[m.id])
 		w.topic.giveBack(m.id, time.Duration(200+r.IntN(1500))*time.Millisecond)
 		return
@@ -295,37 +285,30 @@ func (w *world) notify(ctx context.Context, f *lambdatest.Function, r *rand.Rand
 	w.topic.acknowledge(m.id)
 }
 
-// tick invokes the function with a tick. If it is killed, it may have worked any request of the topic.
-func (w *world) tick(ctx context.Context, f *lambdatest.Function) {
+// tick invokes the function with a tick. If it is killed, it may have worked any request that was parked.
+func (w *world) tick(ctx context.Context, f *instance) {
 	w.ticks.Add(1)
-	result, err := f.Invoke(ctx, lambdatest.Invocation{Payload: []byte(`{"type":"dds.backup.agenda.tick.v1"}`)})
-	if err == nil && result.Err == nil {
+	if _, err := w.invoke(ctx, f, w.host.tick); err == nil {
 		return
 	}
 	for _, a := range w.asked {
-		if a.topic {
+		if a.topic || w.host.parks {
 			w.mayLose(a.backup)
 		}
 	}
 }
 
-// finish lets time pass and ticks run, without faults, until nothing is due.
+// finish lets time pass and ticks run until nothing is due: first with faults and kills, because only then is what was
+// parked worked, and then without.
 func (w *world) finish() {
-	w.calm.Store(true)
-	w.dds.Heal()
-	f, err := lambdatest.Start(w.t.Context(), lambdatest.Options{Binary: w.binary, Timeout: time.Minute, Env: []string{
-		"HUAWEICLOUD_SDK_AK=" + ddstest.AccessKey, "HUAWEICLOUD_SDK_SK=" + ddstest.SecretKey,
-		"HUAWEICLOUD_SDK_PROJECT_ID=" + ddstest.ProjectID, "DDS_REGION=" + ddstest.Region, "DDS_ENDPOINT=" + w.front.URL,
-		"OUTCOME_SINK=" + bus, "AWS_ENDPOINT_URL_EVENTBRIDGE=" + w.busURL,
-		"LEDGER=dynamodb://" + table, "AWS_ENDPOINT_URL_DYNAMODB=" + w.dbURL, "REQUIRE_MANUAL=true", "FOLLOW=true",
-	}})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	l := ddbledger.New(w.db, table, nil)
+	const stormy = 4
+	l := w.host.ledger
 	for round := range 60 {
-		if len(ledgertest.Agenda(w.t, l)) == 0 {
+		if round == stormy {
+			w.calm.Store(true)
+			w.dds.Heal()
+		}
+		if round >= stormy && len(ledgertest.Agenda(w.t, l)) == 0 {
 			return
 		}
 		step := 10 * time.Minute
@@ -333,9 +316,33 @@ func (w *world) finish() {
 			step = 24 * time.Hour
 		}
 		ledgertest.Pass(w.t, l, step)
+		f, err := w.host.start(w.t.Context(), w.binary, time.Minute)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if round < stormy {
+			w.killLater(f, time.Duration(100+w.dice.n(1500))*time.Millisecond)
+		}
 		w.tick(w.t.Context(), f)
+		w.end(f)
 	}
 	w.t.Errorf("%d items are due for ever", len(ledgertest.Agenda(w.t, l)))
+}
+
+// killLater kills an instance after a while, unless it has ended.
+func (w *world) killLater(f *instance, after time.Duration) *time.Timer {
+	return time.AfterFunc(after, func() {
+		if !f.ended() {
+			w.kills.Add(1)
+			_ = f.kill()
+		}
+	})
+}
+
+// end ends an instance.
+func (w *world) end(f *instance) {
+	w.unrecorded.Add(int64(strings.Count(f.output(), "ledger: not recorded")))
+	_ = f.close()
 }
 
 // disturb makes one DELETE in twelve meet a fault.
@@ -371,98 +378,17 @@ func (w *world) startFront() {
 	w.front = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodDelete {
 			backup := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
-			w.mu.Lock()
-			if w.recorded[backup] {
+			item, err := w.host.ledger.Get(context.WithoutCancel(r.Context()), deletion.Key{ProjectID: ddstest.ProjectID, BackupID: backup})
+			if err == nil && item != nil && item.Answer.Event != "" { // a ledger that is down has recorded nothing now
+				w.mu.Lock()
 				w.late = append(w.late, backup)
+				w.mu.Unlock()
 			}
-			w.mu.Unlock()
 			w.disturb(backup)
 		}
 		proxy.ServeHTTP(rw, r)
 	}))
 	w.t.Cleanup(w.front.Close)
-}
-
-// startSink puts faults in front of the bus.
-func (w *world) startSink() {
-	w.bus = sinktest.NewEventBridge(func(sinktest.Entry) string {
-		if !w.calm.Load() && w.dice.n(50) == 0 {
-			return "ThrottlingException"
-		}
-		return ""
-	})
-	w.t.Cleanup(w.bus.Close)
-	faulty := httptest.NewServer(w.faulty(w.bus))
-	w.t.Cleanup(faulty.Close)
-	w.busURL = faulty.URL
-}
-
-// startLedger makes the table and puts faults in front of it.
-func (w *world) startLedger(endpoint string) {
-	w.db = dynamodb.New(dynamodb.Options{
-		Region: "eu-central-1", BaseEndpoint: aws.String(endpoint),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDLAMBDATEST", SecretAccessKey: "lambdatest", SessionToken: "lambdatest"}, nil
-		}),
-	})
-	if _, err := w.db.CreateTable(w.t.Context(), &dynamodb.CreateTableInput{
-		TableName: aws.String(table), BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: aws.String("backup"), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String("due_kind"), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String("due_at"), AttributeType: types.ScalarAttributeTypeN},
-		},
-		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("backup"), KeyType: types.KeyTypeHash}},
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName:  aws.String("due"),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
-			KeySchema: []types.KeySchemaElement{
-				{AttributeName: aws.String("due_kind"), KeyType: types.KeyTypeHash}, {AttributeName: aws.String("due_at"), KeyType: types.KeyTypeRange},
-			},
-		}},
-	}); err != nil {
-		w.t.Fatal(err)
-	}
-	target, err := url.Parse(endpoint)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
-	faulty := httptest.NewServer(w.faulty(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			panic(http.ErrAbortHandler)
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		r = r.WithContext(context.WithoutCancel(r.Context())) // a write that was sent happens even if its sender is killed
-		recorder := httptest.NewRecorder()
-		proxy.ServeHTTP(recorder, r)
-		w.noteRecord(body, recorder.Code)
-		for name, values := range recorder.Header() {
-			rw.Header()[name] = values
-		}
-		rw.WriteHeader(recorder.Code)
-		_, _ = rw.Write(recorder.Body.Bytes())
-	})))
-	w.t.Cleanup(faulty.Close)
-	w.dbURL = faulty.URL
-}
-
-// noteRecord notes that a final outcome was written.
-func (w *world) noteRecord(body []byte, status int) {
-	var in struct {
-		Item struct {
-			Backup struct{ S string }
-			Final  struct{ S string } `json:"final_status"`
-		}
-	}
-	if status != http.StatusOK || json.Unmarshal(body, &in) != nil || in.Item.Final.S == "" {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.recorded[in.Item.Backup.S[strings.Index(in.Item.Backup.S, "/")+1:]] = true
 }
 
 // faulty makes a service fail at random, before or after it does its work.
@@ -504,18 +430,18 @@ func (w *world) check(took time.Duration) {
 	final := make(map[string]map[deletion.Status]event) // by backup
 	count := make(map[deletion.Status]int)
 	ends, abandoned := make(map[string]int), make(map[string]bool) // by backup, by request
-	for _, entry := range w.bus.Taken() {
+	for _, text := range w.host.taken() {
 		var e event
-		if err := json.Unmarshal([]byte(entry.Detail), &e); err != nil {
+		if err := json.Unmarshal([]byte(text), &e); err != nil {
 			t.Fatal(err)
 		}
 		if before, seen := bytesOf[e.ID]; seen {
-			if before != entry.Detail {
-				t.Errorf("two events with one id:\n%s\n%s", before, entry.Detail)
+			if before != text {
+				t.Errorf("two events with one id:\n%s\n%s", before, text)
 			}
 			continue
 		}
-		bytesOf[e.ID] = entry.Detail
+		bytesOf[e.ID] = text
 		count[e.Data.Status]++
 		switch e.Data.Status {
 		case deletion.Completed, deletion.Failed:
@@ -602,34 +528,32 @@ func (w *world) check(took time.Duration) {
 	t.Logf("seed %d: %d requests in %v, %d invocations, %d kills, %d DDS calls, %d jobs, %d ticks", *seed, len(w.asked), took.Round(time.Second),
 		w.invocations.Load(), w.kills.Load(), len(calls), len(jobs), w.ticks.Load())
 	t.Logf("events: %d accepted, %d unconfirmed (%d job ids lost, %d for nothing), %d not found, %d rejected, %d abandoned; %d ends of %d deletions; %d published in all",
-		count[deletion.Accepted], count[deletion.Unconfirmed], lost, invented, count[deletion.NotFound], count[deletion.Rejected], len(abandoned), ended, len(final), len(w.bus.Taken()))
+		count[deletion.Accepted], count[deletion.Unconfirmed], lost, invented, count[deletion.NotFound], count[deletion.Rejected], len(abandoned), ended, len(final), len(w.host.taken()))
 	t.Logf("ledger: %d job ids recorded, all published; %d answers of DDS not recorded; %d backups with two outcomes; %d dead letters; %d silent",
 		recorded, w.unrecorded.Load(), both, letters, silent)
 }
 
 // checkLedger checks that every final outcome in the ledger was published, and counts the job ids.
 func (w *world) checkLedger(published map[string]string) (jobs int) {
-	pages := dynamodb.NewScanPaginator(w.db, &dynamodb.ScanInput{TableName: aws.String(table)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(w.t.Context())
-		if err != nil {
+	seen := make(map[string]bool)
+	for _, a := range w.asked {
+		if a.backup == "" || seen[a.backup] {
+			continue
+		}
+		seen[a.backup] = true
+		item := ledgertest.Get(w.t, w.host.ledger, deletion.Key{ProjectID: ddstest.ProjectID, BackupID: a.backup})
+		if item == nil || item.Answer.Event == "" {
+			continue
+		}
+		var e event
+		if err := json.Unmarshal([]byte(item.Answer.Event), &e); err != nil {
 			w.t.Fatal(err)
 		}
-		for _, item := range page.Items {
-			text, ok := item["final_event"].(*types.AttributeValueMemberS)
-			if !ok {
-				continue
-			}
-			var e event
-			if err := json.Unmarshal([]byte(text.Value), &e); err != nil {
-				w.t.Fatal(err)
-			}
-			if published[e.ID] != text.Value {
-				w.t.Errorf("%s of %s was recorded and not published", e.Data.Status, e.Data.BackupID)
-			}
-			if e.Data.JobID != "" {
-				jobs++
-			}
+		if published[e.ID] != item.Answer.Event {
+			w.t.Errorf("%s of %s was recorded and not published", e.Data.Status, e.Data.BackupID)
+		}
+		if e.Data.JobID != "" {
+			jobs++
 		}
 	}
 	return jobs

@@ -6,8 +6,22 @@ import (
 	"dds-backup-delete/internal/arn"
 )
 
-// wantDurable is what LEDGER must be where the ledger has to outlive the process.
-const wantDurable = "a ledger that outlives the process; expected LEDGER=dynamodb://<table> or redis://<host>, for example dynamodb://dds-backup-delete"
+// DurableLedger says what LEDGER must be where the ledger has to outlive the process: what the program has on this host.
+func DurableLedger() string {
+	switch {
+	case InFunctionGraph():
+		return "redis://<host>:<port>, for example redis://valkey.example.com:6379"
+	case InLambda():
+		return "dynamodb://<table>, for example dynamodb://dds-backup-delete"
+	default:
+		return "dynamodb://<table> or redis://<host>:<port>, for example dynamodb://dds-backup-delete"
+	}
+}
+
+// needDurable is the fault of a variable that needs a ledger that outlives the process.
+func (p *parser) needDurable(variable, instead string) {
+	p.fault("%s needs a ledger that outlives the process; expected LEDGER=%s, or %s", variable, DurableLedger(), instead)
+}
 
 // checkAgenda checks what the agenda needs: a ledger that outlives the process, and times that make sense.
 func (p *parser) checkAgenda(durable bool) {
@@ -16,7 +30,7 @@ func (p *parser) checkAgenda(durable bool) {
 			"expected REQUIRE_MANUAL=true, or FOLLOW=false")
 	}
 	if p.Follow && !durable {
-		p.fault("FOLLOW: needs %s, or FOLLOW=false", wantDurable)
+		p.needDurable("FOLLOW:", "FOLLOW=false")
 	}
 	if p.FollowAlarmAfter < 5*time.Minute || p.FollowAlarmAfter > 7*24*time.Hour {
 		p.fault("FOLLOW_ALARM_AFTER: %q is not a time that a deletion may take; expected 5m to 168h, for example 2h", p.FollowAlarmAfter)
@@ -25,7 +39,7 @@ func (p *parser) checkAgenda(durable bool) {
 	case p.DirectCalls != "async" && p.DirectCalls != "sync":
 		p.fault("DIRECT_CALLS: %s is not a kind of invocations; expected sync or async", quote(p.DirectCalls))
 	case p.DirectCalls == "async" && !durable:
-		p.fault("DIRECT_CALLS: async needs %s, or DIRECT_CALLS=sync", wantDurable)
+		p.needDurable("DIRECT_CALLS: async", "DIRECT_CALLS=sync")
 	}
 	if p.MaxRequestAge != 0 && (p.MaxRequestAge < time.Minute || p.MaxRequestAge > 366*24*time.Hour) {
 		p.fault("MAX_REQUEST_AGE: %q is not an age of requests; expected 1m to 8784h, for example 36h, or 0 for no limit", p.MaxRequestAge)

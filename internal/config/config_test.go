@@ -237,13 +237,13 @@ func TestFunctionGraph(t *testing.T) {
 		t.Errorf("%+v, %+v", c, c.FunctionGraph)
 	}
 	for fault, env := range map[string]map[string]string{
-		"LEDGER: what it knows must outlive":   {"LEDGER": "memory"},
-		`OUTCOME_SINK: "stdout" is not a sink`: {"OUTCOME_SINK": "stdout"},
-		"HUAWEICLOUD_SDK_SK: not set":          {"HUAWEICLOUD_SDK_AK": "half"},
-		"RUNTIME_PROJECT_ID: ":                 {"RUNTIME_PROJECT_ID": "a/b"},
-		"RUNTIME_TIMEOUT: ":                    {"RUNTIME_TIMEOUT": "0"},
-		"FUNCTION_TYPE: ":                      {"FUNCTION_TYPE": "HTTP"},
-		"FUNCTION_PORT: ":                      {"FUNCTION_PORT": "65536"},
+		"LEDGER: most triggers of FunctionGraph do not deliver again": {"LEDGER": "memory"},
+		`OUTCOME_SINK: "stdout" is not a sink`:                        {"OUTCOME_SINK": "stdout"},
+		"HUAWEICLOUD_SDK_SK: not set":                                 {"HUAWEICLOUD_SDK_AK": "half"},
+		"RUNTIME_PROJECT_ID: ":                                        {"RUNTIME_PROJECT_ID": "a/b"},
+		"RUNTIME_TIMEOUT: ":                                           {"RUNTIME_TIMEOUT": "0"},
+		"FUNCTION_TYPE: ":                                             {"FUNCTION_TYPE": "HTTP"},
+		"FUNCTION_PORT: ":                                             {"FUNCTION_PORT": "65536"},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			for name, value := range env {

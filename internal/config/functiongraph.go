@@ -31,8 +31,7 @@ func (p *parser) functionGraph(durable bool) *FunctionGraph {
 		return nil
 	}
 	if !durable && !p.AllowVolatile {
-		p.fault("LEDGER: what it knows must outlive the instance, because most triggers of FunctionGraph do not deliver again; needs %s, "+
-			"or LEDGER_ALLOW_VOLATILE=true where a lost request does no harm", wantDurable)
+		p.needDurable("LEDGER: most triggers of FunctionGraph do not deliver again, so the function", "LEDGER_ALLOW_VOLATILE=true where a lost request does no harm")
 	}
 	g := &FunctionGraph{
 		RuntimeAPI: lookup(functionGraphAPI), HTTP: p.FunctionType == "http", Port: p.FunctionPort,

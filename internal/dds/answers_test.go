@@ -51,6 +51,23 @@ func TestUnknownCodeIsNeverFinal(t *testing.T) {
 	}
 }
 
+// A caller without the permission learns its name. Another refusal that needs a person does not mislead to it.
+func TestThePermissionIsNamed(t *testing.T) {
+	const says = "the deletion needs the permission dds:backup:delete: "
+	for fault, named := range map[*ddstest.Fault]bool{
+		new(ddstest.Answer(400, "DBS.280015", "why")): true, new(ddstest.Answer(403, "DBS.280032", "why")): true, new(ddstest.Answer(403, "DBS.280063", "why")): true,
+		new(ddstest.Answer(403, "APIGW.0302", "why")): true, new(ddstest.RawAnswer(403, "application/json", "{}")): true,
+		new(ddstest.Answer(403, "DBS.280019", "why")): false, new(ddstest.Answer(403, "APIGW.0802", "why")): false, new(ddstest.Answer(400, "DBS.280408", "why")): false,
+	} {
+		server := serve(t, ddstest.Options{})
+		server.Inject(fault.On(http.MethodDelete))
+		_, err := connect(t, server, nil).DeleteBackup(limited(t), target(backup), false)
+		if e := asError(t, err); e.Class != deletion.ClassForbidden || strings.HasPrefix(e.Message, says) != named {
+			t.Errorf("%v: %+v", fault, e)
+		}
+	}
+}
+
 // A refusal that is not the key's fault does not hold back other calls.
 func TestWhatIsNotTheKeysFault(t *testing.T) {
 	for name, fault := range map[string]ddstest.Fault{

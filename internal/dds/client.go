@@ -207,15 +207,13 @@ func fetch(send handler, c *call, body any) (*response, error) {
 }
 
 // read is fetch for a call to DDS that changes nothing, so its error has no MaybeSent. The error of a caller
-// without the permission names it, unless the refusal came from the source of the credentials.
+// without the permission names it.
 func (c *Client) read(request *call, permission string, body any) (*response, error) {
 	resp, err := fetch(c.handle, request, body)
 	e, failed := errors.AsType[*deletion.Error](err)
 	if failed {
 		e.MaybeSent = false
-		if e.Class == deletion.ClassForbidden && e.HTTPStatus != 0 {
-			e.Message = "the look-up (REQUIRE_MANUAL, FOLLOW) needs the permission " + permission + ": " + e.Message
-		}
+		namePermission(e, "the look-up (REQUIRE_MANUAL, FOLLOW)", permission)
 	}
 	return resp, err
 }

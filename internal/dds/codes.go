@@ -2,6 +2,7 @@ package dds
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,6 +49,15 @@ func gatewayCode(code string) (number string, ok bool) {
 func refusesKey(e *deletion.Error) bool {
 	number, ok := gatewayCode(e.Code)
 	return ok && number == "0301" || e.HTTPStatus == http.StatusUnauthorized && (e.Code == "401" || strings.HasPrefix(e.Code, "IAM."))
+}
+
+// namePermission adds the permission that a call needs to the message of its error, if the caller lacks it.
+func namePermission(e *deletion.Error, what, permission string) {
+	number, _ := gatewayCode(e.Code)
+	bare := e.HTTPStatus == http.StatusForbidden && (e.Code == "" || e.Code == "403")
+	if bare || number == "0302" || slices.Contains([]string{"DBS.280015", "DBS.280032", "DBS.280063"}, e.Code) {
+		e.Message = what + " needs the permission " + permission + ": " + e.Message
+	}
 }
 
 // codeAmbiguous is the code with two meanings: the Chinese page says that the backup is not there, the

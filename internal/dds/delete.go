@@ -65,6 +65,7 @@ func (c *Client) resolve(ctx context.Context, t deletion.Target, maybeSent bool,
 	if !ok {
 		return deletion.Deletion{}, err
 	}
+	namePermission(e, "the deletion", "dds:backup:delete")
 	maybeSent = maybeSent || e.MaybeSent
 	gone := e.Class == deletion.ClassNotFound
 	if listHelps(e, maybeSent) {

@@ -75,7 +75,7 @@ func (s *Service) begin(ctx context.Context, deadline time.Time, g *group, seen 
 	if err != nil {
 		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: begin", &g.outcomes[0].Request, slog.String("error", err.Error()))
 		for _, o := range g.outcomes {
-			*o = failed(o.Request, newError(ClassUnavailable, "the ledger could not be reached, so nothing was deleted"))
+			*o = failed(o.Request, newError(ClassUnavailable, "the ledger could not be used, so nothing was deleted; the log has its error"))
 			o.LedgerFailed = ctx.Err() == nil // otherwise there was no time to ask it
 		}
 		return claim{}

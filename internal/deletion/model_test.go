@@ -102,7 +102,7 @@ type model struct {
 	// mayWait says that time may pass before a worker begins.
 	mayWait bool
 	trace   []string
-	ledger  *ledger.Memory
+	ledger  deletion.Ledger
 
 	mu          sync.Mutex
 	exists      bool
@@ -501,12 +501,12 @@ func (m *model) alone(w *worker) *worker {
 	return w
 }
 
-// play runs a scenario once and returns what went wrong, and what happened.
-func play(t *testing.T, sc *scenario, faults, jumps int, choose func(int) int) (violations, trace []string, unconfirmed bool) {
+// play runs a scenario once, with a ledger that is empty, and returns what went wrong, and what happened.
+func play(t *testing.T, sc *scenario, l deletion.Ledger, faults, jumps int, choose func(int) int) (violations, trace []string, unconfirmed bool) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{
-			scenario: *sc, t: t, exists: sc.exists, ledger: ledger.NewMemory(10, nil),
+			scenario: *sc, t: t, exists: sc.exists, ledger: l,
 			events: make(map[string][]byte), types: make(map[string]int), dryTypes: make(map[string]bool),
 			named: make(map[string]int), final: make(map[int]bool),
 		}
@@ -727,35 +727,40 @@ func walk(play func(choose func(n int) int)) (runs int) {
 // bound is how much happens in a run.
 type bound struct{ faults, jumps int }
 
-func TestPromiseInEveryInterleaving(t *testing.T) {
-	one, two, both := []bound{{0, 1}, {1, 0}}, []bound{{2, 0}}, []bound{{1, 1}, {2, 0}}
-	const takes = 3 * time.Minute
-	for _, sc := range []struct {
-		scenario
+var one, two, both = []bound{{0, 1}, {1, 0}}, []bound{{2, 0}}, []bound{{1, 1}, {2, 0}}
 
-		bounds []bound // the second part is left out by -short
-		long   []bound
-	}{
-		{scenario{name: "one request, delivered twice", exists: true, ids: [2]string{"r1", "r1"}}, one, both},
-		{scenario{name: "two requests for one backup", exists: true, ids: [2]string{"r1", "r2"}}, one, two},
-		{scenario{name: "one request for a backup that is gone, delivered twice", ids: [2]string{"r1", "r1"}}, one, both},
-		{scenario{name: "two requests for a backup that is gone", ids: [2]string{"r1", "r2"}}, one, two},
-		{scenario{name: "a request and a dry run of it", exists: true, ids: [2]string{"r1", "r1?"}}, one, two},
-		{scenario{name: "a topic", exists: true, ids: [2]string{"r1", "r2"}, source: topic}, one, two},
-		{scenario{name: "a topic, and the backup is gone", ids: [2]string{"r1", "r2"}, source: topic}, one, nil},
-		{scenario{name: "a waiting request and a tick", exists: true, waiting: "r1", ids: [2]string{"tick", "r2"}, source: topic}, one, two},
-		{scenario{name: "a waiting request and two ticks", exists: true, waiting: "r1", ids: [2]string{"tick", "tick"}, source: topic}, one, two},
-		{scenario{name: "the last receive", exists: true, ids: [2]string{"r1", "r2"}, source: last}, one, two},
-		{scenario{name: "the last receive and a tick", exists: true, ids: [2]string{"r1", "tick"}, source: last}, one, two},
-		{scenario{name: "a deletion, followed", exists: true, follow: true, ids: [2]string{"r1", "r1"}}, one, nil},
-		{scenario{name: "a deletion that takes its time, followed", exists: true, follow: true, takes: takes, ids: [2]string{"r1", "r2"}}, one, nil},
-		{scenario{name: "two checks at once", exists: true, follow: true, takes: time.Second, accepted: "r1", ids: [2]string{"tick", "tick"}}, one, two},
-		{scenario{name: "a deletion that fails", exists: true, follow: true, takes: takes, fails: true, ids: [2]string{"r1", "r2"}, later: "r3"}, []bound{{0, 1}, {1, 0}}, nil},
-		{scenario{name: "a check of a deletion that fails", exists: true, follow: true, takes: time.Second, fails: true, accepted: "r1", ids: [2]string{"tick", "r2"}, later: "r3"}, one, two},
-		{scenario{name: "requests that expire", exists: true, expires: true, ids: [2]string{"r1", "r2"}}, one, two},
-		{scenario{name: "a topic's requests that expire", exists: true, expires: true, ids: [2]string{"r1", "r2"}, source: topic}, one, nil},
-		{scenario{name: "a request that expires while it waits, and a tick", exists: true, expires: true, waiting: "r1", ids: [2]string{"tick", "r1"}, source: topic}, one, two},
-	} {
+const takes = 3 * time.Minute
+
+// scenarios are walked with those bounds, the second part not with -short.
+var scenarios = []struct {
+	scenario
+
+	bounds []bound
+	long   []bound
+}{
+	{scenario{name: "one request, delivered twice", exists: true, ids: [2]string{"r1", "r1"}}, one, both},
+	{scenario{name: "two requests for one backup", exists: true, ids: [2]string{"r1", "r2"}}, one, two},
+	{scenario{name: "one request for a backup that is gone, delivered twice", ids: [2]string{"r1", "r1"}}, one, both},
+	{scenario{name: "two requests for a backup that is gone", ids: [2]string{"r1", "r2"}}, one, two},
+	{scenario{name: "a request and a dry run of it", exists: true, ids: [2]string{"r1", "r1?"}}, one, two},
+	{scenario{name: "a topic", exists: true, ids: [2]string{"r1", "r2"}, source: topic}, one, two},
+	{scenario{name: "a topic, and the backup is gone", ids: [2]string{"r1", "r2"}, source: topic}, one, nil},
+	{scenario{name: "a waiting request and a tick", exists: true, waiting: "r1", ids: [2]string{"tick", "r2"}, source: topic}, one, two},
+	{scenario{name: "a waiting request and two ticks", exists: true, waiting: "r1", ids: [2]string{"tick", "tick"}, source: topic}, one, two},
+	{scenario{name: "the last receive", exists: true, ids: [2]string{"r1", "r2"}, source: last}, one, two},
+	{scenario{name: "the last receive and a tick", exists: true, ids: [2]string{"r1", "tick"}, source: last}, one, two},
+	{scenario{name: "a deletion, followed", exists: true, follow: true, ids: [2]string{"r1", "r1"}}, one, nil},
+	{scenario{name: "a deletion that takes its time, followed", exists: true, follow: true, takes: takes, ids: [2]string{"r1", "r2"}}, one, nil},
+	{scenario{name: "two checks at once", exists: true, follow: true, takes: time.Second, accepted: "r1", ids: [2]string{"tick", "tick"}}, one, two},
+	{scenario{name: "a deletion that fails", exists: true, follow: true, takes: takes, fails: true, ids: [2]string{"r1", "r2"}, later: "r3"}, []bound{{0, 1}, {1, 0}}, nil},
+	{scenario{name: "a check of a deletion that fails", exists: true, follow: true, takes: time.Second, fails: true, accepted: "r1", ids: [2]string{"tick", "r2"}, later: "r3"}, one, two},
+	{scenario{name: "requests that expire", exists: true, expires: true, ids: [2]string{"r1", "r2"}}, one, two},
+	{scenario{name: "a topic's requests that expire", exists: true, expires: true, ids: [2]string{"r1", "r2"}, source: topic}, one, nil},
+	{scenario{name: "a request that expires while it waits, and a tick", exists: true, expires: true, waiting: "r1", ids: [2]string{"tick", "r1"}, source: topic}, one, two},
+}
+
+func TestPromiseInEveryInterleaving(t *testing.T) {
+	for _, sc := range scenarios {
 		bounds := sc.bounds
 		if !testing.Short() {
 			bounds = append(slices.Clone(bounds), sc.long...)
@@ -770,7 +775,7 @@ func TestPromiseInEveryInterleaving(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, faults %d, jumps %d", sc.name, b.faults, b.jumps), func(t *testing.T) {
 				bad, unconfirmed := 0, 0
 				runs := walk(func(choose func(int) int) {
-					violations, trace, un := play(t, &sc.scenario, b.faults, b.jumps, choose)
+					violations, trace, un := play(t, &sc.scenario, ledger.NewMemory(10, nil), b.faults, b.jumps, choose)
 					if un {
 						unconfirmed++
 					}

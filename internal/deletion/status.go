@@ -19,7 +19,7 @@ func (s *Service) Status(ctx context.Context, backup Target) (*State, *Error) {
 	i, err := s.Ledger.Get(ctx, Key{r.ProjectID, r.BackupID})
 	if err != nil {
 		logRequest(ctx, s.Log, slog.LevelWarn, "ledger: not read", &r, slog.String("error", err.Error()))
-		return nil, newError(ClassUnavailable, "the ledger could not be reached")
+		return nil, newError(ClassUnavailable, "the ledger could not be read; the log has its error")
 	}
 	if i == nil || i.expired(s.now()) {
 		return nil, nil // it knows nothing, and that is no error

@@ -357,12 +357,10 @@ func (f *Function) Do(ctx context.Context, method, path string, in Invocation) (
 	r.Header = in.header()
 	got, err := http.DefaultClient.Do(r)
 	if err != nil {
-		select {
-		case <-f.exited:
-			return 0, nil, ErrExited
-		default:
-			return 0, nil, err
+		if f.Ended() {
+			err = ErrExited
 		}
+		return 0, nil, err
 	}
 	defer got.Body.Close() //nolint:errcheck // it was read
 	body, err = io.ReadAll(got.Body)
@@ -403,6 +401,16 @@ func (f *Function) Wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// Ended reports whether the process has ended.
+func (f *Function) Ended() bool {
+	select {
+	case <-f.exited:
+		return true
+	default:
+		return false
 	}
 }
 

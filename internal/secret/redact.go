@@ -24,8 +24,8 @@ const (
 	// maxKnown bounds how many secrets are looked for: the latest. A process that renews its
 	// credentials would otherwise keep every one that it ever had.
 	maxKnown = 256
-	// maxTemporary bounds how many temporary secrets are looked for: those used last. The keys of an invocation
-	// are three.
+	// maxTemporary bounds how many temporary secrets are looked for: those used last. An invocation brings
+	// four: a key id, a key and two tokens.
 	maxTemporary = 48
 )
 

@@ -9,21 +9,23 @@ import (
 )
 
 // Pass moves every time in the items that have something due into the past, as if so much time had passed since
-// they were written. A process whose clock cannot be set then finds due what would be due later. Nobody else may
-// write these items meanwhile.
+// they were written. A process whose clock cannot be set then finds due what would be due later.
 func Pass(t *testing.T, l deletion.Ledger, passed time.Duration) {
 	t.Helper()
 	for _, key := range Agenda(t, l) {
-		old := Get(t, l, key)
-		next := old.Clone()
-		// What a clone shares with the item is moved in a copy.
-		copied, err := deletion.ParsePlan(old.Plan.Text())
-		if err != nil {
-			t.Fatal(err)
+		for old := Get(t, l, key); old != nil; { // again if a write came late, for example that of a process that was killed
+			next := old.Clone()
+			// What a clone shares with the item is moved in a copy.
+			copied, err := deletion.ParsePlan(old.Plan.Text())
+			if err != nil {
+				t.Fatal(err)
+			}
+			next.Plan = copied
+			moveTimes(reflect.ValueOf(next).Elem(), -passed)
+			if old, err = l.Swap(t.Context(), old, next); err != nil {
+				t.Fatal(err)
+			}
 		}
-		next.Plan = copied
-		moveTimes(reflect.ValueOf(next).Elem(), -passed)
-		Swap(t, l, old, next)
 	}
 }
 

@@ -39,7 +39,7 @@ type connection struct {
 	warned bool
 }
 
-// refusal says why a server cannot be a ledger.
+// refusal says why a server cannot be a ledger, or why what it has cannot be used. It has no secrets.
 type refusal string
 
 // Error implements error.
@@ -51,10 +51,10 @@ func (s *connection) start() error {
 	defer cancel()
 	err := s.try(ctx, func(context.Context, valkey.Client) error { return nil })
 	if err != nil && s.isTemporary(err) {
-		s.log.WarnContext(ctx, "configuration warning", "warning", "LEDGER: not reached at start, and tried again for each request: "+explain(err).Error())
+		s.log.WarnContext(ctx, "configuration warning", "warning", "LEDGER: not reached at start, and tried again for each request: "+s.explain(err).Error())
 		return nil
 	}
-	return explain(err)
+	return s.explain(err)
 }
 
 // do makes a call, and repeats it while that can help and the time of ctx lasts.
@@ -62,7 +62,7 @@ func (s *connection) do(ctx context.Context, call func(context.Context, valkey.C
 	for n := 1; ; n++ {
 		err := s.try(ctx, call)
 		if err == nil || n == tries || ctx.Err() != nil || !s.isTemporary(err) || !retry.Wait(ctx, retry.Backoff(50*time.Millisecond, tryTime, n)) {
-			return explain(err)
+			return s.explain(err)
 		}
 	}
 }
@@ -247,18 +247,20 @@ var hints = []struct{ text, hint string }{
 
 // explain returns the error of a call without secrets, because its text may contain what was sent, and with
 // what to do about it.
-func explain(err error) error {
+func (s *connection) explain(err error) error {
 	if err == nil {
 		return nil
 	}
 	if r, refused := errors.AsType[refusal](err); refused {
 		return r
 	}
-	if answer, ok := valkey.IsValkeyErr(err); ok {
-		for _, h := range hints {
-			if strings.Contains(answer.Error(), h.text) {
-				return fmt.Errorf("ledger: %s: %w", h.hint, secret.RedactError(err))
-			}
+	answer, ok := valkey.IsValkeyErr(err)
+	if !ok {
+		return fmt.Errorf("ledger: the server %s did not answer: %w", s.config.Address, secret.RedactError(err))
+	}
+	for _, h := range hints {
+		if strings.Contains(answer.Error(), h.text) {
+			return fmt.Errorf("ledger: %s: %w", h.hint, secret.RedactError(err))
 		}
 	}
 	return fmt.Errorf("ledger: %w", secret.RedactError(err))

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
-	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -14,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,85 +22,22 @@ import (
 	"dds-backup-delete/internal/ledger/valkeytest"
 )
 
-// proxy stands between a ledger and its server. It can lose an answer, or go silent.
-type proxy struct {
-	address string
-	server  atomic.Pointer[string] // the address that new connections lead to
-	lose    atomic.Bool            // the next answer, and the connection with it
-	silent  atomic.Bool            // the connections that are open now carry nothing more
-	opened  atomic.Int64
-}
-
-func newProxy(t *testing.T, server string) *proxy {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	p := &proxy{address: listener.Addr().String()}
-	p.server.Store(&server)
-	go func() {
-		for {
-			in, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			p.opened.Add(1)
-			p.silent.Store(false) // a new connection is a good one
-			out, err := new(net.Dialer).DialContext(t.Context(), "tcp", *p.server.Load())
-			if err != nil {
-				_ = in.Close()
-				continue
-			}
-			go func() {
-				_, _ = io.Copy(out, in)
-				_ = out.Close()
-			}()
-			go p.answer(in, out, p.opened.Load())
-		}
-	}()
-	return p
-}
-
-// answer carries what the server says on the connection with a number.
-func (p *proxy) answer(in, out net.Conn, number int64) {
-	defer func() { _ = in.Close() }()
-	buffer := make([]byte, 1<<20)
-	for {
-		n, err := out.Read(buffer)
-		if err != nil || p.lose.CompareAndSwap(true, false) {
-			_ = out.Close()
-			return
-		}
-		if p.silent.Load() && number == p.opened.Load() {
-			for p.opened.Load() == number {
-				time.Sleep(time.Millisecond)
-			}
-			return
-		}
-		if _, err := in.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
-}
-
 // A write whose answer was lost is done once, and succeeds.
 func TestAnAnswerIsLost(t *testing.T) {
-	p := newProxy(t, valkeytest.Start(t, valkeytest.Durable()...).Address)
-	l := open(t, at(p.address), nil)
+	p := valkeytest.NewProxy(t, valkeytest.Start(t, valkeytest.Durable()...).Address)
+	l := open(t, at(p.Address), nil)
 	first, second := ledgertest.FullItem(key.BackupID), &deletion.Item{Key: key}
-	p.lose.Store(true)
+	p.Lose.Store(true)
 	ledgertest.Swap(t, l, nil, first)
 	ledgertest.Same(t, ledgertest.Get(t, l, key), first)
-	p.lose.Store(true)
+	p.Lose.Store(true)
 	ledgertest.Swap(t, l, first, second)
-	p.lose.Store(true)
+	p.Lose.Store(true)
 	ledgertest.Same(t, ledgertest.Conflict(t, l, first, &deletion.Item{Key: key}), second)
-	p.lose.Store(true)
+	p.Lose.Store(true)
 	ledgertest.Same(t, ledgertest.Get(t, l, key), second)
-	p.lose.Store(true)
-	if _, _, err := l.Due(t.Context(), deletion.Checks, time.Now(), 1, ""); err != nil || p.lose.Load() {
+	p.Lose.Store(true)
+	if _, _, err := l.Due(t.Context(), deletion.Checks, time.Now(), 1, ""); err != nil || p.Lose.Load() {
 		t.Errorf("error %v", err)
 	}
 }
@@ -111,15 +46,15 @@ func TestAnAnswerIsLost(t *testing.T) {
 // that are looked at, too.
 func TestAFailover(t *testing.T) {
 	one, two, forgets := valkeytest.Start(t, valkeytest.Durable()...), valkeytest.Start(t, valkeytest.Durable()...), valkeytest.Start(t)
-	p := newProxy(t, one.Address)
-	l := open(t, at(p.address), nil)
+	p := valkeytest.NewProxy(t, one.Address)
+	l := open(t, at(p.Address), nil)
 	ledgertest.Swap(t, l, nil, &deletion.Item{Key: key})
-	command(t, one.Address, "REPLICAOF", "127.0.0.1", "1")
-	p.server.Store(&two.Address)
+	one.Command("REPLICAOF", "127.0.0.1", "1")
+	p.Server.Store(&two.Address)
 	i := &deletion.Item{Key: deletion.Key{ProjectID: "project", BackupID: "another"}}
 	ledgertest.Swap(t, l, nil, i)
-	command(t, two.Address, "REPLICAOF", "127.0.0.1", "1")
-	p.server.Store(&forgets.Address)
+	two.Command("REPLICAOF", "127.0.0.1", "1")
+	p.Server.Store(&forgets.Address)
 	if _, err := l.Swap(t.Context(), i, &deletion.Item{Key: i.Key}); err == nil || !strings.Contains(err.Error(), "has no persistence") {
 		t.Errorf("error %v", err)
 	}
@@ -127,10 +62,10 @@ func TestAFailover(t *testing.T) {
 
 // A connection that went silent, for example while the function was frozen, is given up within seconds.
 func TestAConnectionIsSilent(t *testing.T) {
-	p := newProxy(t, valkeytest.Start(t, valkeytest.Durable()...).Address)
-	l := open(t, at(p.address), nil)
+	p := valkeytest.NewProxy(t, valkeytest.Start(t, valkeytest.Durable()...).Address)
+	l := open(t, at(p.Address), nil)
 	ledgertest.Swap(t, l, nil, &deletion.Item{Key: key})
-	p.silent.Store(true)
+	p.Silent.Store(true)
 	start := time.Now()
 	var calls sync.WaitGroup
 	for range 8 { // all are on the same connection
@@ -141,8 +76,8 @@ func TestAConnectionIsSilent(t *testing.T) {
 		})
 	}
 	calls.Wait()
-	if took := time.Since(start); took < tryTime || took > 5*time.Second || p.opened.Load() < 2 {
-		t.Errorf("it took %v and %d connections", took, p.opened.Load())
+	if took := time.Since(start); took < tryTime || took > 5*time.Second || p.Opened.Load() < 2 {
+		t.Errorf("it took %v and %d connections", took, p.Opened.Load())
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/deletion"
+	"dds-backup-delete/internal/secret"
 )
 
 // Ledger is a ledger in a Valkey or Redis server that all processes share. Its keys are:
@@ -159,7 +160,7 @@ func parse(key deletion.Key, fields []valkey.ValkeyMessage) (*deletion.Item, err
 	}
 	i := new(deletion.Item)
 	if err := json.Unmarshal([]byte(texts[1]), i); err != nil {
-		return nil, fmt.Errorf("the item of backup %s: %w", key.BackupID, err)
+		return nil, refusal(fmt.Sprintf("ledger: the item of backup %s cannot be read: %s", key.BackupID, secret.Redact(err.Error())))
 	}
 	i.Key, i.Version = key, texts[0]
 	if seconds, err := strconv.ParseInt(texts[2], 10, 64); err == nil {

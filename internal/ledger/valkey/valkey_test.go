@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	client "github.com/valkey-io/valkey-go"
-
 	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/deletion"
 	"dds-backup-delete/internal/ledger/ledgertest"
@@ -41,21 +39,6 @@ func open(t *testing.T, c *config.ValkeyServer, now func() time.Time) *valkey.Le
 	return l
 }
 
-// command sends a command to a server as the default user.
-func command(t *testing.T, address string, words ...string) client.ValkeyResult {
-	t.Helper()
-	c, err := client.NewClient(client.ClientOption{InitAddress: []string{address}, ForceSingleClient: true, DisableCache: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	result := c.Do(t.Context(), c.B().Arbitrary(words...).Build())
-	if result.Error() != nil && !client.IsValkeyNil(result.Error()) {
-		t.Fatal(words, result.Error())
-	}
-	return result
-}
-
 func TestContract(t *testing.T) {
 	s := valkeytest.Start(t, valkeytest.Durable()...)
 	ledgertest.Contract(t, func(t *testing.T, now func() time.Time) deletion.Ledger {
@@ -69,14 +52,14 @@ func TestContractInACluster(t *testing.T) {
 	nodes := make([]*valkeytest.Server, 2)
 	for n := range nodes {
 		nodes[n] = valkeytest.Start(t, append(valkeytest.Durable(), "--cluster-enabled", "yes", "--cluster-port", freePort(t))...)
-		command(t, nodes[n].Address, "CLUSTER", "ADDSLOTSRANGE", []string{"0", "8192"}[n], []string{"8191", "16383"}[n])
+		nodes[n].Command("CLUSTER", "ADDSLOTSRANGE", []string{"0", "8192"}[n], []string{"8191", "16383"}[n])
 	}
 	host, port, _ := net.SplitHostPort(nodes[1].Address)
-	bus, _ := command(t, nodes[1].Address, "CONFIG", "GET", "cluster-port").AsStrMap()
-	command(t, nodes[0].Address, "CLUSTER", "MEET", host, port, bus["cluster-port"])
+	bus, _ := nodes[1].Command("CONFIG", "GET", "cluster-port").AsStrMap()
+	nodes[0].Command("CLUSTER", "MEET", host, port, bus["cluster-port"])
 	for _, s := range nodes {
 		waitFor(t, func() bool {
-			info, _ := command(t, s.Address, "CLUSTER", "INFO").ToString()
+			info, _ := s.Command("CLUSTER", "INFO").ToString()
 			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:2")
 		})
 	}
@@ -85,7 +68,7 @@ func TestContractInACluster(t *testing.T) {
 		return open(t, at(nodes[prefixes.Load()%2].Address), now)
 	})
 	for _, s := range nodes {
-		if size, err := command(t, s.Address, "DBSIZE").AsInt64(); size == 0 {
+		if size, err := s.Command("DBSIZE").AsInt64(); size == 0 {
 			t.Errorf("a node has no keys, error %v", err)
 		}
 	}
@@ -119,11 +102,11 @@ func TestTimeToLive(t *testing.T) {
 	c := at(s.Address)
 	l := open(t, c, nil)
 	lives := func() (seconds int64) {
-		keys, err := command(t, s.Address, "KEYS", c.Prefix+":*:item:project/backup").AsStrSlice()
+		keys, err := s.Command("KEYS", c.Prefix+":*:item:project/backup").AsStrSlice()
 		if err != nil || len(keys) != 1 {
 			t.Fatalf("keys %q, error %v", keys, err)
 		}
-		seconds, _ = command(t, s.Address, "TTL", keys[0]).AsInt64()
+		seconds, _ = s.Command("TTL", keys[0]).AsInt64()
 		return seconds
 	}
 	quiet, waits, again := &deletion.Item{Key: key}, &deletion.Item{Key: key}, &deletion.Item{Key: key}
@@ -141,7 +124,7 @@ func TestTimeToLive(t *testing.T) {
 	if got := lives(); got > keep || got < keep-60 {
 		t.Errorf("it lives %d seconds", got)
 	}
-	if sets, _ := command(t, s.Address, "KEYS", c.Prefix+":*:due:*").AsStrSlice(); len(sets) != 0 {
+	if sets, _ := s.Command("KEYS", c.Prefix+":*:due:*").AsStrSlice(); len(sets) != 0 {
 		t.Errorf("sets %q", sets)
 	}
 }
@@ -237,7 +220,7 @@ func TestAFullServer(t *testing.T) {
 	l := open(t, at(s.Address), nil)
 	first := ledgertest.FullItem(key.BackupID)
 	ledgertest.Swap(t, l, nil, first)
-	command(t, s.Address, "CONFIG", "SET", "maxmemory", "1")
+	s.Command("CONFIG", "SET", "maxmemory", "1")
 	for _, next := range []*deletion.Item{ledgertest.FullItem(key.BackupID), {Key: key}} {
 		_, err := l.Swap(t.Context(), first, next)
 		if err == nil || !strings.HasPrefix(err.Error(), "ledger: the server is full and wrote nothing; expected more memory") {
@@ -248,7 +231,7 @@ func TestAFullServer(t *testing.T) {
 	if keys, _, err := l.Due(t.Context(), deletion.Checks, time.Now().AddDate(1, 0, 0), 10, ""); len(keys) != 1 || err != nil {
 		t.Errorf("due %v, error %v", keys, err)
 	}
-	command(t, s.Address, "CONFIG", "SET", "maxmemory", "0")
+	s.Command("CONFIG", "SET", "maxmemory", "0")
 	ledgertest.Swap(t, l, first, &deletion.Item{Key: key})
 }
 
@@ -323,8 +306,8 @@ func TestUsers(t *testing.T) {
 	if !documented {
 		t.Fatal("docs/configuration.md has no ACL SETUSER")
 	}
-	command(t, s.Address, append([]string{"ACL", "SETUSER", "ledger", "on", ">the-password"}, strings.Fields(rules)...)...)
-	command(t, s.Address, append([]string{"ACL", "SETUSER", "reader", "on", ">the-password"}, strings.Fields(rules+" -zadd")...)...)
+	s.Command(append([]string{"ACL", "SETUSER", "ledger", "on", ">the-password"}, strings.Fields(rules)...)...)
+	s.Command(append([]string{"ACL", "SETUSER", "reader", "on", ">the-password"}, strings.Fields(rules+" -zadd")...)...)
 	discard := slog.New(slog.DiscardHandler)
 	user := func(name, password string) *config.ValkeyServer {
 		c := at(s.Address)
@@ -351,7 +334,7 @@ func TestUsers(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "ledger: LEDGER: the server refuses user and password") || strings.Contains(err.Error(), "wrong-password") {
 		t.Errorf("error %v", err)
 	}
-	command(t, s.Address, "ACL", "SETUSER", "default", "resetpass", ">of-the-default")
+	s.Command("ACL", "SETUSER", "default", "resetpass", ">of-the-default")
 	_, err = valkey.New(at(s.Address), discard, nil)
 	if err == nil || !strings.HasPrefix(err.Error(), "ledger: LEDGER: the server asks for a password") {
 		t.Errorf("error %v", err)
@@ -363,12 +346,12 @@ func TestUsers(t *testing.T) {
 func TestAReplica(t *testing.T) {
 	s := valkeytest.Start(t, valkeytest.Durable()...)
 	l := open(t, at(s.Address), nil)
-	command(t, s.Address, "REPLICAOF", "127.0.0.1", "1")
+	s.Command("REPLICAOF", "127.0.0.1", "1")
 	_, err := l.Swap(t.Context(), nil, &deletion.Item{Key: key})
 	if err == nil || !strings.HasPrefix(err.Error(), "ledger: LEDGER: the server is a replica; expected the address of the primary") {
 		t.Errorf("error %v", err)
 	}
-	command(t, s.Address, "REPLICAOF", "NO", "ONE")
+	s.Command("REPLICAOF", "NO", "ONE")
 	ledgertest.Swap(t, l, nil, &deletion.Item{Key: key})
 }
 

@@ -9,12 +9,16 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	client "github.com/valkey-io/valkey-go"
 )
 
 // Server is a server in a process of its own. It ends with its test.
 type Server struct {
 	// Address is the host and port where it listens.
 	Address string
+	// Folder has its files.
+	Folder string
 
 	t         *testing.T
 	binary    string
@@ -44,7 +48,7 @@ func Start(t *testing.T, arguments ...string) *Server {
 	_, port, _ := net.SplitHostPort(address)
 	folder := t.TempDir()
 	s := &Server{
-		Address: address, t: t, binary: found, log: filepath.Join(folder, "log"),
+		Address: address, Folder: folder, t: t, binary: found, log: filepath.Join(folder, "log"),
 		arguments: append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", folder, "--save", "", "--logfile", filepath.Join(folder, "log")}, arguments...),
 	}
 	t.Cleanup(s.Kill)
@@ -80,6 +84,21 @@ func (s *Server) Restart() {
 			s.t.Fatalf("the server does not listen: %v\n%s", err, text)
 		}
 	}
+}
+
+// Command runs a command as the default user.
+func (s *Server) Command(words ...string) client.ValkeyResult {
+	s.t.Helper()
+	c, err := client.NewClient(client.ClientOption{InitAddress: []string{s.Address}, ForceSingleClient: true, DisableCache: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer c.Close()
+	result := c.Do(s.t.Context(), c.B().Arbitrary(words...).Build())
+	if result.Error() != nil && !client.IsValkeyNil(result.Error()) {
+		s.t.Fatal(words, result.Error())
+	}
+	return result
 }
 
 // FreeAddress returns an address of this machine where nothing listens.
