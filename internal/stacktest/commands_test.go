@@ -139,7 +139,7 @@ type shell struct {
 	t    *testing.T
 	page *page
 	dir  string
-	in   io.Writer
+	in   io.WriteCloser
 	out  *bufio.Reader
 	log  bytes.Buffer // standard error
 }
@@ -181,7 +181,7 @@ func newShell(t *testing.T, page *page, stackName string) *shell {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = s.in.(io.Closer).Close()
+		_ = s.in.Close()
 		_ = cmd.Wait()
 	})
 	return s
@@ -483,7 +483,7 @@ func TestCommandsOfRunbook(t *testing.T) {
 	for _, b := range p.named(name) {
 		out := s.run(b, keysTyped(b.text))
 		for command, want := range map[string]string{
-			"lambda get-event-source-mapping --uuid \"$(output RequestMappingId)\" --query State --output text": "Disabled\nDISABLED\nDISABLED\n0",
+			"lambda get-event-source-mapping --uuid \"$(output RequestMappingId)\" --query State --output text": strings.Join([]string{"Disabled", "DISABLED", "DISABLED", "0"}, "\n"),
 			"DRY_RUN":        "true",
 			"STOP_DELETIONS": "true",
 		} {
