@@ -61,7 +61,9 @@ func templateParameters(t *testing.T) map[string]bool {
 // ofAWS returns what is wrong with the module of AWS, by its documentation and by the parameters of the template.
 func ofAWS(d *documentation, files map[string]string, parameters map[string]bool) []string {
 	others := cty.MapVal(map[string]cty.Value{"Monitoring": cty.StringVal("false"), "MemorySize": cty.StringVal("256")})
-	inputs := []map[string]cty.Value{requiredOnAWS, onAWS(map[string]cty.Value{"template": cty.StringVal("release.json"), "parameters": others})}
+	inputs := []map[string]cty.Value{requiredOnAWS, onAWS(map[string]cty.Value{
+		"template": cty.StringVal("release.json"), "parameters": others, "aws_region": cty.StringVal("cn-north-1"),
+	})}
 	return generalFaults(d, files, inputs,
 		func(note func(string, ...any), _ *module, made map[string][]instance, _, inputs map[string]cty.Value) {
 			stack, code, template := made["aws_cloudformation_stack.this"][0], made["aws_s3_object.code"][0], made["aws_s3_object.template"][0]
@@ -86,6 +88,9 @@ func ofAWS(d *documentation, files map[string]string, parameters map[string]bool
 				note("the capabilities are %#v", got)
 			}
 			want := "https://releases.s3.eu-central-1.amazonaws.com/" + template.text("key")
+			if inputs["aws_region"] == cty.StringVal("cn-north-1") {
+				want = "https://releases.s3.cn-north-1.amazonaws.com.cn/" + template.text("key")
+			}
 			if stack.text("template_url") != want {
 				note("the template is at %s; expected %s", stack.text("template_url"), want)
 			}

@@ -22,6 +22,7 @@ locals {
   code_key     = "${var.name}/${filemd5(var.package)}.zip"
   template     = replace(file(var.template), "/(\"?CodeUri\"?: )[^\\n,]+/", "$1\"s3://${var.bucket}/${local.code_key}\"")
   template_key = "${var.name}/${md5(local.template)}.template"
+  domain       = length(regexall("^cn-", var.aws_region)) == 0 ? "amazonaws.com" : "amazonaws.com.cn"
 }
 
 # The old objects go last, because CloudFormation needs them if it rolls an update back.
@@ -57,7 +58,7 @@ resource "aws_s3_object" "template" {
 
 resource "aws_cloudformation_stack" "this" {
   name         = var.name
-  template_url = "https://${aws_s3_object.template.bucket}.s3.${var.aws_region}.amazonaws.com/${aws_s3_object.template.key}"
+  template_url = "https://${aws_s3_object.template.bucket}.s3.${var.aws_region}.${local.domain}/${aws_s3_object.template.key}"
   capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"] # it makes a role, and has SAM's transform
   tags         = var.tags
 
