@@ -92,17 +92,27 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		}
 	}
 	outcomes, sinkErr := build("OUTCOME_SINK", c.Sink.Kind, &c.Sink, links.Sinks, sinks)
-	records, ledgerErr := build("LEDGER", c.Ledger.Kind, &c.Ledger, links.Ledgers, map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
-		config.Memory: func(*config.Ledger) (deletion.Ledger, error) {
-			return ledger.NewMemory(ledger.DefaultSize, links.Now), nil
-		},
-	})
+	// Some ledgers ask their server what it is before they are used. Meanwhile connections are opened.
+	var (
+		records     deletion.Ledger
+		ledgerErr   error
+		ledgerBuilt = make(chan struct{})
+	)
+	go func() {
+		defer close(ledgerBuilt)
+		records, ledgerErr = build("LEDGER", c.Ledger.Kind, &c.Ledger, links.Ledgers, map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
+			config.Memory: func(*config.Ledger) (deletion.Ledger, error) {
+				return ledger.NewMemory(ledger.DefaultSize, links.Now), nil
+			},
+		})
+	}()
 	if c.MetricsFunction != "" {
 		a.metrics = metrics.New(out, c.MetricsFunction)
 	}
 	options, credentialsErr := a.ddsOptions(c, links)
-	if err := errors.Join(sinkErr, ledgerErr, credentialsErr); err != nil {
-		return nil, err
+	if sinkErr != nil || credentialsErr != nil {
+		<-ledgerBuilt
+		return nil, errors.Join(sinkErr, ledgerErr, credentialsErr)
 	}
 	if (c.InLambda || c.FunctionGraph != nil) && c.Ledger.Kind == config.Memory {
 		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
@@ -119,7 +129,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		return nil, err
 	}
 	a.Service = &deletion.Service{
-		Backups: a.DDS, Ledger: records, Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Now: links.Now, Log: log,
+		Backups: a.DDS, Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Now: links.Now, Log: log,
 		Durable: c.Ledger.Durable, RequireManual: c.RequireManual, Follow: c.Follow, FollowAlarmAfter: c.FollowAlarmAfter,
 		StopDeletions: c.StopDeletions, MaxRequestAge: c.MaxRequestAge,
 		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
@@ -135,11 +145,20 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	// Provisioned starts skip this: their first event may come hours later, when the connections are closed.
 	if c.OnDemand {
 		opens := []func(context.Context){func(ctx context.Context) { a.DDS.Connect(ctx, c.Region, c.ProjectID, c.Connections) }}
+		if c.Sink.Kind == config.SMN {
+			opens = append(opens, func(ctx context.Context) { a.DDS.Open(ctx, c.Sink.Endpoint, min(c.Connections, sink.MaxCalls)) })
+		}
 		if links.Connects != nil {
+			<-ledgerBuilt
 			opens = append(opens, links.Connects()...)
 		}
 		connect(ctx, opens...)
 	}
+	<-ledgerBuilt
+	if ledgerErr != nil {
+		return nil, ledgerErr
+	}
+	a.Service.Ledger = records
 	return a, nil
 }
 
