@@ -78,20 +78,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 			RequestType: c.RequestType, BasePath: c.HTTPBasePath, MaxReceives: c.MaxReceives, DirectIsAsync: c.DirectIsAsync,
 		},
 	}
-	sinks := map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
-		config.Stdout: func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(out), nil },
-		config.HTTP: func(s *config.Sink) (deletion.Sink, error) {
-			return sink.NewHTTP(sink.HTTPOptions{Address: s.Address, Binary: s.Binary, Token: s.Token, Key: s.Key}, nil), nil
-		},
-	}
-	if links.SMN != nil {
-		sinks[config.SMN] = func(s *config.Sink) (deletion.Sink, error) {
-			return links.SMN(s.Topic.ProjectID, s.Topic.String(), func(ctx context.Context, projectID string, body []byte, path ...string) ([]byte, error) {
-				return a.DDS.Post(ctx, s.Endpoint, projectID, body, path...)
-			}), nil
-		}
-	}
-	outcomes, sinkErr := build("OUTCOME_SINK", c.Sink.Kind, &c.Sink, links.Sinks, sinks)
+	outcomes, sinkErr := build("OUTCOME_SINK", c.Sink.Kind, &c.Sink, links.Sinks, a.sinks(out, links))
 	// Some ledgers ask their server what it is before they are used. Meanwhile connections are opened.
 	var (
 		records     deletion.Ledger
@@ -144,15 +131,10 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	}
 	// Provisioned starts skip this: their first event may come hours later, when the connections are closed.
 	if c.OnDemand {
-		opens := []func(context.Context){func(ctx context.Context) { a.DDS.Connect(ctx, c.Region, c.ProjectID, c.Connections) }}
-		if c.Sink.Kind == config.SMN {
-			opens = append(opens, func(ctx context.Context) { a.DDS.Open(ctx, c.Sink.Endpoint, min(c.Connections, sink.MaxCalls)) })
-		}
 		if links.Connects != nil {
 			<-ledgerBuilt
-			opens = append(opens, links.Connects()...)
 		}
-		connect(ctx, opens...)
+		connect(ctx, a.opens(c, links)...)
 	}
 	<-ledgerBuilt
 	if ledgerErr != nil {
@@ -160,6 +142,36 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	}
 	a.Service.Ledger = records
 	return a, nil
+}
+
+// sinks are the builders of sinks that every program has, and that of SMN, if it is linked.
+func (a *App) sinks(out io.Writer, links Links) map[config.SinkKind]func(*config.Sink) (deletion.Sink, error) {
+	sinks := map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
+		config.Stdout: func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(out), nil },
+		config.HTTP: func(s *config.Sink) (deletion.Sink, error) {
+			return sink.NewHTTP(sink.HTTPOptions{Address: s.Address, Binary: s.Binary, Token: s.Token, Key: s.Key}, nil), nil
+		},
+	}
+	if links.SMN != nil {
+		sinks[config.SMN] = func(s *config.Sink) (deletion.Sink, error) {
+			return links.SMN(s.Topic.ProjectID, s.Topic.String(), func(ctx context.Context, projectID string, body []byte, path ...string) ([]byte, error) {
+				return a.DDS.Post(ctx, s.Endpoint, projectID, body, path...)
+			}), nil
+		}
+	}
+	return sinks
+}
+
+// opens returns what opens the connections of the first invocation.
+func (a *App) opens(c *config.Config, links Links) []func(context.Context) {
+	opens := []func(context.Context){func(ctx context.Context) { a.DDS.Connect(ctx, c.Region, c.ProjectID, c.Connections) }}
+	if c.Sink.Kind == config.SMN {
+		opens = append(opens, func(ctx context.Context) { a.DDS.Open(ctx, c.Sink.Endpoint, min(c.Connections, sink.MaxCalls)) })
+	}
+	if links.Connects != nil {
+		opens = append(opens, links.Connects()...)
+	}
+	return opens
 }
 
 // ddsOptions returns the options of the DDS client, and prepares the look-up of credentials in a secret.
