@@ -232,7 +232,7 @@ func TestKilled(t *testing.T) {
 				w.check(t, asynchronous(), "", string(tc.outcome))
 				l.checkOutcome(t, w, backup(0), tc.outcome)
 				deletes := 0
-				for _, call := range w.dds.Calls() {
+				for _, call := range w.calls() {
 					if call.Method == http.MethodDelete {
 						deletes++
 					}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	goruntime "runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -27,6 +28,7 @@ import (
 const startTime = 8 * time.Second
 
 func main() {
+	most := goruntime.GOMAXPROCS(1) // at start, more threads only wake each other
 	// Anywhere else POST /invoke would be an open port to delete backups with.
 	if !config.InFunctionGraph() {
 		fmt.Fprintln(os.Stderr, "This is the Huawei FunctionGraph function of dds-backup-delete, which only FunctionGraph can start "+
@@ -38,14 +40,15 @@ func main() {
 	defer stop()
 	out := logline.NewWriter(os.Stdout)
 	log := newLogger(out)
-	if err := run(ctx, log, out); err != nil {
+	if err := run(ctx, log, out, most); err != nil {
 		log.Error("cannot start", "error", err.Error())
 		os.Exit(1) //nolint:gocritic // there is nothing to stop any more
 	}
 }
 
-// run reads the configuration, wires the app with what FunctionGraph can use, and serves until ctx ends.
-func run(ctx context.Context, log *slog.Logger, out *logline.Writer) error {
+// run reads the configuration, wires the app with what FunctionGraph can use, and serves until ctx ends, with a thread for
+// each CPU that the instance has, but not more than most.
+func run(ctx context.Context, log *slog.Logger, out *logline.Writer, most int) error {
 	c, err := config.Load()
 	if err != nil {
 		return err
@@ -59,6 +62,10 @@ func run(ctx context.Context, log *slog.Logger, out *logline.Writer) error {
 	if memory := c.FunctionGraph.Memory; memory > 0 && debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT is not set
 		debug.SetMemoryLimit(int64(memory) << 20 / 2) // a payload of 6 MB needs five times as much
 	}
+	if cpus := (c.FunctionGraph.CPU + 999) / 1000; cpus > 0 {
+		most = min(most, cpus)
+	}
+	goruntime.GOMAXPROCS(most)
 	h := &host{app: a, log: log, timeout: c.FunctionGraph.Timeout}
 	if c.FunctionGraph.RuntimeAPI != "" {
 		newRuntime(h, c.FunctionGraph.RuntimeAPI).serve(ctx)

@@ -107,7 +107,7 @@ func TestSources(t *testing.T) {
 			t.Errorf("%s: the log does not name the source %s", name, s.name)
 		}
 	}
-	for _, call := range w.dds.Calls() {
+	for _, call := range w.calls() {
 		if call.Method == http.MethodDelete && (call.AccessKey != keys.Access || call.Status != http.StatusAccepted && call.Status != http.StatusOK) {
 			t.Errorf("%+v", call)
 		}
@@ -136,7 +136,7 @@ func TestForeignEvents(t *testing.T) {
 			w.check(t, functiongraphtest.Invocation{Payload: []byte(payload), RequestID: "i", Header: keys.Headers(), Async: async}, "DDS.Invalid", says)
 		}
 	}
-	if calls := w.dds.Calls(); len(calls) != 0 {
+	if calls := w.calls(); len(calls) != 0 {
 		t.Errorf("DDS got %+v", calls)
 	}
 }
@@ -166,7 +166,7 @@ func TestParked(t *testing.T) {
 	park("an expired key", request(6), functiongraphtest.Keys{Access: "HSTAEXPIREDKEY000001", Secret: "the-secret-key-that-is-expired-000000001"}.Headers())
 	w.dds.Inject(ddstest.Answer(http.StatusForbidden, "DBS.280063", "The user lacks the action.").For(backup(7)))
 	park("no permission", request(7), keys.Headers())
-	first := len(w.dds.Calls())
+	first := len(w.calls())
 	ticking := functiongraphtest.Keys{Access: "HSTAOFTHETICK0000001", Secret: "temporary-secret-key-of-the-tick-0001", Token: "a-security-token-of-the-tick-000001"}
 	w.dds.SetKeys(ticking.Access, ticking.Secret, ticking.Token) // the first ones have expired
 	if parked := ledgertest.Agenda(t, l.ledger); len(parked) != len(backups) {
@@ -184,7 +184,7 @@ func TestParked(t *testing.T) {
 			t.Errorf("%s: outcomes %v", backup, ids)
 		}
 	}
-	for _, call := range w.dds.Calls()[first:] {
+	for _, call := range w.calls()[first:] {
 		if call.AccessKey != ticking.Access {
 			t.Errorf("%s %s: signed by %s", call.Method, call.BackupID, call.AccessKey)
 		}

@@ -78,31 +78,28 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 			RequestType: c.RequestType, BasePath: c.HTTPBasePath, MaxReceives: c.MaxReceives, DirectIsAsync: c.DirectIsAsync,
 		},
 	}
-	sinks := map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
-		config.Stdout: func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(out), nil },
-		config.HTTP: func(s *config.Sink) (deletion.Sink, error) {
-			return sink.NewHTTP(sink.HTTPOptions{Address: s.Address, Binary: s.Binary, Token: s.Token, Key: s.Key}, nil), nil
-		},
-	}
-	if links.SMN != nil {
-		sinks[config.SMN] = func(s *config.Sink) (deletion.Sink, error) {
-			return links.SMN(s.Topic.ProjectID, s.Topic.String(), func(ctx context.Context, projectID string, body []byte, path ...string) ([]byte, error) {
-				return a.DDS.Post(ctx, s.Endpoint, projectID, body, path...)
-			}), nil
-		}
-	}
-	outcomes, sinkErr := build("OUTCOME_SINK", c.Sink.Kind, &c.Sink, links.Sinks, sinks)
-	records, ledgerErr := build("LEDGER", c.Ledger.Kind, &c.Ledger, links.Ledgers, map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
-		config.Memory: func(*config.Ledger) (deletion.Ledger, error) {
-			return ledger.NewMemory(ledger.DefaultSize, links.Now), nil
-		},
-	})
+	outcomes, sinkErr := build("OUTCOME_SINK", c.Sink.Kind, &c.Sink, links.Sinks, a.sinks(out, links))
+	// Some ledgers ask their server what it is before they are used. Meanwhile connections are opened.
+	var (
+		records     deletion.Ledger
+		ledgerErr   error
+		ledgerBuilt = make(chan struct{})
+	)
+	go func() {
+		defer close(ledgerBuilt)
+		records, ledgerErr = build("LEDGER", c.Ledger.Kind, &c.Ledger, links.Ledgers, map[config.LedgerKind]func(*config.Ledger) (deletion.Ledger, error){
+			config.Memory: func(*config.Ledger) (deletion.Ledger, error) {
+				return ledger.NewMemory(ledger.DefaultSize, links.Now), nil
+			},
+		})
+	}()
 	if c.MetricsFunction != "" {
 		a.metrics = metrics.New(out, c.MetricsFunction)
 	}
 	options, credentialsErr := a.ddsOptions(c, links)
-	if err := errors.Join(sinkErr, ledgerErr, credentialsErr); err != nil {
-		return nil, err
+	if sinkErr != nil || credentialsErr != nil {
+		<-ledgerBuilt
+		return nil, errors.Join(sinkErr, ledgerErr, credentialsErr)
 	}
 	if (c.InLambda || c.FunctionGraph != nil) && c.Ledger.Kind == config.Memory {
 		log.WarnContext(ctx, "LEDGER is memory: what this process knows is lost with it and unknown to others, so after a crash "+
@@ -119,7 +116,7 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 		return nil, err
 	}
 	a.Service = &deletion.Service{
-		Backups: a.DDS, Ledger: records, Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Now: links.Now, Log: log,
+		Backups: a.DDS, Sink: outcomes, DryRun: c.DryRun, Concurrency: c.Concurrency, Now: links.Now, Log: log,
 		Durable: c.Ledger.Durable, RequireManual: c.RequireManual, Follow: c.Follow, FollowAlarmAfter: c.FollowAlarmAfter,
 		StopDeletions: c.StopDeletions, MaxRequestAge: c.MaxRequestAge,
 		Scope: deletion.Scope{Region: c.Region, ProjectID: c.ProjectID, Regions: c.Regions, Projects: c.Projects},
@@ -134,13 +131,47 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer,
 	}
 	// Provisioned starts skip this: their first event may come hours later, when the connections are closed.
 	if c.OnDemand {
-		opens := []func(context.Context){func(ctx context.Context) { a.DDS.Connect(ctx, c.Region, c.ProjectID, c.Connections) }}
 		if links.Connects != nil {
-			opens = append(opens, links.Connects()...)
+			<-ledgerBuilt
 		}
-		connect(ctx, opens...)
+		connect(ctx, a.opens(c, links)...)
 	}
+	<-ledgerBuilt
+	if ledgerErr != nil {
+		return nil, ledgerErr
+	}
+	a.Service.Ledger = records
 	return a, nil
+}
+
+// sinks are the builders of sinks that every program has, and that of SMN, if it is linked.
+func (a *App) sinks(out io.Writer, links Links) map[config.SinkKind]func(*config.Sink) (deletion.Sink, error) {
+	sinks := map[config.SinkKind]func(*config.Sink) (deletion.Sink, error){
+		config.Stdout: func(*config.Sink) (deletion.Sink, error) { return sink.NewStdout(out), nil },
+		config.HTTP: func(s *config.Sink) (deletion.Sink, error) {
+			return sink.NewHTTP(sink.HTTPOptions{Address: s.Address, Binary: s.Binary, Token: s.Token, Key: s.Key}, nil), nil
+		},
+	}
+	if links.SMN != nil {
+		sinks[config.SMN] = func(s *config.Sink) (deletion.Sink, error) {
+			return links.SMN(s.Topic.ProjectID, s.Topic.String(), func(ctx context.Context, projectID string, body []byte, path ...string) ([]byte, error) {
+				return a.DDS.Post(ctx, s.Endpoint, projectID, body, path...)
+			}), nil
+		}
+	}
+	return sinks
+}
+
+// opens returns what opens the connections of the first invocation.
+func (a *App) opens(c *config.Config, links Links) []func(context.Context) {
+	opens := []func(context.Context){func(ctx context.Context) { a.DDS.Connect(ctx, c.Region, c.ProjectID, c.Connections) }}
+	if c.Sink.Kind == config.SMN {
+		opens = append(opens, func(ctx context.Context) { a.DDS.Open(ctx, c.Sink.Endpoint, min(c.Connections, sink.MaxCalls)) })
+	}
+	if links.Connects != nil {
+		opens = append(opens, links.Connects()...)
+	}
+	return opens
 }
 
 // ddsOptions returns the options of the DDS client, and prepares the look-up of credentials in a secret.

@@ -104,7 +104,7 @@ func Load() (*Config, error) {
 	c.Follow, c.FollowAlarmAfter = p.Follow, p.FollowAlarmAfter
 	c.MaxRequestAge, c.MaxReceives, c.DirectIsAsync = p.MaxRequestAge, p.MaxReceives, p.DirectCalls == "async"
 	c.TickBus = p.tickBus()
-	c.InLambda, c.OnDemand = InLambda(), p.InitializationType == "on-demand"
+	c.InLambda, c.OnDemand = InLambda(), p.InitializationType == "on-demand" || InFunctionGraph()
 	c.FunctionGraph = p.functionGraph(c.Ledger.Durable)
 	c.AWS = p.aws()
 	if c.Ledger.Kind == Valkey {

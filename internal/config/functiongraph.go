@@ -12,8 +12,8 @@ type FunctionGraph struct {
 	Port int
 	// Timeout is how long an invocation may take.
 	Timeout time.Duration
-	// Memory is that of an instance in MB; 0 if it is not known.
-	Memory int
+	// Memory is that of an instance in MB, and CPU its share in thousandths of a CPU; 0 if they are not known.
+	Memory, CPU int
 }
 
 // functionGraph returns nil outside of FunctionGraph.
@@ -35,7 +35,7 @@ func (p *parser) functionGraph(durable bool) *FunctionGraph {
 	}
 	g := &FunctionGraph{
 		RuntimeAPI: lookup(functionGraphAPI), HTTP: p.FunctionType == "http", Port: p.FunctionPort,
-		Timeout: time.Duration(p.RuntimeTimeout) * time.Second, Memory: max(p.RuntimeMemory, 0),
+		Timeout: time.Duration(p.RuntimeTimeout) * time.Second, Memory: max(p.RuntimeMemory, 0), CPU: max(p.RuntimeCPU, 0),
 	}
 	if g.HTTP {
 		g.RuntimeAPI = ""

@@ -134,6 +134,11 @@ func (c *Client) Connect(ctx context.Context, region, projectID string, n int) {
 	others.Wait()
 }
 
+// Open opens n connections to another service of Huawei Cloud at its address, all at once, for [Client.Post].
+func (c *Client) Open(ctx context.Context, address string, n int) {
+	transport.Open(ctx, c.transport.RoundTrip, address, n)
+}
+
 // readingList returns a handler that takes only a backup list for a success. A proxy, for example, answers
 // a GET with a page, which proves no key.
 func readingList(next handler) handler {

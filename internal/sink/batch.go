@@ -19,9 +19,9 @@ import (
 const EventSource = "dds-backup-delete"
 
 const (
-	// maxCalls is how many calls of one Publish run at once. If a call takes ten events, a batch of
+	// MaxCalls is how many calls of one Publish run at once. If a call takes ten events, a batch of
 	// a hundred goes out in one round.
-	maxCalls = 10
+	MaxCalls = 10
 	// publishTime bounds a Publish whose context has a later deadline, or none. It outlasts a short
 	// outage. In a longer one the source redelivers the requests, which keeps no function waiting.
 	publishTime = 10 * time.Second
@@ -140,7 +140,7 @@ func (b *Batcher[entry]) due(open []*delivery[entry]) (due []*delivery[entry], n
 // round sends each delivery once.
 func (b *Batcher[entry]) round(ctx context.Context, due []*delivery[entry]) {
 	var calls errgroup.Group
-	calls.SetLimit(maxCalls)
+	calls.SetLimit(MaxCalls)
 	for _, batch := range b.split(due) {
 		calls.Go(func() error {
 			if ctx.Err() == nil {

@@ -296,12 +296,12 @@ func TestCallsAreBounded(t *testing.T) {
 			return make([]error, len(batch))
 		}
 		start := time.Now()
-		for i, err := range b.Publish(t.Context(), events(10*maxCalls*3, 1)) {
+		for i, err := range b.Publish(t.Context(), events(10*MaxCalls*3, 1)) {
 			if err != nil {
 				t.Errorf("event %d: %v", i, err)
 			}
 		}
-		if most != maxCalls || time.Since(start) != 3*time.Second {
+		if most != MaxCalls || time.Since(start) != 3*time.Second {
 			t.Errorf("%d calls at once, %v for three rounds", most, time.Since(start))
 		}
 	})

@@ -46,7 +46,7 @@ type httpSink struct {
 // NewHTTP returns a sink for an address, over a transport; nil for a new one.
 func NewHTTP(options HTTPOptions, roundTripper http.RoundTripper) deletion.Sink {
 	if roundTripper == nil {
-		roundTripper = transport.New(transport.Options{Connections: maxCalls, Try: tryTime})
+		roundTripper = transport.New(transport.Options{Connections: MaxCalls, Try: tryTime})
 	}
 	s := &httpSink{options: options, transport: roundTripper}
 	return &Batcher[*deletion.Event]{
