@@ -56,7 +56,7 @@ test-valkey:
 	tools/with-valkey go test -race -count=1 ./internal/ledger/valkey ./cmd/functiongraph
 	tools/with-valkey go test -race -count=1 -run Valkey ./internal/deletion
 
-# Deploys template.yaml to moto and runs the real binary on it. It needs Python 3.
+# Deploys template.yaml to moto, runs the real binary on it, and runs the commands of the documents. It needs Python 3, bash and jq.
 test-stack:
 	tools/with-moto go test -race -count=1 ./internal/stacktest
 
