@@ -3,7 +3,7 @@ ARCHITECTURES = $(sort arm64 $(GOARCH))
 # The version of the program in its User-Agent.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build build-functiongraph release check test test-aws test-valkey test-stack chaos chaos-lambda chaos-functiongraph bench lint vulncheck clean
+.PHONY: build build-functiongraph package release check test test-aws test-valkey test-stack chaos chaos-lambda chaos-functiongraph bench lint vulncheck clean
 
 build: $(ARCHITECTURES:%=build-%)
 
@@ -17,6 +17,13 @@ build-functiongraph: $(patsubst %,build-functiongraph-%,$(sort amd64 $(GOARCH)))
 build-functiongraph-%:
 	GOOS=linux GOARCH=$* CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X dds-backup-delete/internal/version.number=$(VERSION)' -o dist/functiongraph/$*/bootstrap ./cmd/functiongraph
 	GOOS= GOARCH= go run github.com/aws/aws-lambda-go/cmd/build-lambda-zip -o dist/functiongraph/$*/function.zip dist/functiongraph/$*/bootstrap
+
+# The zip and the template for deploy/terraform-aws, in dist/package/. It needs Python 3.
+package: build-arm64
+	tools/venv .tools/moto tools/moto-requirements.txt
+	mkdir -p dist/package
+	go run github.com/aws/aws-lambda-go/cmd/build-lambda-zip -o dist/package/function.zip dist/arm64/bootstrap
+	.tools/moto/bin/python tools/stack/package.py >dist/package/template.json
 
 # The files of a release, in dist/release/. The same commit and Go version give the same bytes.
 release:
@@ -49,7 +56,7 @@ test-valkey:
 	tools/with-valkey go test -race -count=1 ./internal/ledger/valkey ./cmd/functiongraph
 	tools/with-valkey go test -race -count=1 -run Valkey ./internal/deletion
 
-# Deploys template.yaml to moto and runs the real binary on it. It needs Python 3.
+# Deploys template.yaml to moto, runs the real binary on it, and runs the commands of the documents. It needs Python 3, bash and jq.
 test-stack:
 	tools/with-moto go test -race -count=1 ./internal/stacktest
 

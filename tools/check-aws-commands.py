@@ -13,7 +13,7 @@ import botocore.session
 from botocore import xform_name
 
 # Options of the CLI itself.
-GLOBAL = {"query", "output", "region", "profile", "cli-binary-format"}
+GLOBAL = {"query", "output", "region", "profile", "endpoint-url", "cli-binary-format"}
 # Commands that exist only in the CLI, and their options.
 OWN = {
     ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},

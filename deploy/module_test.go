@@ -1,4 +1,4 @@
-package functiongraph
+package deploy
 
 import (
 	"encoding/json"
@@ -66,7 +66,8 @@ func readModule(files map[string]string) (*module, error) {
 // instance is a resource as it would be made: its arguments and nested blocks, whose values are lists of instances.
 type instance map[string]any
 
-// functions are those of Terraform that the module uses. There is no zip, so filebase64 reads none.
+// functions are those of Terraform that the modules use. There is no zip and no packaged template, so what reads files
+// reads none.
 var functions = map[string]function.Function{
 	"can": tryfunc.CanFunc, "coalesce": function.New(&function.Spec{
 		// Terraform's takes an empty string for no value.
@@ -82,11 +83,30 @@ var functions = map[string]function.Function{
 		},
 	}),
 	"concat": stdlib.ConcatFunc, "contains": stdlib.ContainsFunc, "jsonencode": stdlib.JSONEncodeFunc, "length": stdlib.LengthFunc,
-	"min": stdlib.MinFunc, "regex": stdlib.RegexFunc, "tostring": stdlib.MakeToFunc(cty.String),
-	"filebase64": function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "path", Type: cty.String}}, Type: function.StaticReturnType(cty.String),
-		Impl: func([]cty.Value, cty.Type) (cty.Value, error) { return cty.StringVal("UEsDBA=="), nil },
+	"min": stdlib.MinFunc, "regex": stdlib.RegexFunc, "tostring": stdlib.MakeToFunc(cty.String), "regexall": stdlib.RegexAllFunc,
+	"keys": stdlib.KeysFunc, "merge": stdlib.MergeFunc,
+	"replace": function.New(&function.Spec{
+		// Terraform's takes a pattern between slashes for a regular expression.
+		Params: []function.Parameter{{Name: "text", Type: cty.String}, {Name: "pattern", Type: cty.String}, {Name: "replacement", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			return stdlib.RegexReplace(args[0], cty.StringVal(strings.Trim(args[1].AsString(), "/")), args[2])
+		},
 	}),
+	"file":       ofText(func(path string) string { return packaged[path] }),
+	"filebase64": ofText(func(string) string { return "UEsDBA==" }),
+	"filemd5":    ofText(func(path string) string { return "md5-of-" + path }),
+	"md5":        ofText(func(text string) string { return fmt.Sprint("md5-of-", len(text)) }),
+}
+
+// ofText returns a function of Terraform that takes and returns a text.
+func ofText(f func(string) string) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "text", Type: cty.String}}, Type: function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			return cty.StringVal(f(args[0].AsString())), nil
+		},
+	})
 }
 
 // plan evaluates the module with these inputs. Attributes that only the cloud knows are made up. It returns what would
@@ -179,7 +199,30 @@ func conditions(ctx *hcl.EvalContext, body *hclsyntax.Body, kind string) error {
 }
 
 // references adds to a context what expressions refer to: the documented attributes of each resource, and the locals.
+// They refer to each other, so each round finds some more.
 func (m *module) references(ctx *hcl.EvalContext, d *documentation) error {
+	locals := map[string]cty.Value{}
+	for range len(m.locals) + len(m.resources) {
+		ctx.Variables["local"] = cty.ObjectVal(locals)
+		if err := m.resourceObjects(ctx, d); err != nil {
+			return err
+		}
+		for name, a := range m.locals {
+			if v, diags := a.Expr.Value(ctx); !diags.HasErrors() {
+				locals[name] = v
+			}
+		}
+	}
+	for name, a := range m.locals {
+		if _, diags := a.Expr.Value(ctx); diags.HasErrors() {
+			return fmt.Errorf("local %s: %w", name, diags)
+		}
+	}
+	return nil
+}
+
+// resourceObjects adds to a context what is known of the resources.
+func (m *module) resourceObjects(ctx *hcl.EvalContext, d *documentation) error {
 	types := map[string]map[string]cty.Value{}
 	for name, b := range m.resources {
 		page, ok := d.Resources[b.Labels[0]]
@@ -216,18 +259,6 @@ func (m *module) references(ctx *hcl.EvalContext, d *documentation) error {
 	for name, resources := range types {
 		ctx.Variables[name] = cty.ObjectVal(resources)
 	}
-	locals := map[string]cty.Value{}
-	for range m.locals { // each round finds one at least
-		ctx.Variables["local"] = cty.ObjectVal(locals)
-		for name, a := range m.locals {
-			if v, diags := a.Expr.Value(ctx); !diags.HasErrors() {
-				locals[name] = v
-			} else if len(locals) == len(m.locals)-1 {
-				return diags
-			}
-		}
-	}
-	ctx.Variables["local"] = cty.ObjectVal(locals)
 	return nil
 }
 

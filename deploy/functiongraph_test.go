@@ -1,7 +1,7 @@
-// Package functiongraph holds the Terraform module of this folder against what is known: the documentation of the
-// provider, which cannot be had here, the configuration of the program and the decoder of its events. The module
-// was never applied.
-package functiongraph
+// Package deploy holds the Terraform modules of this folder against what is known: the documentation of the
+// providers, which cannot be had here, the configuration of the program, the decoder of its events, and the template of
+// AWS. The modules were never applied.
+package deploy
 
 import (
 	"encoding/json"
@@ -25,7 +25,7 @@ import (
 	"dds-backup-delete/internal/event"
 )
 
-// documentation is testdata/documented.json.
+// documentation is an extract of the documentation of a provider, in testdata.
 type documentation struct {
 	Provider      struct{ Source, Version string }
 	Configuration page
@@ -45,10 +45,10 @@ type page struct {
 	Attributes, Requires []string
 }
 
-func documented(t *testing.T) *documentation {
+func documented(t *testing.T, module string) *documentation {
 	t.Helper()
 	d := new(documentation)
-	text, err := os.ReadFile("testdata/documented.json")
+	text, err := os.ReadFile("testdata/" + module + ".json")
 	if err == nil {
 		err = json.Unmarshal(text, d)
 	}
@@ -58,19 +58,19 @@ func documented(t *testing.T) *documentation {
 	return d
 }
 
-func sources(t *testing.T) map[string]string {
+func sources(t *testing.T, module string) map[string]string {
 	t.Helper()
-	names, err := filepath.Glob("*.tf")
+	names, err := filepath.Glob(module + "/*.tf")
 	if err != nil || len(names) < 3 {
 		t.Fatalf("%v, error %v", names, err)
 	}
 	files := map[string]string{}
-	for _, name := range append(names, "README.md") {
+	for _, name := range append(names, module+"/README.md") {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[name] = string(text)
+		files[filepath.Base(name)] = string(text)
 	}
 	return files
 }
@@ -109,14 +109,14 @@ func everything() map[string]cty.Value {
 }
 
 func TestTerraform(t *testing.T) {
-	for _, fault := range faults(documented(t), sources(t), configuration(t)) {
+	for _, fault := range faults(documented(t, "functiongraph"), sources(t, "functiongraph"), configuration(t)) {
 		t.Error(fault)
 	}
 }
 
 // Each check notices what it is for.
 func TestTheChecksNotice(t *testing.T) {
-	d, vars := documented(t), configuration(t)
+	d, vars := documented(t, "functiongraph"), configuration(t)
 	for _, mutant := range []struct{ file, old, new, want string }{
 		{"main.tf", "memory_size           = var.memory_size\n", "", "memory_size: required"},
 		{"main.tf", "  network_id = var.subnet_id", "  subnet_id  = var.subnet_id", "subnet_id: not documented"},
@@ -146,7 +146,7 @@ func TestTheChecksNotice(t *testing.T) {
 		{"outputs.tf", "huaweicloud_fgs_function.this.urn", "huaweicloud_fgs_function.that.urn", "Unsupported attribute"},
 		{"README.md", "`max_instances`", "", "README.md: max_instances"},
 	} {
-		files := sources(t)
+		files := sources(t, "functiongraph")
 		if !strings.Contains(files[mutant.file], mutant.old) {
 			t.Errorf("%s has no %q", mutant.file, mutant.old)
 			continue
@@ -160,8 +160,8 @@ func TestTheChecksNotice(t *testing.T) {
 
 // What would fail late, or open too much, is refused.
 func TestBadInputsAreRefused(t *testing.T) {
-	d := documented(t)
-	m, err := readModule(terraformFiles(sources(t)))
+	d := documented(t, "functiongraph")
+	m, err := readModule(terraformFiles(sources(t, "functiongraph")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,13 +223,13 @@ func TestBadInputsAreRefused(t *testing.T) {
 
 // The program starts with the environment that the module gives it.
 func TestTheConfigurationIsTaken(t *testing.T) {
-	m, err := readModule(terraformFiles(sources(t)))
+	m, err := readModule(terraformFiles(sources(t, "functiongraph")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, inputs := range map[string]map[string]cty.Value{"defaults": required, "everything": everything()} {
 		t.Run(name, func(t *testing.T) {
-			made, _, err := m.plan(documented(t), inputs)
+			made, _, err := m.plan(documented(t, "functiongraph"), inputs)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -260,7 +260,7 @@ func TestTheConfigurationIsTaken(t *testing.T) {
 // configuration returns the variables that docs/configuration.md has. A test there holds it against the program.
 func configuration(t *testing.T) map[string]bool {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/configuration.md")
+	text, err := os.ReadFile("../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,6 +284,24 @@ func terraformFiles(files map[string]string) map[string]string {
 
 // faults returns what is wrong with the module.
 func faults(d *documentation, files map[string]string, variables map[string]bool) []string {
+	return generalFaults(d, files, []map[string]cty.Value{required, everything()},
+		func(note func(string, ...any), m *module, made map[string][]instance, outputs, inputs map[string]cty.Value) {
+			for name, v := range outputs {
+				if v.Type() != cty.String && !v.IsNull() {
+					note("output %s: not a string", name)
+				}
+			}
+			checkTriggers(note, d, made, m)
+			checkMetrics(note, d, made["huaweicloud_ces_alarmrule.this"])
+			checkFunction(note, made, variables, inputs)
+		})
+}
+
+// generalFaults returns what is wrong with a module by the documentation of its provider, and by a check of each plan.
+func generalFaults(
+	d *documentation, files map[string]string, inputs []map[string]cty.Value,
+	check func(note func(string, ...any), m *module, made map[string][]instance, outputs, inputs map[string]cty.Value),
+) []string {
 	var all []string
 	note := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	for name, text := range terraformFiles(files) {
@@ -299,27 +317,20 @@ func faults(d *documentation, files map[string]string, variables map[string]bool
 	checkNames(note, "provider", m.provider.Body, d.Configuration.Arguments, nil)
 	for name, b := range m.resources {
 		page := d.Resources[b.Labels[0]]
-		checkNames(note, name, b.Body, page.Arguments, append(page.Requires, "lifecycle", "count", "for_each"))
+		checkNames(note, name, b.Body, page.Arguments, append(page.Requires, "lifecycle", "count", "for_each", "depends_on"))
 	}
-	for _, inputs := range []map[string]cty.Value{required, everything()} {
+	for _, inputs := range inputs {
 		made, outputs, err := m.plan(d, inputs)
 		if err != nil {
 			note("%v", err)
 			continue
-		}
-		for name, v := range outputs {
-			if v.Type() != cty.String && !v.IsNull() {
-				note("output %s: not a string", name)
-			}
 		}
 		for name, all := range made {
 			for _, i := range all {
 				checkValues(note, name, i, d.Resources[m.resources[name].Labels[0]].Arguments)
 			}
 		}
-		checkTriggers(note, d, made, m)
-		checkMetrics(note, d, made["huaweicloud_ces_alarmrule.this"])
-		checkFunction(note, made, variables, inputs)
+		check(note, m, made, outputs, inputs)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -374,7 +385,7 @@ func (m *module) declarations(note func(string, ...any), d *documentation, readm
 	for _, providers := range blocks(settings, "required_providers") {
 		for name, provider := range providers {
 			wanted, ok := provider.(cty.Value)
-			if !ok || name != "huaweicloud" {
+			if !ok || name != filepath.Base(d.Provider.Source) {
 				note("the provider %s", name)
 				continue
 			}

@@ -1,4 +1,4 @@
-module dds-backup-delete/deploy/functiongraph
+module dds-backup-delete/deploy
 
 go 1.26.0
 
@@ -23,4 +23,4 @@ require (
 	golang.org/x/tools v0.48.0 // indirect
 )
 
-replace dds-backup-delete => ../..
+replace dds-backup-delete => ..
