@@ -16,8 +16,9 @@ from botocore import xform_name
 GLOBAL = {"query", "output", "region", "profile", "endpoint-url", "cli-binary-format"}
 # Commands that exist only in the CLI, and their options.
 OWN = {
-    ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
+    ("cloudformation", "deploy"): {"stack-name", "template-file", "s3-bucket", "capabilities", "parameter-overrides"},
     ("configure", "export-credentials"): {"format"},
+    ("s3", "cp"): set(),
 }
 
 session = botocore.session.get_session()
@@ -57,7 +58,7 @@ for file in files:
     for found in re.finditer(r"(?:^|[\s`(!#])aws ([a-z][a-z0-9-]+) ([a-z][a-z0-9-]+)([^\n`|]*)", text):
         service, command, rest = found.groups()
         rest = re.sub(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"", "x", rest.split(" && ")[0].split(" | ")[0])
-        options = set(re.findall(r"(?<=\s)--([a-z][a-z-]*)", rest))
+        options = set(re.findall(r"(?<=\s)--([a-z][a-z0-9-]*)", rest))
         if options or found[0].lstrip()[0] != "`":
             checked += 1
             check(file, service, command, options)

@@ -24,17 +24,18 @@ import (
 	"dds-backup-delete/internal/dds/ddstest"
 )
 
-// These commands do not run. All others in docs/deploy-aws.md, docs/operations.md and docs/runbook.md do, as they
-// stand there, in one shell for each page.
+// These commands do not run. All others in docs/deploy-aws.md, docs/install.md, docs/operations.md and docs/runbook.md
+// do, as they stand there, in one shell for each page.
 var notRun = map[string]string{
 	"aws sqs start-message-move-task": "moto has no move tasks; tools/check-aws-commands.py checks the options",
 	"aws sqs list-message-move-tasks": "the same",
 	"make build":                      "the binary is built by TestMain",
 	"go run ./cmd/local -real -check": "it calls DDS; cmd/local has its own tests",
 	"go run ./cmd/local -real -list":  "the same",
+	"make release":                    ".ci/run makes a release twice",
 }
 
-// Two commands of SAM are replaced: moto does not know its transform. "sam deploy" deploys the expanded template with
+// Two commands of SAM, and one of CloudFormation, are replaced: moto does not know SAM's transform. "sam deploy" deploys the expanded template with
 // the parameters of the command line, or with those that the text before the command puts into samconfig.toml.
 const samReplacement = `#!/usr/bin/env bash
 set -euo pipefail
@@ -56,6 +57,7 @@ esac
 
 // The AWS CLI of moto's requirements is version 1, which needs no --cli-binary-format and does not know it.
 const awsReplacement = `#!/usr/bin/env bash
+if [ "$1 $2" = "cloudformation deploy" ]; then exec "$(dirname "$0")/sam" deploy "${@:3}"; fi
 if grep -qxF "aws $1 $2" "$NOT_RUN"; then echo "aws $1 $2" >>"$SKIPPED"; exit; fi
 arguments=()
 while (($#)); do
@@ -414,6 +416,36 @@ func (w *world) checkSkipped(s *shell, want ...string) {
 	got := s.skipped()
 	slices.Sort(got)
 	w.want("not run", want, slices.Compact(got))
+}
+
+// The commands of a release, in a folder that has its files.
+func TestCommandsOfInstallation(t *testing.T) {
+	p := readPage(t, "install.md")
+	w, s := newWorld(t), newShell(t, p, "")
+	packaging := exec.CommandContext(t.Context(), os.Getenv("MOTO_PYTHON"), "../../tools/stack/package.py")
+	template, err := packaging.Output()
+	w.must(err)
+	release := t.TempDir()
+	for name, content := range map[string]string{
+		"dds-backup-delete_v1.0.0_linux_arm64.zip": "a zip", "dds-backup-delete_v1.0.0_template.json": string(template), "dist/release/x": "",
+	} {
+		w.must(os.MkdirAll(filepath.Dir(filepath.Join(release, name)), 0o700))
+		w.must(os.WriteFile(filepath.Join(release, name), []byte(content), 0o600))
+	}
+	s.run(block{text: "cd " + release + "; sha256sum *.zip *.json >SHA256SUMS; aws s3 mb s3://my-bucket"}, "")
+	for _, b := range p.blocks {
+		s.run(b, "")
+	}
+	packaged, err := os.ReadFile(filepath.Join(release, "packaged.json"))
+	w.must(err)
+	if want := `"CodeUri": "s3://my-bucket/dds-backup-delete_v1.0.0_linux_arm64.zip"`; strings.Count(string(packaged), want) != 1 {
+		t.Errorf("packaged.json does not have %s", want)
+	}
+	s.run(block{text: "aws s3 cp s3://my-bucket/dds-backup-delete_v1.0.0_linux_arm64.zip uploaded && cmp uploaded dds-backup-delete_v1.0.0_linux_arm64.zip"}, "")
+	if environment := s.stack().Function.Environment.Variables; environment["DRY_RUN"] != "true" || environment["DDS_REGION"] != "cn-north-4" {
+		t.Errorf("variables %v", environment)
+	}
+	w.checkSkipped(s, "make release")
 }
 
 // The commands of the operations page. The type of the queue changes, and nothing is lost: neither what waits, nor what
