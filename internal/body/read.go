@@ -239,21 +239,24 @@ func (r Reader) relayed(base *deletion.Request) {
 
 // destinationRecord reads the requests of what Lambda sends to the destination of an asynchronous
 // invocation: the result of one that succeeded, the event of one that did not. FunctionGraph writes the same
-// in snake case.
-// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+// in snake case, with payloads that are texts, and with the type of the error as the condition.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html and
+// https://support.huaweicloud.com/intl/en-us/usermanual-functiongraph/functiongraph_01_0390_03.html
 func (r Reader) destinationRecord(members strictjson.Object, base deletion.Request, envelopes int) Content {
 	contextName, idName, request, response := "requestContext", "requestId", "requestPayload", "responsePayload"
-	if !members.Object(contextName).Has("functionArn") {
+	isHuawei := !members.Object(contextName).Has("functionArn")
+	if isHuawei {
 		contextName, idName, request, response = "request_context", "request_id", "request_payload", "response_payload"
 	}
 	context := members.Object(contextName)
 	sent, _ := members.Text("timestamp")
 	noteSent(&base, sent)
 	var name string
-	switch condition, _ := context.Text("condition"); condition {
-	case "Success":
+	failed := isHuawei && hasFailed(members.Object("response_context"))
+	switch condition, _ := context.Text("condition"); {
+	case condition == "Success", isHuawei && condition == "" && !failed:
 		name = response
-	case "RetriesExhausted", "EventAgeExceeded":
+	case condition == "RetriesExhausted", condition == "EventAgeExceeded", failed:
 		name = request
 	default:
 		return Invalid(base, fmt.Sprintf("%s.condition: %q; expected Success, RetriesExhausted or EventAgeExceeded", contextName, strictjson.Shorten(condition)))
@@ -262,6 +265,13 @@ func (r Reader) destinationRecord(members strictjson.Object, base deletion.Reque
 		base.ID = id
 	}
 	value, ok := members.Get(name)
+	if text, isText := value.Bytes(); isHuawei && isText {
+		parsed, err := strictjson.Parse(text)
+		if err != nil {
+			return r.parse(name, text, base, envelopes) // which says why not
+		}
+		value = parsed
+	}
 	switch {
 	case !ok:
 		return Invalid(base, name+": missing; expected a request")
@@ -269,6 +279,13 @@ func (r Reader) destinationRecord(members strictjson.Object, base deletion.Reque
 		return Content{OwnEventReason: name + ": the reply to a payload that held only own outcome events"}
 	}
 	return r.open(part{name, value, nil, base}, envelopes)
+}
+
+// hasFailed reports whether the response_context of a record of FunctionGraph is that of an invocation that failed.
+func hasFailed(response strictjson.Object) bool {
+	status, hasStatus := response.Integer("status_code")
+	message, _ := response.Text("function_error")
+	return hasStatus && status != 200 || message != ""
 }
 
 // ofBusEvent reads the requests of an event of an EventBridge bus, which others may read as well: its

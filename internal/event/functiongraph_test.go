@@ -32,10 +32,23 @@ func kafkaEvent(messages string) []byte {
 	return []byte(`{"event_version":"v1.0","event_time":1795467600,"trigger_type":"KAFKA","region":"cn-north-4","instance_id":"kafka-1","records":[{"messages":[` + messages + `],"topic_id":"requests"}]}`)
 }
 
-// functionGraphRecord is what FunctionGraph sends to a destination of an asynchronous invocation.
+// functionGraphRecord is what FunctionGraph sends to a destination of an asynchronous invocation, with AWS's conditions.
 func functionGraphRecord(condition, request, response string) string {
 	return `{"timestamp":"2026-11-23T21:00:00Z","request_context":{"request_id":"async-2","function_urn":"urn:fss:f","condition":"` + condition +
 		`","approximate_invoke_count":1},"request_payload":` + request + `,"response_context":{"status_code":200,"function_error":""},"response_payload":` + response + `}`
+}
+
+// failedRecord is that of an invocation that failed, as FunctionGraph writes it: the payloads are texts, and the condition is
+// the type of the error; documentedRecord is that of one that succeeded, which has none.
+func failedRecord(tb testing.TB, request string) string {
+	tb.Helper()
+	return `{"timestamp":"2026-11-23T22:00:00.000000000+01:00","request_context":{"request_id":"async-2","function_urn":"urn:fss:f","condition":"UnhandledInvocationError",` +
+		`"approximate_invoke_count":0},"request_payload":` + string(marshal(tb, request)) + `,"response_context":{"status_code":500,"function_error":""},"response_payload":"{\"errorMessage\":\"busy\"}"}`
+}
+
+func documentedRecord(tb testing.TB, response string) string {
+	tb.Helper()
+	return functionGraphRecord("", string(marshal(tb, plain)), string(marshal(tb, response)))
 }
 
 func apigEvent(method, path, body, more string) []byte {
@@ -80,6 +93,9 @@ func TestFunctionGraph(t *testing.T) {
 		"APIG, a body as it is":    {[]byte(strings.TrimSuffix(unspoken, "}") + `,"isBase64Encoded":false}`), ofAPIG},
 		"failed":                   {[]byte(functionGraphRecord("RetriesExhausted", plain, "null")), ofRecord},
 		"succeeded":                {[]byte(functionGraphRecord("Success", "{}", plain)), ofRecord},
+		"failed, as a text":        {[]byte(failedRecord(t, plain)), ofRecord},
+		"succeeded, as a text":     {[]byte(documentedRecord(t, plain)), ofRecord},
+		"failed twice":             {[]byte(failedRecord(t, failedRecord(t, plain))), ofRecord},
 		"a timer that failed":      {[]byte(functionGraphRecord("RetriesExhausted", string(timerEvent(t, plain)), "null")), ofSource(ofTimer, "direct")},
 		"a topic's event, failed":  {[]byte(functionGraphRecord("EventAgeExceeded", string(smnEvent(t, "null", plain)), "null")), withMessage(ofSource(ofSMN, "direct"), "invocation")},
 		"a topic, then a function": {smnEvent(t, "null", functionGraphRecord("RetriesExhausted", plain, "null")), withID(ofSMN, "async-2")},
@@ -213,6 +229,10 @@ func TestHuaweiRefused(t *testing.T) {
 		"an audit record":          {smnEvent(t, "null", `{"cts":{"trace_name":"ddsDeleteBackup","backup_id":"a"}}`), "audit record"},
 		"APIG, not base64":         {[]byte(strings.Replace(string(apigEvent("POST", "/deletions", "", "")), `"body":""`, `"body":"{}"`, 1)), "not base64"},
 		"a condition of no record": {[]byte(functionGraphRecord("Other", plain, plain)), "request_context.condition"},
+		"a record's result":        {[]byte(documentedRecord(t, "hello world!")), "response_payload is malformed JSON"},
+		"a record without result":  {[]byte(documentedRecord(t, "")), "response_payload is "},
+		"a record of no requests":  {[]byte(documentedRecord(t, `{"results":[]}`)), "held only own outcome events"},
+		"a record of OBS":          {[]byte(failedRecord(t, `{"Records":[{"eventSource":"aws:s3","backup_id":"a"}]}`)), "Huawei Cloud OBS"},
 	} {
 		batch, err := decode(tc.payload)
 		if err == nil {
