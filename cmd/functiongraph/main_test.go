@@ -278,6 +278,17 @@ func TestARuntimeAPIThatFails(t *testing.T) {
 	lost.Wait()
 }
 
+// An event that does not arrive is given up when its time is over, and the next one is taken.
+func TestAnEventThatStalls(t *testing.T) {
+	t.Parallel()
+	w := start(t, functiongraphtest.Runtime, time.Second)
+	w.Fail(functiongraphtest.Stalled)
+	w.check(t, functiongraphtest.Invocation{Payload: request(0), RequestID: "i", Header: keys.Headers()}, "", "accepted")
+	if !strings.Contains(w.Output(), `"message":"the event broke off"`) {
+		t.Error("the log does not say so")
+	}
+}
+
 // An invocation ends in its time, long before DDS answers.
 func TestTimeout(t *testing.T) {
 	t.Parallel()

@@ -65,6 +65,8 @@ func (r *runtime) serve(ctx context.Context) {
 
 // next waits for an event, works it and answers it. The error says why there was none.
 func (r *runtime) next(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.base+"request", nil)
 	if err != nil {
 		return err
@@ -74,6 +76,8 @@ func (r *runtime) next(ctx context.Context) error {
 		return err
 	}
 	defer got.Body.Close() //nolint:errcheck // it was read
+	// An event that does not arrive in the time of its invocation must not stop all others.
+	defer time.AfterFunc(r.host.timeout, cancel).Stop()
 	id := got.Header.Get(headerRequestID)
 	if got.StatusCode != http.StatusOK || id == "" {
 		_, _ = io.Copy(io.Discard, io.LimitReader(got.Body, maxRead)) // so that the connection is kept

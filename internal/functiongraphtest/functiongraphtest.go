@@ -239,8 +239,11 @@ func (f *Function) Ready(ctx context.Context) (time.Duration, error) {
 // Pid returns the id of the process.
 func (f *Function) Pid() int { return f.cmd.Process.Pid }
 
+// Stalled is an answer that says that it has an event and never sends it.
+const Stalled = -1
+
 // Fail lets the runtime API answer the next polls with these statuses and no body; 200 is a poll without an event,
-// and 0 closes the connection.
+// 0 closes the connection, and [Stalled] is no status either.
 func (f *Function) Fail(statuses ...int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -266,10 +269,16 @@ func (f *Function) failing(list *[]int, next http.HandlerFunc) http.HandlerFunc 
 		status := (*list)[0]
 		*list = (*list)[1:]
 		f.mu.Unlock()
-		if status == 0 {
+		switch status {
+		case 0:
 			panic(http.ErrAbortHandler)
+		case Stalled:
+			w.Header().Set("X-Cff-Request-Id", "stalled")
+			_ = http.NewResponseController(w).Flush() // it can
+			<-r.Context().Done()
+		default:
+			w.WriteHeader(status)
 		}
-		w.WriteHeader(status)
 	}
 }
 
