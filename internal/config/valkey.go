@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -54,11 +55,17 @@ func (p *parser) isValkey() bool {
 	return isAddress && (scheme == "redis" || scheme == "rediss")
 }
 
+// isHost reports whether a text is the name or the address of one host. Other clients take a list of them.
+func isHost(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil || s != "" && spelling.Only(s, spelling.Letters+spelling.Digits+"-_.")
+}
+
 // valkey reads LEDGER, and the password from LEDGER_PASSWORD if that has it. No message has user or password.
 func (p *parser) valkey() ValkeyServer {
 	s := ValkeyServer{Password: secretOf("LEDGER_PASSWORD"), AllowVolatile: p.AllowVolatile}
 	u, err := url.Parse(p.Ledger)
-	if err != nil || u.Hostname() == "" || u.Fragment != "" || !isPort(u.Port()) {
+	if err != nil || !isHost(u.Hostname()) || u.Fragment != "" || !isPort(u.Port()) {
 		p.fault("LEDGER: %s is not the address of a server; %s", quote(p.Ledger), wantValkey)
 		return s
 	}

@@ -50,6 +50,7 @@ func TestLedgerInValkey(t *testing.T) {
 func TestFaultsOfALedgerInValkey(t *testing.T) {
 	for name, test := range map[string]struct{ ledger, password, want string }{
 		"no host":       {"redis://:hidden-word@/0", "", "LEDGER: \"redis://…\" is not the address of a server; expected redis://<host>:<port>"},
+		"two hosts":     {"redis://h1:6379,h2:6379", "", "LEDGER: \"redis://h1:6379,h2:6379\" is not the address of a server; expected redis://<host>:<port>"},
 		"a bad escape":  {"redis://u:hidden-word%zz@h", "", "LEDGER: \"redis://…\" is not the address of a server"},
 		"a port":        {"redis://h:70000", "", "LEDGER: \"redis://h:70000\" is not the address of a server"},
 		"a fragment":    {"redis://u:hidden-word@h/0#x", "", "LEDGER: \"redis://…\" is not the address of a server"},
