@@ -242,6 +242,7 @@ var hints = []struct{ text, hint string }{
 	{"can't run this command", lacksPermission}, // in a script
 	{"READONLY", "LEDGER: the server is a replica; expected the address of the primary"},
 	{"MISCONF", "the server writes nothing more, because it cannot persist; expected a look at its log and its disk"},
+	{"DB index is out of range", "LEDGER: the server has no database of this number; expected a smaller one, for example 0"},
 	{"SELECT is not allowed in cluster mode", "LEDGER: a cluster has only the database 0; expected an address without a database"},
 }
 

@@ -342,6 +342,15 @@ func TestUsers(t *testing.T) {
 	open(t, user("", "of-the-default"), nil)
 }
 
+// A number that the server does not have is a fault at start.
+func TestADatabaseThatDoesNotExist(t *testing.T) {
+	c := at(valkeytest.Start(t, valkeytest.Durable()...).Address)
+	c.Database = 99
+	if _, err := valkey.New(c, slog.New(slog.DiscardHandler), nil); err == nil || !strings.HasPrefix(err.Error(), "ledger: LEDGER: the server has no database of this number; expected") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // A ledger goes on with the primary after its server became a replica, once the name leads there.
 func TestAReplica(t *testing.T) {
 	s := valkeytest.Start(t, valkeytest.Durable()...)
