@@ -257,6 +257,33 @@ func TestTheConfigurationIsTaken(t *testing.T) {
 	}
 }
 
+// A region of the European cloud has another domain, without a setting.
+func TestTheDomainFollowsTheRegion(t *testing.T) {
+	m, err := readModule(terraformFiles(sources(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ region, cloud, want string }{
+		{"cn-north-4", "", "myhuaweicloud.com"},
+		{"eu-west-0", "", "myhuaweicloud.com"},
+		{"eu-west-101", "", "myhuaweicloud.eu"},
+		{"eu-west-101", "example.com", "example.com"},
+	} {
+		inputs := map[string]cty.Value{"region": cty.StringVal(c.region)}
+		if c.cloud != "" {
+			inputs["cloud"] = cty.StringVal(c.cloud)
+		}
+		made, _, err := m.plan(documented(t), with(inputs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		environment, err := made["huaweicloud_fgs_function.this"][0].object("user_data")
+		if err != nil || environment["HW_CLOUD"] != c.want {
+			t.Errorf("%+v: HW_CLOUD %v, error %v", c, environment["HW_CLOUD"], err)
+		}
+	}
+}
+
 // configuration returns the variables that docs/configuration.md has. A test there holds it against the program.
 func configuration(t *testing.T) map[string]bool {
 	t.Helper()

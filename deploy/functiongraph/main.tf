@@ -17,11 +17,12 @@ terraform {
 provider "huaweicloud" {
   region       = var.region
   project_name = local.project_name
-  cloud        = var.cloud
+  cloud        = local.cloud
 }
 
 locals {
   project_name  = coalesce(var.project_name, var.region)
+  cloud         = coalesce(var.cloud, can(regex("^eu-west-1", var.region)) ? "myhuaweicloud.eu" : "myhuaweicloud.com")
   request_topic = var.request_topic_urn != "" ? var.request_topic_urn : huaweicloud_smn_topic.requests[0].topic_urn
   outcome_topic = var.outcome_topic_urn != "" ? var.outcome_topic_urn : huaweicloud_smn_topic.outcomes[0].topic_urn
 
@@ -87,7 +88,7 @@ resource "huaweicloud_fgs_function" "this" {
   # What is empty is left out, as if it was not set.
   user_data = jsonencode({ for name, value in {
     DDS_REGION         = var.region
-    HW_CLOUD           = var.cloud
+    HW_CLOUD           = local.cloud
     DRY_RUN            = tostring(var.dry_run)
     STOP_DELETIONS     = tostring(var.stop_deletions)
     REQUIRE_MANUAL     = tostring(var.require_manual)

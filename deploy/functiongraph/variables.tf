@@ -17,13 +17,13 @@ variable "project_name" {
 }
 
 variable "cloud" {
-  description = "Domain of the cloud, for example myhuaweicloud.eu for eu-west-101."
+  description = "Domain of the cloud. Empty is that of the region: myhuaweicloud.com, or myhuaweicloud.eu for eu-west-101."
   type        = string
-  default     = "myhuaweicloud.com"
+  default     = ""
 
   validation {
-    condition     = can(regex("^[a-z0-9-]+([.][a-z0-9-]+)+$", var.cloud))
-    error_message = "The cloud must be a domain, for example myhuaweicloud.com."
+    condition     = can(regex("^([a-z0-9-]+([.][a-z0-9-]+)+)?$", var.cloud))
+    error_message = "The cloud must be a domain, for example myhuaweicloud.com, or empty."
   }
 }
 
