@@ -4,10 +4,13 @@
 package deploy
 
 import (
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"math/big"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -223,11 +226,21 @@ func TestBadInputsAreRefused(t *testing.T) {
 
 // The program starts with the environment that the module gives it.
 func TestTheConfigurationIsTaken(t *testing.T) {
+	tls := httptest.NewTLSServer(nil)
+	defer tls.Close()
+	authority := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tls.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	authorities := x509.NewCertPool()
+	authorities.AddCert(tls.Certificate())
+	full := everything()
+	full["ledger_ca"] = cty.StringVal(authority)
 	m, err := readModule(terraformFiles(sources(t, "functiongraph")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, inputs := range map[string]map[string]cty.Value{"defaults": required, "everything": everything()} {
+	for name, inputs := range map[string]map[string]cty.Value{"defaults": required, "everything": full} {
 		t.Run(name, func(t *testing.T) {
 			made, _, err := m.plan(documented(t, "functiongraph"), inputs)
 			if err != nil {
@@ -250,7 +263,8 @@ func TestTheConfigurationIsTaken(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !c.RequireManual || !c.Follow || c.DryRun || c.StopDeletions || !c.Ledger.Durable || c.Region != "cn-north-4" || c.FunctionGraph == nil {
+			if !c.RequireManual || !c.Follow || c.DryRun || c.StopDeletions || !c.Ledger.Durable || c.Region != "cn-north-4" || c.FunctionGraph == nil ||
+				name == "everything" && !c.Ledger.Server.Roots.Equal(authorities) {
 				t.Errorf("%+v", c)
 			}
 		})

@@ -101,6 +101,7 @@ resource "huaweicloud_fgs_function" "this" {
     HTTP_BASE_PATH     = var.http_base_path
     OUTCOME_SINK       = local.outcome_topic
     LEDGER             = var.ledger
+    AWS_CA_BUNDLE      = var.ledger_ca
   } : name => value if value != "" })
   encrypted_user_data = var.ledger_password == "" ? null : jsonencode({ LEDGER_PASSWORD = var.ledger_password })
 

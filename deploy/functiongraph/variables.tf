@@ -73,6 +73,12 @@ variable "ledger_password" {
   sensitive   = true
 }
 
+variable "ledger_ca" {
+  description = "Path, as the function sees it, of a file in the zip with the certificate authority of the ledger, for example code/ca.crt. Empty trusts the system's."
+  type        = string
+  default     = ""
+}
+
 # --- What may be deleted ---
 
 variable "dry_run" {
