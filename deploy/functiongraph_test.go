@@ -273,7 +273,7 @@ func TestTheConfigurationIsTaken(t *testing.T) {
 
 // A region of the European cloud has another domain, without a setting.
 func TestTheDomainFollowsTheRegion(t *testing.T) {
-	m, err := readModule(terraformFiles(sources(t)))
+	m, err := readModule(terraformFiles(sources(t, "functiongraph")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestTheDomainFollowsTheRegion(t *testing.T) {
 		if c.cloud != "" {
 			inputs["cloud"] = cty.StringVal(c.cloud)
 		}
-		made, _, err := m.plan(documented(t), with(inputs))
+		made, _, err := m.plan(documented(t, "functiongraph"), with(inputs))
 		if err != nil {
 			t.Fatal(err)
 		}
