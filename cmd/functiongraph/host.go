@@ -25,7 +25,8 @@ const (
 	headerToken      = "X-Cff-Security-Token" //nolint:gosec // the name of a header
 )
 
-// keyHeaders are the pairs of access key and secret key, the first that is complete counts. They are never mixed.
+// keyHeaders are the pairs of access key and secret key, which both need the token. The first that is complete counts.
+// They are never mixed.
 var keyHeaders = [][2]string{
 	{"X-Cff-Security-Access-Key", "X-Cff-Security-Secret-Key"},
 	{"X-Cff-Access-Key", "X-Cff-Secret-Key"},
@@ -77,7 +78,8 @@ func isAsync(header http.Header) bool {
 	return strings.EqualFold(header.Get(headerInvokeType), "async")
 }
 
-// credentialsOf returns the credentials that came with an invocation; zero if none did.
+// credentialsOf returns the credentials that came with an invocation; zero if none did. The keys of an agency are
+// temporary, so without their token a call would only be refused, and count towards the lock of the key.
 func credentialsOf(header http.Header) dds.Credentials {
 	secret.NewTemporary(header.Get("X-Cff-Auth-Token")) // it is not used, and must not be repeated either
 	for _, names := range keyHeaders {
@@ -85,7 +87,7 @@ func credentialsOf(header http.Header) dds.Credentials {
 			AccessKey: secret.NewTemporary(header.Get(names[0])), SecretKey: secret.NewTemporary(header.Get(names[1])),
 			SecurityToken: secret.NewTemporary(header.Get(headerToken)),
 		}
-		if !keys.AccessKey.IsZero() && !keys.SecretKey.IsZero() {
+		if !keys.AccessKey.IsZero() && !keys.SecretKey.IsZero() && !keys.SecurityToken.IsZero() {
 			return keys
 		}
 	}

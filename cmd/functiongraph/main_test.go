@@ -158,6 +158,7 @@ func TestEvents(t *testing.T) {
 				{"half a pair", request(2), half, "", `"status":"accepted"`, 1},
 				{"refused", []byte(`{"backup_id":"` + strings.Repeat("0", 32) + `br02"}`), with, "DDS.NotFound", "DBS.201214", 1},
 				{"no agency", request(3), nil, "DDS.Forbidden", "expected an agency of the function", 0},
+				{"no token", request(3), http.Header{"X-Cff-Security-Access-Key": {keys.Access}, "X-Cff-Security-Secret-Key": {keys.Secret}}, "DDS.Forbidden", "expected an agency of the function", 0},
 				{"an expired key", request(3), bad, "DDS.Unauthenticated", "APIGW.0301", 1},
 				{"the expired key again", request(3), bad, "DDS.Unauthenticated", "held back", 0},
 				{"another key at once", request(3), with, "", `"status":"accepted"`, 1},

@@ -91,7 +91,7 @@ func Load() (*Config, error) {
 	p.read()
 	c := &Config{Credentials: p.credentials()}
 	p.addresses()
-	c.Region, c.Regions, c.Endpoints, c.IAMEndpoint, c.Warnings = p.region, p.Regions, p.endpoints, p.iamEndpoint, p.warnings
+	c.Region, c.Regions, c.Endpoints, c.IAMEndpoint = p.region, p.Regions, p.endpoints, p.iamEndpoint
 	p.projects(c)
 	p.limits(c)
 	c.RequireManual, c.DryRun, c.StopDeletions = p.RequireManual, p.DryRun, p.StopDeletions
@@ -111,6 +111,7 @@ func Load() (*Config, error) {
 		c.Ledger.Server.Roots = c.AWS.Roots
 	}
 	p.proxies()
+	c.Warnings = p.warnings
 	if len(p.faults) > 0 {
 		return nil, errors.Join(p.faults...)
 	}

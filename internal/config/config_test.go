@@ -225,14 +225,14 @@ func TestFaults(t *testing.T) {
 // FunctionGraph brings project and credentials, and asks for a ledger that lasts.
 func TestFunctionGraph(t *testing.T) {
 	setenv(t, map[string]string{
-		"RUNTIME_API_ADDR": "127.0.0.1:9002", "RUNTIME_PROJECT_ID": "0549b4a43100d4f32f51c01c2fe4acdb", "RUNTIME_TIMEOUT": "60", "RUNTIME_MEMORY": "128", "DDS_REGION": "cn-north-4",
+		"RUNTIME_API_ADDR": "127.0.0.1:9002", "RUNTIME_PROJECT_ID": "0549b4a43100d4f32f51c01c2fe4acdb", "RUNTIME_TIMEOUT": "60", "RUNTIME_MEMORY": "128", "RUNTIME_CPU": "300", "DDS_REGION": "cn-north-4",
 		"OUTCOME_SINK": "https://broker.example.com", "LEDGER": "dynamodb://table", "AWS_REGION": "eu-central-1",
 	})
 	c, err := config.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config.FunctionGraph{RuntimeAPI: "127.0.0.1:9002", Port: 8000, Timeout: time.Minute, Memory: 128}
+	want := config.FunctionGraph{RuntimeAPI: "127.0.0.1:9002", Port: 8000, Timeout: time.Minute, Memory: 128, CPU: 300}
 	if *c.FunctionGraph != want || c.ProjectID != "0549b4a43100d4f32f51c01c2fe4acdb" || c.Credentials != (config.Credentials{}) || c.MetricsFunction != "" {
 		t.Errorf("%+v, %+v", c, c.FunctionGraph)
 	}
@@ -253,6 +253,11 @@ func TestFunctionGraph(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 		})
+	}
+	t.Setenv("RUNTIME_MEMORY", "128 MB")
+	t.Setenv("RUNTIME_CPU", "300m")
+	if c, err = config.Load(); err != nil || c.FunctionGraph.Memory != 0 || c.FunctionGraph.CPU != 0 || len(c.Warnings) != 2 {
+		t.Errorf("sizes in another form: %+v, error %v", c, err)
 	}
 	t.Setenv("FUNCTION_TYPE", "http")
 	if c, err = config.Load(); err != nil || !c.FunctionGraph.HTTP || c.FunctionGraph.RuntimeAPI != "" {

@@ -50,8 +50,8 @@ type environment struct {
 
 	// What FunctionGraph sets, and what it does not say.
 	RuntimeTimeout int    `envconfig:"RUNTIME_TIMEOUT" default:"30"`
-	RuntimeMemory  int    `envconfig:"RUNTIME_MEMORY"`
-	RuntimeCPU     int    `envconfig:"RUNTIME_CPU"`
+	RuntimeMemory  string `envconfig:"RUNTIME_MEMORY"`
+	RuntimeCPU     string `envconfig:"RUNTIME_CPU"`
 	FunctionType   string `envconfig:"FUNCTION_TYPE" default:"event"`
 	FunctionPort   int    `envconfig:"FUNCTION_PORT" default:"8000"`
 

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
 
 // FunctionGraph is what Huawei FunctionGraph says of the function, and how it is called.
 type FunctionGraph struct {
@@ -35,10 +39,21 @@ func (p *parser) functionGraph(durable bool) *FunctionGraph {
 	}
 	g := &FunctionGraph{
 		RuntimeAPI: lookup(functionGraphAPI), HTTP: p.FunctionType == "http", Port: p.FunctionPort,
-		Timeout: time.Duration(p.RuntimeTimeout) * time.Second, Memory: max(p.RuntimeMemory, 0), CPU: max(p.RuntimeCPU, 0),
+		Timeout: time.Duration(p.RuntimeTimeout) * time.Second, Memory: p.size("RUNTIME_MEMORY", p.RuntimeMemory), CPU: p.size("RUNTIME_CPU", p.RuntimeCPU),
 	}
 	if g.HTTP {
 		g.RuntimeAPI = ""
 	}
 	return g
+}
+
+// size returns a size of the instance that FunctionGraph says; 0 if it is not known. The program works without, so
+// another form than the documented one is only a warning.
+func (p *parser) size(name, value string) int {
+	n, err := strconv.Atoi(value)
+	if value != "" && (err != nil || n < 0) {
+		p.warnings = append(p.warnings, fmt.Sprintf("%s: %s is not a whole number, for example 128; it is ignored", name, quote(value)))
+		return 0
+	}
+	return n
 }
