@@ -163,7 +163,7 @@ func TestParked(t *testing.T) {
 		park(name, s.payload, keys.Headers())
 	}
 	park("no agency", request(5), nil)
-	park("an expired key", request(6), functiongraphtest.Keys{Access: "HSTAEXPIREDKEY000001", Secret: "the-secret-key-that-is-expired-000000001"}.Headers())
+	park("an expired key", request(6), functiongraphtest.Keys{Access: "HSTAEXPIREDKEY000001", Secret: "the-secret-key-that-is-expired-000000001", Token: keys.Token}.Headers())
 	w.dds.Inject(ddstest.Answer(http.StatusForbidden, "DBS.280063", "The user lacks the action.").For(backup(7)))
 	park("no permission", request(7), keys.Headers())
 	first := len(w.calls())
@@ -188,5 +188,24 @@ func TestParked(t *testing.T) {
 		if call.AccessKey != ticking.Access {
 			t.Errorf("%s %s: signed by %s", call.Method, call.BackupID, call.AccessKey)
 		}
+	}
+}
+
+// What a topic did not take is published by a tick, with the keys of the tick, and DDS gets no second DELETE.
+func TestTheTickPublishesToTheTopic(t *testing.T) {
+	t.Parallel()
+	l := startLedger(t)
+	w := start(t, functiongraphtest.Runtime, 0, append(l.settings, "OUTCOME_SINK="+topic)...)
+	w.dds.Inject(ddstest.Answer(http.StatusForbidden, "SMN.0001", "No permission to request resources.").On(http.MethodPost))
+	w.check(t, asynchronous(), "", `"message":"the outcome could not be published"`)
+	if taken := w.dds.Messages(); len(taken) != 0 {
+		t.Fatalf("messages %+v", taken)
+	}
+	ticking := functiongraphtest.Keys{Access: "HSTAOFTHETICK0000001", Secret: "temporary-secret-key-of-the-tick-0001", Token: "a-security-token-of-the-tick-000001"}
+	w.dds.SetKeys(ticking.Access, ticking.Secret, ticking.Token)
+	l.tick(t, w, ticking)
+	taken := w.dds.Messages()
+	if len(taken) != 1 || taken[0].AccessKey != ticking.Access || taken[0].Subject != "dds.backup.deletion.accepted.v1" || w.count(http.MethodDelete) != 1 {
+		t.Errorf("messages %+v, %d DELETEs", taken, w.count(http.MethodDelete))
 	}
 }
