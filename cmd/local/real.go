@@ -39,7 +39,11 @@ func loadReal() (*config.Config, error) {
 	if strings.TrimSpace(os.Getenv("REQUIRE_MANUAL")) == "" {
 		_ = os.Setenv("REQUIRE_MANUAL", "true") // as in the stack; it fails only for an impossible name
 	}
-	return config.Load()
+	c, err := config.Load()
+	if err != nil {
+		err = fmt.Errorf("%w\nThe variables come from the environment; docs/laptop.md says where to find their values", err)
+	}
+	return c, err
 }
 
 // realApp is the app of the environment, with a report of what it does.

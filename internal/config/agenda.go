@@ -18,6 +18,14 @@ func DurableLedger() string {
 	}
 }
 
+// wantLedger says what LEDGER may be. On a function, memory is of use for a trial only, so it is not offered.
+func wantLedger() string {
+	if InLambda() || InFunctionGraph() {
+		return DurableLedger()
+	}
+	return "memory, dynamodb://<table>, redis://<host>:<port> or rediss://<host>:<port>, for example dynamodb://dds-backup-delete"
+}
+
 // needDurable is the fault of a variable that needs a ledger that outlives the process.
 func (p *parser) needDurable(variable, instead string) {
 	p.fault("%s needs a ledger that outlives the process; expected LEDGER=%s, or %s", variable, DurableLedger(), instead)

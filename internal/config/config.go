@@ -261,7 +261,7 @@ func (p *parser) ledger() Ledger {
 	case p.isValkey():
 		return Ledger{Kind: Valkey, Server: p.valkey(), Durable: true}
 	case !isDynamoDB || len(table) < 3 || len(table) > 255 || !spelling.Only(table, spelling.Letters+spelling.Digits+"_.-"):
-		p.fault("LEDGER: %s is not a ledger; expected memory, dynamodb://<table>, redis://<host>:<port> or rediss://<host>:<port>, for example dynamodb://dds-backup-delete", quote(p.Ledger))
+		p.fault("LEDGER: %s is not a ledger; expected %s", quote(p.Ledger), wantLedger())
 	case p.AWSRegion == "":
 		p.fault("AWS_REGION: not set, and a DynamoDB table as LEDGER needs it; expected a region of AWS, for example eu-central-1")
 	default:

@@ -59,10 +59,20 @@ func (s Sink) String() string {
 	}
 }
 
-// wantSink is what OUTCOME_SINK may be.
-const wantSink = "expected the ARN of an event bus (arn:aws:events:<region>:<account>:event-bus/<name>), " +
-	"of an SNS topic (arn:aws:sns:<region>:<account>:<name>) or of an SQS queue (arn:aws:sqs:<region>:<account>:<name>), " +
-	"the URN of an SMN topic (" + formOfURN + "), an https:// address, or stdout"
+// wantSink says what OUTCOME_SINK may be: what the program has on this host.
+func wantSink() string {
+	const onAWS = "the ARN of an event bus (arn:aws:events:<region>:<account>:event-bus/<name>), " +
+		"of an SNS topic (arn:aws:sns:<region>:<account>:<name>) or of an SQS queue (arn:aws:sqs:<region>:<account>:<name>)"
+	const onHuawei = "the URN of an SMN topic (" + formOfURN + ")"
+	switch {
+	case InLambda():
+		return "expected " + onAWS + ", or an https:// address"
+	case InFunctionGraph():
+		return "expected " + onHuawei + ", or an https:// address"
+	default:
+		return "expected " + onAWS + ", " + onHuawei + ", an https:// address, or stdout"
+	}
+}
 
 // sinkKinds are the kinds by the service in an ARN.
 var sinkKinds = map[string]SinkKind{"events": EventBridge, "sns": SNS, "sqs": SQS}
@@ -90,8 +100,8 @@ func (p *parser) target(s *Sink) {
 		s.Kind = Stdout
 		// A function cannot see what will invoke it, and behind a queue its output is lost.
 		if (InLambda() || InFunctionGraph()) && !p.AllowStdout {
-			p.fault(`OUTCOME_SINK: "stdout" is not a sink in Lambda or FunctionGraph, where only the log would have the outcomes of a queue; ` +
-				"expected the ARN of an event bus, topic or queue, the URN of an SMN topic, or an https:// address, or ALLOW_STDOUT=true where the log is enough")
+			p.fault(`OUTCOME_SINK: "stdout" is not a sink in Lambda or FunctionGraph, where only the log would have the outcomes of a queue; `+
+				"%s, or ALLOW_STDOUT=true where the log is enough", wantSink())
 		}
 	case isAddress && (scheme == "https" || scheme == "http"):
 		s.Kind, s.Address = HTTP, p.sinkAddress()
@@ -102,7 +112,7 @@ func (p *parser) target(s *Sink) {
 		s.Kind = SMN
 		s.Topic, s.Endpoint = p.smnTopic()
 	default:
-		p.fault("OUTCOME_SINK: %s is not a sink; %s", quoteAddress(p.OutcomeSink), wantSink)
+		p.fault("OUTCOME_SINK: %s is not a sink; %s", quoteAddress(p.OutcomeSink), wantSink())
 	}
 }
 
