@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -383,8 +385,45 @@ func (f *Function) Output() string {
 	return f.output.buf.String()
 }
 
-// Freeze stops the process, as FunctionGraph does between invocations, and Thaw lets it go on.
-func (f *Function) Freeze() error { return f.cmd.Process.Signal(syscall.SIGSTOP) }
+// Freeze stops the process, as FunctionGraph does between invocations, and [Function.Thaw] lets it go on. All threads
+// have stopped when it returns: the signal alone reaches them a moment later, in which they could still answer a fault.
+func (f *Function) Freeze() error {
+	if err := f.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for ; ; time.Sleep(time.Millisecond) {
+		stopped, err := f.stopped()
+		if stopped || err != nil {
+			return err
+		}
+	}
+}
+
+// stopped reports whether all threads of the process are stopped. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+func (f *Function) stopped() (bool, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", f.cmd.Process.Pid))
+	if err == nil && len(threads) == 0 {
+		err = errors.New("functiongraphtest: the process has no threads in /proc")
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread) //nolint:gosec // of our own process
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // it has ended
+		}
+		if err != nil {
+			return false, err
+		}
+		// The state follows the name, which is in parentheses and may have some itself.
+		_, state, _ := strings.Cut(string(text[max(bytes.LastIndexByte(text, ')'), 0):]), " ")
+		if !strings.HasPrefix(state, "T") {
+			return false, nil
+		}
+	}
+	return true, nil
+}
 
 // Thaw ends a [Function.Freeze].
 func (f *Function) Thaw() error { return f.cmd.Process.Signal(syscall.SIGCONT) }
