@@ -441,7 +441,7 @@ func TestCommandsOfInstallation(t *testing.T) {
 	if want := `"CodeUri": "s3://my-bucket/dds-backup-delete_v1.0.0_linux_arm64.zip"`; strings.Count(string(packaged), want) != 1 {
 		t.Errorf("packaged.json does not have %s", want)
 	}
-	s.run(block{text: "aws s3 cp s3://my-bucket/dds-backup-delete_v1.0.0_linux_arm64.zip uploaded && cmp uploaded dds-backup-delete_v1.0.0_linux_arm64.zip"}, "")
+	s.run(block{text: "cd " + release + "; aws s3 cp s3://my-bucket/dds-backup-delete_v1.0.0_linux_arm64.zip uploaded && cmp uploaded dds-backup-delete_v1.0.0_linux_arm64.zip"}, "")
 	if environment := s.stack().Function.Environment.Variables; environment["DRY_RUN"] != "true" || environment["DDS_REGION"] != "cn-north-4" {
 		t.Errorf("variables %v", environment)
 	}
