@@ -23,6 +23,9 @@ var quoted = regexp.MustCompile("(?m)^\\| `([^`]{11,} [^`]+)` \\|")
 // A block of code.
 var block = regexp.MustCompile("(?ms)^ *```(json|sh|)\n(.*?)^ *```$")
 
+// translated is what differs between the documents in a block of code: comments and placeholders.
+var translated = regexp.MustCompile(`(?m)\s+# .*$|<[^<>\s][^<>]*>`)
+
 // jobID is what differs each time in an answer.
 var jobID = regexp.MustCompile(`"job_id":"[^"]+"`)
 
@@ -53,7 +56,7 @@ func TestGuides(t *testing.T) {
 			found = append(found, row[1])
 		}
 		for _, b := range block.FindAllStringSubmatch(string(text), -1) {
-			code = append(code, squeeze(b[2]))
+			code = append(code, squeeze(translated.ReplaceAllString(b[2], "")))
 			switch {
 			case b[1] == "" && strings.Contains(b[2], `"level"`):
 				answers = append(answers, strings.Split(strings.TrimSpace(b[2]), "\n")...)
@@ -101,7 +104,7 @@ func TestGuidesAndTerraform(t *testing.T) {
 			_, section, _ = strings.Cut(string(text), "](../../deploy/functiongraph)")
 		}
 		section, _, _ = strings.Cut(section, "\n## ")
-		names := regexp.MustCompile("(?:-var |`|output |TF_VAR_)([a-z]+(?:_[a-z]+)*)").FindAllStringSubmatch(section, -1)
+		names := regexp.MustCompile("(?m)(?:output |TF_VAR_|`|^)([a-z]+(?:_[a-z]+)*)(?:`| += |=|$)").FindAllStringSubmatch(section, -1)
 		if len(names) < 10 {
 			t.Errorf("%s: names %v", name, names)
 		}
@@ -157,7 +160,7 @@ func everythingSaid(t *testing.T) string {
 		{[]string{"OUTCOME_SINK=" + other}, nil},
 		{[]string{"OUTCOME_SINK=" + bus}, nil},
 		{bareTable(t), nil},
-		{[]string{"DRY_RUN=true", "REQUIRE_MANUAL=true"}, []functiongraphtest.Invocation{{Payload: request(0)}}},
+		{[]string{"DRY_RUN=true", "REQUIRE_MANUAL=true"}, []functiongraphtest.Invocation{{Payload: request(0)}, {Payload: missing}}},
 		{[]string{"REQUIRE_MANUAL=true"}, []functiongraphtest.Invocation{{Payload: missing}, {Payload: request(0)}}},
 		{nil, []functiongraphtest.Invocation{
 			{Payload: request(1)},
@@ -173,7 +176,7 @@ func everythingSaid(t *testing.T) string {
 		}},
 		{[]string{"STOP_DELETIONS=true"}, []functiongraphtest.Invocation{{Payload: request(2)}}},
 		{[]string{"DDS_ENDPOINT=http://127.0.0.1:1"}, []functiongraphtest.Invocation{{Payload: request(2)}}},
-		{[]string{"LEDGER=redis://127.0.0.1:1"}, []functiongraphtest.Invocation{{Payload: request(2)}}},
+		{[]string{"LEDGER=redis://127.0.0.1:1"}, []functiongraphtest.Invocation{{Payload: request(2)}, {Payload: file("functiongraph-timer-tick")}}},
 		{[]string{"SMN_ENDPOINT=" + server.URL(), "OUTCOME_SINK=urn:smn:cn-north-4:" + ddstest.ProjectID + ":outcomes"}, []functiongraphtest.Invocation{{Payload: request(3)}}},
 	} {
 		said = append(said, saidBy(t, settings(server, run.env...), run.calls)...)

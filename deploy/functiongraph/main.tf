@@ -1,6 +1,6 @@
 # The FunctionGraph function of dds-backup-delete with its triggers, topics, agency, logs and alarms.
 #
-# It was never applied: there was no account to apply it to. terraform_test.go holds every argument against the
+# It was never applied: there was no account to apply it to. ../functiongraph_test.go holds every argument against the
 # documentation of the provider; README.md says what else was checked, and what was not.
 
 terraform {
@@ -35,7 +35,8 @@ locals {
       "dds:backup:list",
       "dds:task:getDetail",
       "smn:topic:publish", # outcomes, and the record of an invocation that failed for good
-      # What VPC access needs instead of the role VPC Administrator:
+      # What VPC access needs instead of the role VPC Administrator. The page on agencies also has vpc:vips:delete and
+      # vpc:securityGroups:get, and smn:topic:list for the record: add what FunctionGraph asks for.
       # https://support.huaweicloud.com/intl/en-us/functiongraph_faq/functiongraph_03_0857.html
       "vpc:ports:create",
       "vpc:ports:delete",
@@ -47,6 +48,7 @@ locals {
     var.kafka == null ? [] : ["dms:instance:get"],
   )
 
+  # A tick succeeds when the ledger cannot be reached, and only its ERROR lines in the log tell of it.
   # Metrics: https://support.huaweicloud.com/intl/en-us/usermanual-functiongraph/functiongraph_01_0304.html
   alarms = {
     errors = {
@@ -83,7 +85,7 @@ resource "huaweicloud_fgs_function" "this" {
 
   # VPC access switches the public network off: DDS and SMN are then reached through the VPC's NAT gateway.
   vpc_id     = var.vpc_id
-  network_id = var.subnet_id
+  network_id = var.subnet_id # the Network ID of the subnet, which is not its Subnet ID
 
   # What is empty is left out, as if it was not set.
   user_data = jsonencode({ for name, value in {
@@ -147,7 +149,7 @@ resource "huaweicloud_identity_role" "this" {
   type        = "XA" # region-specific projects
 
   policy = jsonencode({
-    Version   = "1.1"
+    Version   = "1.1" # a policy of the old IAM console; identity policies (5.0) were not tried
     Statement = [{ Effect = "Allow", Action = local.actions }]
   })
 }

@@ -39,7 +39,7 @@ variable "name" {
 }
 
 variable "package" {
-  description = "Path of the function's zip: a file of a release, or what make build-functiongraph writes."
+  description = "Path of the function's zip, relative to this folder. The default is what make build-functiongraph writes; a release has ../../dds-backup-delete_v1.0.0_functiongraph_amd64.zip, for example."
   type        = string
   default     = "../../dist/functiongraph/amd64/function.zip"
 }
@@ -52,12 +52,12 @@ variable "vpc_id" {
 }
 
 variable "subnet_id" {
-  description = "Network ID of the subnet."
+  description = "Network ID of the subnet, from the subnet's page in the VPC console. It is not the Subnet ID there."
   type        = string
 }
 
 variable "ledger" {
-  description = "Address of the Valkey or Redis server that outlives the function, for example rediss://ledger@192.168.0.10:6379/0. Its password belongs into ledger_password."
+  description = "Address of the Valkey or Redis server that outlives the function, for example redis://192.168.0.10:6379, or rediss:// if SSL is switched on. Its password belongs into ledger_password."
   type        = string
 
   validation {
@@ -82,7 +82,7 @@ variable "ledger_ca" {
 # --- What may be deleted ---
 
 variable "dry_run" {
-  description = "Do everything but the deletion. Set it to true for the first deployment."
+  description = "Delete no backup and write nothing of a request into the ledger; do the rest. Set it to true for the first deployment, then to false here and not in the console."
   type        = bool
   default     = false
 }
@@ -202,7 +202,7 @@ variable "http_base_path" {
 }
 
 variable "kafka" {
-  description = "A DMS for Kafka instance in the same subnet, and the IDs of the topics that requests come from. Null for none."
+  description = "A DMS for Kafka instance in the same subnet: instance_id, topic_ids of the topics that requests come from, batch_size (messages in a call, 1 to 1000), and user for SASL. Null for none."
   type = object({
     instance_id = string
     topic_ids   = list(string)
@@ -238,7 +238,7 @@ variable "outcome_topic_urn" {
 }
 
 variable "outcome_subscriptions" {
-  description = "Who gets outcomes: a protocol, email or https, and its endpoint. Each endpoint has to confirm."
+  description = "Who gets outcomes, for example [{ protocol = \"email\", endpoint = \"dba@example.com\" }]; the protocol is email or https. SMN sends each endpoint a message that it has to confirm. Without one, no outcome reaches a person."
   type        = list(object({ protocol = string, endpoint = string }))
   default     = []
 
