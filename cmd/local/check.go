@@ -55,7 +55,7 @@ func runCheck(ctx context.Context, out io.Writer) error {
 		report.job(ctx, r, target)
 	}
 	report.ledger(ctx, r, target)
-	report.skip("OUTCOME_SINK", "a check publishes nothing; the first dry run (DRY_RUN=true) shows whether %s takes events", c.Sink)
+	report.skip("OUTCOME_SINK", "a check publishes nothing; the first dry run (DRY_RUN=true) shows whether %s accepts events", c.Sink)
 	if report.failed > 0 {
 		return errNotRight(report.failed)
 	}
@@ -83,7 +83,7 @@ func (c *check) list(ctx context.Context, r *realApp, target deletion.Target) (g
 	switch {
 	case err == nil:
 	case e == nil || e.Class == deletion.ClassUnavailable && e.HTTPStatus == 0:
-		c.fail("address", "%s does not answer: %s; expected the address of DDS in DDS_REGION (DDS_ENDPOINT, HW_CLOUD), and a way to it (HTTPS_PROXY)", address, reason(err))
+		c.fail("address", "%s does not answer: %s; expected an address that this machine can reach (DDS_REGION, DDS_ENDPOINT, HW_CLOUD, HTTPS_PROXY)", address, reason(err))
 		return false
 	case e.Class == deletion.ClassUnauthenticated:
 		c.pass("address", "%s answers", address)
@@ -93,11 +93,11 @@ func (c *check) list(ctx context.Context, r *realApp, target deletion.Target) (g
 	c.pass("address", "%s answers", address)
 	switch {
 	case err == nil:
-		c.pass("key", "DDS takes its signature")
+		c.pass("key", "DDS accepts its signature")
 		c.pass("project", "%q", target.ProjectID)
 		c.pass("dds:backup:list", "the backup list can be read")
 	case lacksPermission(e):
-		c.pass("key", "DDS takes its signature")
+		c.pass("key", "DDS accepts its signature")
 		c.fail("dds:backup:list", "%s; expected this permission in project %q, or REQUIRE_MANUAL=false with FOLLOW=false", reason(err), target.ProjectID)
 	default:
 		c.fail("project", "%s; expected the id of a project in region %q that the key may use (HUAWEICLOUD_SDK_PROJECT_ID)", reason(err), target.Region)
@@ -127,7 +127,7 @@ func (c *check) delete(ctx context.Context, r *realApp, target deletion.Target) 
 	case lacksPermission(e):
 		c.fail(permission, "%s; expected this permission in project %q", reason(err), target.ProjectID)
 	case err != nil:
-		c.fail(permission, "a DELETE for an id that no backup has (%s) was not answered as not found: %s", target.BackupID, reason(err))
+		c.fail(permission, "%s; expected DDS to answer that the backup is not found, because no backup has this id (%s)", reason(err), target.BackupID)
 	default:
 		c.fail(permission, "DDS accepted a DELETE for an id that no backup has (%s)", target.BackupID)
 	}
@@ -144,7 +144,7 @@ func (c *check) job(ctx context.Context, r *realApp, target deletion.Target) {
 	e, _ := errors.AsType[*deletion.Error](err)
 	switch {
 	case err == nil, e != nil && (e.Class == deletion.ClassNotFound || e.Class == deletion.ClassInvalid):
-		c.pass(permission, "the state of a job can be asked for")
+		c.pass(permission, "the state of a job can be read")
 	case lacksPermission(e):
 		c.fail(permission, "%s; expected this permission in project %q, or FOLLOW=false", reason(err), target.ProjectID)
 	default:
@@ -155,7 +155,7 @@ func (c *check) job(ctx context.Context, r *realApp, target deletion.Target) {
 // ledger reads an item that does not exist and, where FOLLOW or parking needs it, the agenda.
 func (c *check) ledger(ctx context.Context, r *realApp, target deletion.Target) {
 	if r.config.Ledger.Kind == config.Memory {
-		c.skip("LEDGER", "memory: it ends with this program; a function needs one that lasts")
+		c.skip("LEDGER", "memory: it ends with this program; a function needs a durable ledger")
 		return
 	}
 	_, err := r.Service.Ledger.Get(ctx, deletion.Key{ProjectID: target.ProjectID, BackupID: target.BackupID})

@@ -38,7 +38,7 @@ func readAll(args []string, in io.Reader) ([]input, error) {
 	inputs := make([]input, len(args))
 	for i, arg := range args {
 		if arg == stdin && usesStdin(args[:i]) {
-			return nil, usage("-: expected once, since standard input can be read only once")
+			return nil, usage("-: appears twice, but standard input can be read only once; expected it once")
 		}
 		payload, err := read(arg, in)
 		if err != nil {
@@ -61,7 +61,7 @@ func read(arg string, in io.Reader) ([]byte, error) {
 	isFile, isID := err == nil, backupID.MatchString(arg)
 	switch {
 	case isFile && isID:
-		return nil, usage("%s: both a file and a backup id; expected ./%s for the file, or - with the id on standard input", arg, arg)
+		return nil, usage("%q: both a file and a backup id; expected ./%s for the file, or - with the id on standard input", arg, arg)
 	case isID:
 		return json.Marshal(map[string]string{"backup_id": arg})
 	case isFile:
@@ -70,7 +70,7 @@ func read(arg string, in io.Reader) ([]byte, error) {
 			return payload, nil
 		}
 	case strings.HasPrefix(arg, "-"):
-		return nil, usage("%s: neither a file nor a backup id; flags come before the inputs", arg)
+		return nil, usage("%q: neither a file nor a backup id; expected flags before the inputs", arg)
 	case os.IsNotExist(err):
 		return nil, usage("%q: neither a file nor a backup id; expected for example my-event.json or 8d9586c40b33449a815518d4635a2cd9br02", arg)
 	}

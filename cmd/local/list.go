@@ -56,7 +56,7 @@ func runList(ctx context.Context, asJSON bool, out io.Writer) error {
 		fmt.Fprintf(out, "\nManual backups of project %q at %s: %d, together %s.\n", r.project, c.Endpoints[c.Region], len(all), sizeText(total))
 	}
 	if err == nil && unreadable > 0 {
-		err = fmt.Errorf("entries of the backup list that could not be read, and are not shown: %d", unreadable)
+		err = fmt.Errorf("the backup list has entries that could not be read and are not shown: %d", unreadable)
 	}
 	return err
 }

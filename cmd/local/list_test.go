@@ -74,7 +74,7 @@ func TestListWithFaults(t *testing.T) {
 	if code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	says(t, out, manual, "could not be read, and are not shown: 1")
+	says(t, out, manual, "could not be read and are not shown: 1")
 	server.Inject(ddstest.Answer(http.StatusForbidden, "DBS.280063", "Policy does not allow it."))
 	out, code = runReally(t, "-list")
 	if code != 1 {

@@ -21,9 +21,9 @@ Usage:
   local [input ...]               against the simulated DDS; without input, every sample in events/
   local -serve address            the HTTP API against the simulated DDS
   local -real [-yes] input ...    against the DDS that the environment names; DELETES FOR REAL, after asking
-  local -real [-yes] -tick        what is due in the ledger of the environment; DELETES FOR REAL, after asking
-  local -real -list [-json]       the manual backups of the project: id, instance, age, size and state
-  local -real -check              whether the environment is right: address, key, project, permissions, ledger
+  local -real [-yes] -tick        does what is due in the ledger of the environment; DELETES FOR REAL, after asking
+  local -real -list [-json]       lists the manual backups of the project: id, instance, age, size and state
+  local -real -check              checks the environment: address, key, project, permissions, ledger
 
 An input is one of:
   a file         a JSON payload, as a source would deliver it
@@ -34,34 +34,34 @@ Flags, which come before the inputs:
   -real            delete for real; DDS, project and credentials come from the environment (docs/configuration.md)
   -yes             with -real: do not ask
   -tick            with -real: do what is due in the ledger
-  -list            with -real: show the manual backups; nothing is changed
-  -json            with -list: show them as JSON
-  -check           with -real: look whether the environment is right; nothing is deleted or published
+  -list            with -real: list the manual backups; nothing is changed
+  -json            with -list: print the list as JSON
+  -check           with -real: check the environment; nothing is deleted or published
   -serve address   serve at this address, for example :8080, which means 127.0.0.1:8080
   -h               show this text
 
 With -real:
   - Nothing is deleted if any part of an input is not a request.
-  - Each backup is looked up first, and only a finished manual one is deleted. This needs the permission
-    dds:backup:list. REQUIRE_MANUAL=false switches it off; here, unset means true.
+  - Each backup is looked up first, and only a finished manual backup is deleted. This needs the permission
+    dds:backup:list. REQUIRE_MANUAL=false switches it off; unset means true here.
   - DRY_RUN=true does everything except the deletion.
   - Outcomes are published to OUTCOME_SINK; the default, stdout, prints them.
   - With LEDGER=memory, the default, a repeated run asks DDS again. With LEDGER=dynamodb://<table> or
     redis://<host>, it publishes the recorded outcome again.
-  - With FOLLOW=true, which needs such a ledger, ticks look whether the backup is gone, and publish the end
-    of each deletion: those of the stack's schedule, or of -tick.
+  - FOLLOW=true needs such a ledger. Ticks then check whether the backup is gone, and publish the end of each
+    deletion. The schedule of the stack sends ticks; -tick runs one.
 
 With -real -tick:
-  - What the schedule of the stack has done every five minutes is done once, until nothing is due or DDS throttles calls:
-    requests that wait are tried, deletions are followed, and events that the sink did not take are published.
-  - LEDGER must be that of the stack, and so must OUTCOME_SINK: an event is published once, wherever that is.
-  - Under DRY_RUN and STOP_DELETIONS, the requests are left alone.
+  - It does once what the scheduled ticks of the stack do, until nothing is due or DDS throttles calls: it retries
+    requests that wait, follows deletions, and publishes events that the sink did not accept.
+  - LEDGER and OUTCOME_SINK must be those of the stack: an event is published only once, to the sink of this run.
+  - With DRY_RUN or STOP_DELETIONS, requests that wait are not processed.
 
 With -real -list and -check:
-  - The list has every manual backup of the default project, newest first. Ages count from the begin of the backup.
-    In JSON, "deletable" and "reason" say whether a request for it would be sent to DDS.
-  - The check asks DDS to delete an id of 128 random bits, which no backup has: only the permission decides about the
-    answer. With STOP_DELETIONS=true it leaves that out.
+  - The list has every manual backup of the default project, newest first. Ages count from the start of the backup.
+    In JSON, "deletable" and "reason" say whether a request for the backup would be sent to DDS.
+  - The check asks DDS to delete an id of 128 random bits, which no backup has. So the answer depends only on the
+    permission. With STOP_DELETIONS=true the check sends no DELETE.
 
 Without -real, the settings are those of the stack, and the clock is simulated: after the inputs, ticks come every five
 simulated minutes, until nothing is due. With -serve, a simulated minute passes each second.
@@ -69,20 +69,20 @@ simulated minutes, until nothing is due. With -serve, a simulated minute passes 
 Examples:
   go run ./cmd/local                            every sample event
   go run ./cmd/local -serve :8080               the HTTP API
-  go run ./cmd/local -real -check               is the environment right?
-  go run ./cmd/local -real -list                which backups are there?
+  go run ./cmd/local -real -check               check the environment
+  go run ./cmd/local -real -list                list the backups
   go run ./cmd/local -real my-event.json        an event of your own, against the real DDS
   go run ./cmd/local -real 8d9586c40b33449a815518d4635a2cd9br02
   go run ./cmd/local -real -yes - <ids.txt      many backups, without a question
-  go run ./cmd/local -real -tick                what is due in the ledger
+  go run ./cmd/local -real -tick                do what is due in the ledger
 
-Exit codes ("go run" reports 2 as 1 too; build the program if it matters):
+Exit codes ("go run" also reports 2 as 1; build the program if it matters):
   0   everything was done. With -real: DDS accepted every deletion (or it was a dry run) and every outcome
-      was published. With -tick: all that was due was done, or nothing was due. Without -real: every input was
+      was published. With -tick: everything due was done, or nothing was due. Without -real: every input was
       a request, a tick or a question for the state of a backup; without inputs it is always 0.
-  1   something was not done: not deleted, not published, not a request, the answer was not yes, or the
-      environment is incomplete or, by -check, not right. With -tick: a request waits on, a look or the ledger failed, or DDS throttled
-      calls; what was not done stays due. The output says what.
+  1   something was not done: a backup was not deleted, an outcome was not published, an input was not a request,
+      the answer was not yes, or the environment is incomplete. With -check: a check failed. With -tick: a request
+      still waits, a look-up or the ledger failed, or DDS throttled calls; the rest stays due. The output says what.
   2   wrong usage: a flag, or an input that is neither a file nor a backup id
 `
 
@@ -119,13 +119,13 @@ type options struct {
 func (o *options) problem() error {
 	switch {
 	case o.json && !o.list:
-		return usage("-json: expected together with -list")
+		return usage("-json: needs -list; expected for example -real -list -json")
 	case o.real && o.address != "":
-		return usage("-serve has no authentication, so it serves the simulated DDS only; leave out -real")
+		return usage("-serve: has no authentication, so it serves only the simulated DDS; expected no -real")
 	case o.address != "" && len(o.args) > 0:
 		return usage("-serve: unexpected %q; expected no input", o.args[0])
 	case o.yes && !o.real:
-		return usage("-yes: expected together with -real, which is what asks")
+		return usage("-yes: needs -real; expected for example -real -yes my-event.json")
 	}
 	var modes []string // in place of inputs
 	for _, mode := range []struct {
@@ -140,9 +140,9 @@ func (o *options) problem() error {
 	case len(modes) == 0:
 		return nil
 	case len(modes) > 1:
-		return usage("%s: expected one of them", strings.Join(modes, " and "))
+		return usage("%s: cannot be combined; expected one of them", strings.Join(modes, " and "))
 	case !o.real:
-		return usage("%s: expected together with -real", modes[0])
+		return usage("%s: needs -real; expected -real %s", modes[0], modes[0])
 	case len(o.args) > 0:
 		return usage("%s: unexpected %q; expected no input", modes[0], o.args[0])
 	default:
@@ -190,9 +190,9 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	case !o.real:
 		return runSimulated(ctx, inputs, out)
 	case len(inputs) == 0:
-		return usage("-real: no input; expected files, backup ids or -, for example -real my-event.json, or -tick")
+		return usage("-real: no input; expected files, backup ids, - or -tick, for example -real my-event.json")
 	case !o.yes && usesStdin(o.args):
-		return usage("-: standard input is read to its end, so the question cannot be answered there; add -yes")
+		return usage("-: reads all of standard input, so you cannot answer the question there; expected -yes too, for example -real -yes -")
 	default:
 		return runReal(ctx, inputs, o.yes, in, out)
 	}

@@ -267,7 +267,7 @@ func served(t *testing.T, serve func(context.Context, io.Writer) error) (text st
 	}()
 	var printed strings.Builder
 	buffer := make([]byte, 1024)
-	for !strings.Contains(printed.String(), "go out:") {
+	for !strings.Contains(printed.String(), "Published events:") {
 		n, err := read.Read(buffer)
 		printed.Write(buffer[:n])
 		if err != nil {

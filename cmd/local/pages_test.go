@@ -32,7 +32,7 @@ func TestLaptopPage(t *testing.T) {
 				t.Fatal(err)
 			}
 			// What a person types ends the line.
-			printed := strings.ReplaceAll(out.String(), "Type yes to go on: ", "Type yes to go on: yes\n")
+			printed := strings.ReplaceAll(out.String(), "Type yes to continue: ", "Type yes to continue: yes\n")
 			rest := strings.Split(printed, "\n")
 			for line := range strings.Lines(shown[2]) {
 				line = strings.TrimSuffix(line, "\n")

@@ -155,7 +155,7 @@ func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 		case batch.Tick:
 			return nil, fmt.Errorf("%s: a tick is not a request, so %w; -tick does what is due", in.name, errNothingDone)
 		case len(batch.Requests) == 0:
-			return nil, fmt.Errorf("%s: it asks for no deletion, so %w", in.name, errNothingDone)
+			return nil, fmt.Errorf("%s: requests no deletion, so %w", in.name, errNothingDone)
 		}
 		orders = append(orders, order{in.name, batch.Requests})
 	}
@@ -190,7 +190,7 @@ func announce(ctx context.Context, client *dds.Client, c *config.Config, project
 		}
 		fmt.Fprintf(out, "  backup %q of project %q at %s\n    %s\n", b.BackupID, b.ProjectID, endpoint, b.found)
 		if b.from != b.BackupID {
-			fmt.Fprintf(out, "    asked for by %s\n", b.from)
+			fmt.Fprintf(out, "    requested by %s\n", b.from)
 		}
 	}
 	if c.RequireManual {
@@ -200,9 +200,9 @@ func announce(ctx context.Context, client *dds.Client, c *config.Config, project
 	}
 	fmt.Fprintf(out, "Outcomes are published to %s.\n", c.Sink)
 	if c.Ledger.Kind == config.Memory {
-		fmt.Fprintln(out, "LEDGER=memory: this run knows nothing of earlier ones, and later ones nothing of it. A repeat asks DDS again.")
+		fmt.Fprintln(out, "LEDGER=memory: nothing is remembered from one run to the next. A repeat asks DDS again.")
 	} else {
-		fmt.Fprintf(out, "LEDGER=%s: what is recorded there is not asked of DDS again.\n", c.Ledger)
+		fmt.Fprintf(out, "LEDGER=%s: DDS is not asked again about outcomes that are recorded there.\n", c.Ledger)
 	}
 }
 
@@ -252,7 +252,7 @@ func describe(b *deletion.Backup) string {
 
 // confirm asks for a yes. Anything else, the end of the input and an interrupt are a no.
 func confirm(ctx context.Context, in io.Reader, out io.Writer) error {
-	fmt.Fprint(out, "A deleted backup cannot be restored. Type yes to go on: ")
+	fmt.Fprint(out, "A deleted backup cannot be restored. Type yes to continue: ")
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(in).ReadString('\n')

@@ -74,7 +74,7 @@ func (r *report) LookUp(ctx context.Context, t deletion.Target) (deletion.Sight,
 	case sight.Backup == nil:
 		r.answers[t] = answer{notFound, "DDS does not list it"}
 	case sight.Deleting:
-		r.answers[t] = answer{unconfirmed, "it is being deleted already"}
+		r.answers[t] = answer{unconfirmed, "it is already being deleted"}
 	case sight.Refusal != nil && sight.Refusal.Class == deletion.ClassInvalid:
 		r.answers[t] = answer{refused, reason(sight.Refusal)}
 	case sight.Refusal != nil:
@@ -155,13 +155,13 @@ func (r *report) add(o *deletion.Outcome) {
 		fmt.Fprintf(r.out, "                  %s\n", r.advice(answer.verdict, o))
 	case o.Parked:
 		r.unpublished++
-		fmt.Fprintln(r.out, "    not published there is no outcome yet; the ledger keeps the request, and a tick tries it again")
+		fmt.Fprintln(r.out, "    not published there is no outcome yet; the ledger keeps the request, and a tick retries it")
 	default:
 		r.unpublished++
 		fmt.Fprintln(r.out, "    not published there is no outcome yet; a repeat asks DDS again")
 	}
 	if o.LedgerFailed && o.Status != deletion.Retry {
-		fmt.Fprintf(r.out, "    not recorded  LEDGER did not take the outcome; a repeat asks DDS again\n")
+		fmt.Fprintf(r.out, "    not recorded  LEDGER did not accept the outcome; a repeat asks DDS again\n")
 	}
 }
 
@@ -175,7 +175,7 @@ func (r *report) advice(kind verdict, o *deletion.Outcome) string {
 	case o.JobID != "":
 		return "Keep the job id " + o.JobID + ": a repeat asks DDS again and cannot publish this job id."
 	default:
-		return "A repeat asks DDS again and publishes what it answers then."
+		return "A repeat asks DDS again and publishes the new answer."
 	}
 }
 
@@ -186,7 +186,7 @@ func (r *report) summary() error {
 	fmt.Fprintf(r.out, "\nRequests: %d. DDS: %s. Outcomes: %d published, %d not published.\n",
 		total, listed(r.counts), r.published, r.unpublished)
 	if r.config.Follow && r.counts[accepted]+r.counts[unconfirmed] > 0 {
-		fmt.Fprintln(r.out, "FOLLOW: whether the backups are gone is published later, by the ticks of a schedule or of: local -real -tick")
+		fmt.Fprintln(r.out, "FOLLOW: the ends of the deletions are published later, by scheduled ticks or by: local -real -tick")
 	}
 	if done := r.counts[accepted] + r.counts[unconfirmed] + r.counts[simulated]; done < total {
 		missing = append(missing, fmt.Sprintf("%d not deleted", total-done))

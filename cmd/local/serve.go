@@ -41,9 +41,9 @@ Try:
   curl -i %s/deletions -H 'Content-Type: application/json' -d '{"backup_id":"%s"}'
   curl %s/backups/%s
 
-The last one shows what became of a deletion. A minute of the simulation passes in %v.
+The last command shows the state of a deletion. A simulated minute takes %v.
 
-The events that go out:
+Published events:
 `, ddstest.Region, len(backups), url, url, backups[0].ID, url, backups[1].ID, url, backups[0].ID, period)
 
 	var calls sync.RWMutex // held for reading while one is worked

@@ -92,7 +92,7 @@ func runSimulated(ctx context.Context, inputs []input, out io.Writer) error {
 	if samples {
 		files, err := filepath.Glob("events/*.json")
 		if err != nil || len(files) == 0 {
-			return usage("no events/*.json here; run in the project's folder, or name an input")
+			return usage("events/*.json: not found; expected an input, or the project's folder as the working directory")
 		}
 		if inputs, err = readAll(files, nil); err != nil {
 			return err

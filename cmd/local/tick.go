@@ -61,7 +61,7 @@ func runTick(ctx context.Context, yes bool, in io.Reader, out io.Writer) error {
 			ends[status] += n
 		}
 	}
-	fmt.Fprintf(out, "\nRequests that waited: %d. DDS: %s. Looks at backups: %d. Events published: %d. Ends: %s. Overdue: %d.\n",
+	fmt.Fprintf(out, "\nRequests that waited: %d. DDS: %s. Backups checked: %d. Events published: %d. Ends: %s. Overdue: %d.\n",
 		r.published+r.unpublished, listed(r.counts), looks, r.published+published, listed(ends), overdue)
 	return tickProblem(ctx, r.unpublished, int(log.failures.Load()), result)
 }
@@ -70,10 +70,10 @@ func runTick(ctx context.Context, yes bool, in io.Reader, out io.Writer) error {
 func tickProblem(ctx context.Context, undecided, failures int, last *deletion.TickResult) error {
 	var problems []string
 	if undecided > 0 {
-		problems = append(problems, fmt.Sprintf("requests that wait on: %d", undecided))
+		problems = append(problems, fmt.Sprintf("requests that still wait: %d", undecided))
 	}
 	if failures > 0 {
-		problems = append(problems, fmt.Sprintf("failures, which the output names: %d", failures))
+		problems = append(problems, fmt.Sprintf("failures, see above: %d", failures))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -81,7 +81,7 @@ func tickProblem(ctx context.Context, undecided, failures int, last *deletion.Ti
 	case last.Throttled:
 		problems = append(problems, "DDS throttles calls")
 	case last.More:
-		problems = append(problems, "there was no time for everything")
+		problems = append(problems, "there was not enough time for everything")
 	}
 	if len(problems) == 0 {
 		return nil
@@ -108,7 +108,7 @@ func announceTick(ctx context.Context, r *realApp, out io.Writer) (due bool, err
 	if len(deletions) > 0 {
 		doing := "to delete FOR REAL, because requests for them wait"
 		if c.DryRun || c.StopDeletions {
-			doing = "left alone although requests for them wait, because DRY_RUN or STOP_DELETIONS is set"
+			doing = "not deleted although requests for them wait, because DRY_RUN or STOP_DELETIONS is set"
 		}
 		fmt.Fprintf(out, "  backups %s: %d\n", doing, len(deletions))
 		for _, key := range deletions[:min(len(deletions), maxNamed)] {
@@ -119,7 +119,7 @@ func announceTick(ctx context.Context, r *realApp, out io.Writer) (due bool, err
 		}
 	}
 	if len(checks) > 0 {
-		fmt.Fprintf(out, "  backups to look at, or to publish events for: %d\n", len(checks))
+		fmt.Fprintf(out, "  backups to check, or to publish events for: %d\n", len(checks))
 	}
 	fmt.Fprintf(out, "Events are published to %s.\n", c.Sink)
 	if c.Sink.Kind == config.Stdout {

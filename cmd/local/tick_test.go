@@ -87,7 +87,7 @@ func park(t *testing.T) {
 	if code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	says(t, out, "backup "+restoring, "the ledger keeps the request, and a tick tries it again")
+	says(t, out, "backup "+restoring, "the ledger keeps the request, and a tick retries it")
 }
 
 // A whole life by hand: the deletion is accepted and followed, and ticks find its end.
@@ -98,7 +98,7 @@ func TestRealTickFollowsADeletion(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	says(t, out, "FOLLOW: whether the backups are gone is published later", "local -real -tick")
+	says(t, out, "FOLLOW: the ends of the deletions are published later", "local -real -tick")
 	if out, code := runReally(t, "-tick"); code != 0 || out != "Nothing is due in dynamodb://outcomes.\n" {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
@@ -110,13 +110,13 @@ func TestRealTickFollowsADeletion(t *testing.T) {
 	if exitCode(err) != 1 || len(server.Calls()) != calls {
 		t.Errorf("error %v, calls %+v", err, server.Calls()[calls:])
 	}
-	says(t, asked.String(), "About to do what is due in dynamodb://outcomes", server.URL(), "backups to look at, or to publish events for: 1\n",
+	says(t, asked.String(), "About to do what is due in dynamodb://outcomes", server.URL(), "backups to check, or to publish events for: 1\n",
 		"Events are published to stdout.", "so its consumers never get it", "Type yes")
 	asked.Reset()
 	if err := run(t.Context(), []string{"-real", "-tick"}, strings.NewReader("yes\n"), &asked); err != nil {
 		t.Error(err)
 	}
-	says(t, asked.String(), "Requests that waited: 0. DDS: none. Looks at backups: 1. Events published: 0. Ends: none. Overdue: 0.")
+	says(t, asked.String(), "Requests that waited: 0. DDS: none. Backups checked: 1. Events published: 0. Ends: none. Overdue: 0.")
 
 	a.pass(t, manual, 3*time.Hour)
 	out, code = runReally(t, "-tick")
@@ -125,7 +125,7 @@ func TestRealTickFollowsADeletion(t *testing.T) {
 	}
 	says(t, out, `"type":"dds.backup.deletion.completed.v1"`,
 		"  backup "+manual+"\n    completed     job "+server.Jobs()[0].ID+"\n    published     to stdout\n",
-		"Looks at backups: 1. Events published: 1. Ends: 1 completed.")
+		"Backups checked: 1. Events published: 1. Ends: 1 completed.")
 	if out, code := runReally(t, "-tick"); code != 0 || !strings.HasPrefix(out, "Nothing is due") {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
@@ -143,7 +143,7 @@ func TestRealTickDeletesWhatWaits(t *testing.T) {
 		if code != 0 || deletes(server) != 0 {
 			t.Errorf("%s: exit code %d, calls %+v", name, code, server.Calls())
 		}
-		says(t, out, "left alone although requests for them wait", "Requests that waited: 0.")
+		says(t, out, "not deleted although requests for them wait", "Requests that waited: 0.")
 		t.Setenv(name, "")
 	}
 
@@ -152,7 +152,7 @@ func TestRealTickDeletesWhatWaits(t *testing.T) {
 		t.Errorf("exit code %d, calls %+v", code, server.Calls())
 	}
 	says(t, out, "backups to delete FOR REAL, because requests for them wait: 1\n    \""+restoring+`" of project "`+ddstest.ProjectID+`"`,
-		"not deleted   REQUIRE_MANUAL: ", "requests that wait on: 1")
+		"not deleted   REQUIRE_MANUAL: ", "requests that still wait: 1")
 
 	free, _ := server.Backup(restoring)
 	free.Restoring = false
@@ -162,7 +162,7 @@ func TestRealTickDeletesWhatWaits(t *testing.T) {
 	if code != 0 || len(server.Jobs()) != 1 {
 		t.Fatalf("exit code %d, jobs %+v:\n%s", code, server.Jobs(), out)
 	}
-	says(t, out, "accepted      job "+server.Jobs()[0].ID, "Requests that waited: 1. DDS: 1 accepted. Looks at backups: 0. Events published: 1.")
+	says(t, out, "accepted      job "+server.Jobs()[0].ID, "Requests that waited: 1. DDS: 1 accepted. Backups checked: 0. Events published: 1.")
 }
 
 // What a tick could not do is named, and the exit code says so.
@@ -178,7 +178,7 @@ func TestRealTickFails(t *testing.T) {
 	if code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	says(t, out, "  backup "+manual+"\n    tick: an item is left for later (look-up): DBS.280063", "failures, which the output names: 1")
+	says(t, out, "  backup "+manual+"\n    tick: an item is left for later (look-up): DBS.280063", "failures, see above: 1")
 	server.Heal()
 
 	a.pass(t, manual, time.Hour)

@@ -1,13 +1,5 @@
 // Command bench measures the handler and its peers side by side and writes docs/benchmarks.md
-// with its picture. It is started by ./run, in the folder bench.
-//
-//	-quick         few rounds, to see that everything works; writes to out/
-//	-only goals    the sections named, commas between; writes to out/ (see [sections])
-//	-add           keeps what the last run measured of the other sections
-//	-render        measures nothing and writes what the last run measured
-//	-docs ../docs  writes there, whatever was measured
-//
-// With -only functiongraph, the section about FunctionGraph is replaced in the page that is there, and the rest is left.
+// with its picture. It is started by ./run, in the folder bench. Its -h has examples and exit codes.
 package main
 
 import (
@@ -55,15 +47,48 @@ type flags struct {
 	only, docs         string
 }
 
+const help = `Measures the program and its peers side by side, and writes benchmarks.md with its pictures.
+./run, in the folder bench, installs the Python peer, makes the simulated run and starts this program with its flags.
+
+Usage:
+  ./run [flags]
+
+`
+
+const examples = `
+Examples:
+  ./run                                         everything, in half an hour; writes to ../docs
+  ./run -quick                                  few rounds, in ten minutes; writes to out
+  ./run -only goals,warm                        two sections; writes to out
+  ./run -only functiongraph -docs ../docs       replaces one section of the page
+  ./run -add -only memory                       one section; keeps the others of the last run
+  ./run -render                                 writes the results of the last run again
+
+Exit codes:
+  0   the page was written
+  1   something could not be measured or written; what was measured is kept for -add
+  2   wrong usage: an unknown flag or argument
+`
+
 func main() {
-	testing.Init()
+	testing.Init() // testing.Benchmark needs its flags, but they are not flags of this command
+	set := flag.NewFlagSet("bench", flag.ExitOnError)
+	set.Usage = func() {
+		fmt.Fprintf(set.Output(), "%sFlags:\n", help)
+		set.PrintDefaults()
+		fmt.Fprint(set.Output(), examples)
+	}
 	var f flags
-	flag.BoolVar(&f.quick, "quick", false, "few rounds")
-	flag.BoolVar(&f.add, "add", false, "keep what the last run measured of other sections")
-	flag.BoolVar(&f.render, "render", false, "measure nothing, write what the last run measured")
-	flag.StringVar(&f.only, "only", "", "the sections to measure, of "+join(sections))
-	flag.StringVar(&f.docs, "docs", "", "the folder to write to; ../docs for a whole run, out for any other")
-	flag.Parse()
+	set.BoolVar(&f.quick, "quick", false, "make few rounds, to see that everything works")
+	set.BoolVar(&f.add, "add", false, "keep what the last run measured of other sections")
+	set.BoolVar(&f.render, "render", false, "measure nothing, write what the last run measured")
+	set.StringVar(&f.only, "only", "", "measure only these `sections`, separated by commas: "+join(sections))
+	set.StringVar(&f.docs, "docs", "", "the `folder` to write to (default ../docs for a whole run, out for any other)")
+	_ = set.Parse(os.Args[1:]) // it exits if it fails
+	if set.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %q: unexpected; expected only flags, for example -only goals\n", set.Arg(0))
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, f)
 	stop()

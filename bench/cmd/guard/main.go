@@ -1,9 +1,6 @@
 // Command guard compares the size, the allocations and the work of package initialisation of both functions with a
 // baseline. It shows what a change adds to the start or to every record before it is deployed. It
-// checks nothing that depends on the speed of the machine.
-//
-//	go run ./cmd/guard          compares with baseline.json
-//	go run ./cmd/guard -update  writes it
+// checks nothing that depends on the speed of the machine. Its -h has examples and exit codes.
 package main
 
 import (
@@ -30,9 +27,35 @@ const baseline = "baseline.json"
 // tolerance is how much a figure may exceed the baseline, by its unit.
 var tolerance = map[string]float64{"bytes": 1.05, "allocs": 1.10}
 
+const help = `Compares the size, the allocations and the package initialisation of both functions with baseline.json.
+It checks nothing that depends on the speed of the machine. Run it in the folder bench.
+
+Usage:
+  guard [-update]
+
+Flags:
+  -update   write baseline.json instead of comparing with it
+  -h        show this text
+
+Examples:
+  go run ./cmd/guard            compare; a figure that is more than 5 % (bytes) or 10 % (allocations) higher is WORSE
+  go run ./cmd/guard -update    accept the figures of this version
+
+Exit codes ("go run" also reports 2 as 1):
+  0   no figure is worse, or baseline.json was written
+  1   a figure is worse, or something could not be measured
+  2   wrong usage: an unknown flag or argument
+`
+
 func main() {
-	update := flag.Bool("update", false, "write the baseline")
-	flag.Parse()
+	set := flag.NewFlagSet("guard", flag.ExitOnError)
+	set.Usage = func() { fmt.Fprint(set.Output(), help) }
+	update := set.Bool("update", false, "")
+	_ = set.Parse(os.Args[1:]) // it exits if it fails
+	if set.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "guard: %q: unexpected; expected no argument but -update\n", set.Arg(0))
+		os.Exit(2)
+	}
 	if err := run(context.Background(), *update); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -67,12 +90,12 @@ func run(ctx context.Context, update bool) error {
 		case got > most:
 			verdict, worse = "WORSE", worse+1
 		case got < want[name]*0.9:
-			verdict = "better: go run ./cmd/guard -update"
+			verdict = "better; to accept: go run ./cmd/guard -update"
 		}
 		fmt.Printf("%-45s %10.0f  baseline %10.0f  %s\n", name, got, want[name], verdict)
 	}
 	if worse > 0 {
-		return fmt.Errorf("guard: %d figures are worse than %s; mend that, or say why and update it", worse, baseline)
+		return fmt.Errorf("guard: figures that are worse than %s: %d; expected 0. Fix them, or run with -update and say why in the commit", baseline, worse)
 	}
 	return nil
 }
