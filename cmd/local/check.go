@@ -42,7 +42,11 @@ func runCheck(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	report := &check{out: out}
-	report.pass("configuration", "region %q, sink %s, ledger %s, REQUIRE_MANUAL=%t, FOLLOW=%t, DRY_RUN=%t", c.Region, c.Sink, c.Ledger, c.RequireManual, c.Follow, c.DryRun)
+	report.pass("configuration", "region %q, sink %s, ledger %s, REQUIRE_MANUAL=%t, FOLLOW=%t, DRY_RUN=%t, STOP_DELETIONS=%t",
+		c.Region, c.Sink, c.Ledger, c.RequireManual, c.Follow, c.DryRun, c.StopDeletions)
+	for _, warning := range c.Warnings {
+		report.line("WARNING", "configuration", "%s", warning)
+	}
 	r, err := newReal(ctx, c, out)
 	if err != nil {
 		report.fail("start", "%s", reason(err))
@@ -53,13 +57,20 @@ func runCheck(ctx context.Context, out io.Writer) error {
 	if report.list(ctx, r, target) {
 		report.delete(ctx, r, target)
 		report.job(ctx, r, target)
+	} else {
+		report.skip("dds:backup:delete", "because of the failure above")
+		report.skip("dds:task:getDetail", "because of the failure above")
 	}
 	report.ledger(ctx, r, target)
 	report.skip("OUTCOME_SINK", "a check publishes nothing; the first dry run (DRY_RUN=true) shows whether %s accepts events", c.Sink)
 	if report.failed > 0 {
 		return errNotRight(report.failed)
 	}
-	fmt.Fprintln(out, "\nThe set-up is right. Nothing was deleted and nothing was published.")
+	right := "The set-up is right."
+	if c.StopDeletions {
+		right = "What was tried is right; with STOP_DELETIONS, the permission to delete was not."
+	}
+	fmt.Fprintln(out, "\n"+right+" Nothing was deleted and nothing was published.")
 	return nil
 }
 
@@ -85,9 +96,12 @@ func (c *check) list(ctx context.Context, r *realApp, target deletion.Target) (g
 	case e == nil || e.Class == deletion.ClassUnavailable && e.HTTPStatus == 0:
 		c.fail("address", "%s does not answer: %s; expected an address that this machine can reach (DDS_REGION, DDS_ENDPOINT, HW_CLOUD, HTTPS_PROXY)", address, reason(err))
 		return false
+	case e.Class == deletion.ClassUnavailable || e.Class == deletion.ClassThrottled:
+		c.fail("address", "%s answers, but not with a backup list: %s; expected DDS there, and not a proxy's page. If it is DDS, try again later", address, reason(err))
+		return false
 	case e.Class == deletion.ClassUnauthenticated:
 		c.pass("address", "%s answers", address)
-		c.fail("key", "%s; expected an active access key pair in HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK. A key is locked for five minutes after five refusals", reason(err))
+		c.fail("key", "%s; expected an active access key pair in HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK. More than five refusals in a row lock a key for five minutes", reason(err))
 		return false
 	}
 	c.pass("address", "%s answers", address)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -84,7 +85,10 @@ func readStdin(in io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("standard input: %w", err)
 	}
 	ids := strings.Fields(string(bytes.TrimPrefix(text, []byte("\ufeff"))))
-	if len(ids) == 0 || slices.ContainsFunc(ids, func(id string) bool { return !backupID.MatchString(id) }) {
+	if len(ids) == 0 {
+		return nil, errors.New("-: standard input is empty; expected a JSON payload, or one backup id per line")
+	}
+	if slices.ContainsFunc(ids, func(id string) bool { return !backupID.MatchString(id) }) {
 		return text, nil
 	}
 	return json.Marshal(map[string][]string{"backup_ids": ids})

@@ -43,17 +43,22 @@ func runList(ctx context.Context, asJSON bool, out io.Writer) error {
 	defer cancel()
 	all, unreadable, err := r.DDS.ManualBackups(ctx, c.Region, r.project)
 	if err != nil {
-		return fmt.Errorf("the backup list of project %q at %s could not be read: %s", r.project, c.Endpoints[c.Region], reason(err))
+		return fmt.Errorf("the backup list of project %q at %s could not be read: %s; -real -check says what is wrong", r.project, c.Endpoints[c.Region], reason(err))
 	}
 	if asJSON {
 		err = writeJSON(out, c.Region, r.project, all)
 	} else {
+		warn(c, out)
 		err = writeTable(out, all, time.Now())
 		total := 0.0
 		for i := range all {
 			total += all[i].Backup.SizeKB
 		}
-		fmt.Fprintf(out, "\nManual backups of project %q at %s: %d, together %s.\n", r.project, c.Endpoints[c.Region], len(all), sizeText(total))
+		summary := fmt.Sprintf("%d, together %s.", len(all), sizeText(total))
+		if len(all) == 0 {
+			summary = "none; are project and region those of your instances?"
+		}
+		fmt.Fprintf(out, "\nManual backups of project %q at %s: %s\n", r.project, c.Endpoints[c.Region], summary)
 	}
 	if err == nil && unreadable > 0 {
 		err = fmt.Errorf("the backup list has entries that could not be read and are not shown: %d", unreadable)

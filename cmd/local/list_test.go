@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"dds-backup-delete/internal/config"
 	"dds-backup-delete/internal/dds/ddstest"
 )
 
@@ -95,14 +96,17 @@ func TestCheck(t *testing.T) {
 			"address              ok ", "key                  ok ", "project              ok ", "dds:backup:list      ok ", "dds:backup:delete    ok ",
 			"dds:task:getDetail   not tried  only FOLLOW=true needs it", "LEDGER               not tried ", "OUTCOME_SINK         not tried ", "The set-up is right.",
 		}},
-		"address":      {env: [2]string{"DDS_ENDPOINT", "http://127.0.0.1:1"}, code: 1, says: []string{"address              FAILED     http://127.0.0.1:1 does not answer"}},
-		"key":          {env: [2]string{"HUAWEICLOUD_SDK_SK", "another+secret/key"}, code: 1, says: []string{"key                  FAILED ", "APIGW.0301"}},
-		"project":      {env: [2]string{"HUAWEICLOUD_SDK_PROJECT_ID", strings.Repeat("0", 32)}, code: 1, says: []string{"project              FAILED ", "DBS.200010"}},
-		"no project":   {env: [2]string{"HUAWEICLOUD_SDK_PROJECT_ID", ""}, code: 1, says: []string{"start                FAILED     HUAWEICLOUD_SDK_PROJECT_ID: not set"}},
-		"list":         {options: ddstest.Options{MayNotList: true}, code: 1, says: []string{"dds:backup:list      FAILED ", "dds:backup:delete    ok ", "1 of the checks failed"}},
-		"delete":       {fault: ddstest.Answer(http.StatusForbidden, "DBS.280063", "Policy does not allow it.").On(http.MethodDelete), code: 1, says: []string{"dds:backup:list      ok ", "dds:backup:delete    FAILED "}},
-		"stopped":      {env: [2]string{"STOP_DELETIONS", "true"}, code: 0, says: []string{"dds:backup:delete    not tried "}},
-		"the settings": {env: [2]string{"DDS_CONCURRENCY", "many"}, code: 1, says: []string{"DDS_CONCURRENCY: "}},
+		"address": {env: [2]string{"DDS_ENDPOINT", "http://127.0.0.1:1"}, code: 1, says: []string{
+			"address              FAILED     http://127.0.0.1:1 does not answer", "dds:backup:delete    not tried  because of the failure above",
+		}},
+		"a proxy's page": {fault: ddstest.RawAnswer(http.StatusOK, "text/html", "<html>Log in</html>").On(http.MethodGet).Repeat(-1), code: 1, says: []string{"address              FAILED ", "answers, but not with a backup list"}},
+		"key":            {env: [2]string{"HUAWEICLOUD_SDK_SK", "another+secret/key"}, code: 1, says: []string{"key                  FAILED ", "APIGW.0301"}},
+		"project":        {env: [2]string{"HUAWEICLOUD_SDK_PROJECT_ID", strings.Repeat("0", 32)}, code: 1, says: []string{"project              FAILED ", "DBS.200010"}},
+		"no project":     {env: [2]string{"HUAWEICLOUD_SDK_PROJECT_ID", ""}, code: 1, says: []string{"start                FAILED     HUAWEICLOUD_SDK_PROJECT_ID: not set"}},
+		"list":           {options: ddstest.Options{MayNotList: true}, code: 1, says: []string{"dds:backup:list      FAILED ", "dds:backup:delete    ok ", "1 of the checks failed"}},
+		"delete":         {fault: ddstest.Answer(http.StatusForbidden, "DBS.280063", "Policy does not allow it.").On(http.MethodDelete), code: 1, says: []string{"dds:backup:list      ok ", "dds:backup:delete    FAILED "}},
+		"stopped":        {env: [2]string{"STOP_DELETIONS", "true"}, code: 0, says: []string{"dds:backup:delete    not tried ", "STOP_DELETIONS=true", "the permission to delete was not"}},
+		"the settings":   {env: [2]string{"DDS_CONCURRENCY", "many"}, code: 1, says: []string{"DDS_CONCURRENCY: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := realDDSWith(t, tc.options)
@@ -118,5 +122,54 @@ func TestCheck(t *testing.T) {
 			}
 			says(t, out, tc.says...)
 		})
+	}
+}
+
+// A list without backups asks whether it is the right one.
+func TestListOfNothing(t *testing.T) {
+	realDDS(t)
+	server := ddstest.NewServer(ddstest.Options{})
+	t.Cleanup(server.Close)
+	t.Setenv("DDS_ENDPOINT", server.URL())
+	out, code := runReally(t, "-list")
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, out, ": none; are project and region those of your instances?")
+}
+
+// A value that is probably wrong is shown before anything is done.
+func TestWarnings(t *testing.T) {
+	c := &config.Config{Warnings: []string{`DDS_REGION: "cn-nroth-4" is not a published region`}}
+	var out strings.Builder
+	if _, err := announce(t.Context(), nil, c, "", nil, &out); err != nil {
+		t.Fatal(err)
+	}
+	says(t, out.String(), `Warning: DDS_REGION: "cn-nroth-4" is not a published region`)
+}
+
+// Nothing is asked or done if DDS is out of reach, a dry run needs no yes, and nothing on standard input is no request.
+func TestRealAsksNothing(t *testing.T) {
+	server := realDDS(t)
+	for _, tc := range []struct {
+		env, value string
+		args       []string
+		code       int
+		says       string
+	}{
+		{"DRY_RUN", "true", []string{"-real", manual}, 0, "simulated     dry run: nothing was deleted"},
+		{"DDS_ENDPOINT", "http://127.0.0.1:1", []string{"-real", manual}, 1, "so nothing was deleted; -real -check says what is wrong"},
+		{"DRY_RUN", "", []string{"-real", "-yes", "-"}, 1, "-: standard input is empty; expected a JSON payload, or one backup id per line"},
+	} {
+		t.Setenv(tc.env, tc.value)
+		var out strings.Builder
+		err := run(t.Context(), tc.args, strings.NewReader(""), &out)
+		if err != nil {
+			out.WriteString(err.Error())
+		}
+		if exitCode(err) != tc.code || deletes(server) != 0 || strings.Contains(out.String(), "Type yes") {
+			t.Errorf("%v: error %v, calls %+v", tc, err, server.Calls())
+		}
+		says(t, out.String(), tc.says)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -95,8 +96,11 @@ func runReal(ctx context.Context, inputs []input, yes bool, in io.Reader, out io
 		return err
 	}
 	defer r.Close()
-	announce(ctx, r.DDS, c, r.project, orders, out)
-	if !yes {
+	dry, err := announce(ctx, r.DDS, c, r.project, orders, out)
+	if err != nil {
+		return err
+	}
+	if !yes && !dry {
 		if err := confirm(ctx, in, out); err != nil {
 			return err
 		}
@@ -162,8 +166,17 @@ func decodeAll(c *config.Config, inputs []input) ([]order, error) {
 	return orders, nil
 }
 
-// announce says what is about to happen.
-func announce(ctx context.Context, client *dds.Client, c *config.Config, project string, orders []order, out io.Writer) {
+// warn shows the values of the environment that are probably wrong.
+func warn(c *config.Config, out io.Writer) {
+	for _, warning := range c.Warnings {
+		fmt.Fprintf(out, "Warning: %s\n", warning)
+	}
+}
+
+// announce says what is about to happen, and whether all of it is a dry run. It is an error if no backup can be looked
+// up, because then none would be deleted.
+func announce(ctx context.Context, client *dds.Client, c *config.Config, project string, orders []order, out io.Writer) (allDry bool, err error) {
+	warn(c, out)
 	var all []announced
 	dry := 0
 	for _, order := range orders {
@@ -178,6 +191,9 @@ func announce(ctx context.Context, client *dds.Client, c *config.Config, project
 		}
 	}
 	lookUp(ctx, client, c.Concurrency, all)
+	if c.RequireManual && !slices.ContainsFunc(all, func(b announced) bool { return !b.outOfReach }) {
+		return false, fmt.Errorf("backup %q was %s, so %w; -real -check says what is wrong", all[0].BackupID, all[0].found, errNothingDone)
+	}
 	if dry == len(all) {
 		fmt.Fprintln(out, "Dry run: nothing will be deleted. It would be:")
 	} else {
@@ -204,15 +220,17 @@ func announce(ctx context.Context, client *dds.Client, c *config.Config, project
 	} else {
 		fmt.Fprintf(out, "LEDGER=%s: DDS is not asked again about outcomes that are recorded there.\n", c.Ledger)
 	}
+	return dry == len(all), nil
 }
 
 // announced is a backup in the announcement.
 type announced struct {
 	deletion.Target
 
-	from   string // the input with the request
-	dryRun bool
-	found  string // what the backup list of DDS shows
+	from       string // the input with the request
+	dryRun     bool
+	found      string // what the backup list of DDS shows
+	outOfReach bool   // DDS did not answer, or refused the key
 }
 
 // lookUp finds the backups in the backup list of DDS.
@@ -227,6 +245,8 @@ func lookUp(ctx context.Context, client *dds.Client, atOnce int, all []announced
 			switch {
 			case err != nil:
 				all[i].found = "not looked up: " + reason(err)
+				e, _ := errors.AsType[*deletion.Error](err)
+				all[i].outOfReach = e != nil && (e.Class == deletion.ClassUnavailable || e.Class == deletion.ClassUnauthenticated)
 			case sight.Backup == nil:
 				all[i].found = "DDS does not list it"
 			default:

@@ -251,7 +251,6 @@ func TestInputs(t *testing.T) {
 		{"-", "\ufeff" + manual + "\n", `{"backup_ids":["` + manual + `"]}`},
 		{"-", manual + "\nsomething\n", manual + "\nsomething\n"},
 		{"-", `{"backup_id":"a"}`, `{"backup_id":"a"}`},
-		{"-", "", ""},
 	} {
 		got, err := readAll([]string{tc.arg}, strings.NewReader(tc.stdin))
 		if tc.want == "" && tc.arg != "-" {

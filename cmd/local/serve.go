@@ -30,7 +30,7 @@ func runServer(ctx context.Context, address string, period time.Duration, out io
 	defer s.dds.Close()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("-serve: %w; expected a free address, for example :8080", err)
+		return fmt.Errorf("-serve: %w; expected a free address, for example :18080", err)
 	}
 	url := "http://" + listener.Addr().String()
 	backups := ddstest.SampleBackups()
@@ -41,7 +41,7 @@ Try:
   curl -i %s/deletions -H 'Content-Type: application/json' -d '{"backup_id":"%s"}'
   curl %s/backups/%s
 
-The last command shows the state of a deletion. A simulated minute takes %v.
+The last command shows the state of a deletion. A simulated minute takes %v, so a deletion takes some seconds. Ctrl-C stops the server.
 
 Published events:
 `, ddstest.Region, len(backups), url, url, backups[0].ID, url, backups[1].ID, url, backups[0].ID, period)
