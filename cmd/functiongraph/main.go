@@ -32,7 +32,8 @@ func main() {
 	// Anywhere else POST /invoke would be an open port to delete backups with.
 	if !config.InFunctionGraph() {
 		fmt.Fprintln(os.Stderr, "This is the Huawei FunctionGraph function of dds-backup-delete, which only FunctionGraph can start "+
-			"(it sets RUNTIME_API_ADDR, RUNTIME_FUNC_NAME or RUNTIME_PROJECT_ID); to try it on this machine, run: go run ./cmd/local")
+			"(it sets RUNTIME_API_ADDR, RUNTIME_FUNC_NAME or RUNTIME_PROJECT_ID); to try it on this machine, run: go run ./cmd/local\n"+
+			"It takes no arguments; docs/configuration.md has its variables. Exit codes: 1 if it cannot start, 2 outside of FunctionGraph.")
 		os.Exit(2)
 	}
 	// Before the end of an instance, what is being worked is finished.

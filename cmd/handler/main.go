@@ -22,7 +22,8 @@ const startTime = 8 * time.Second
 func main() {
 	cpus := runtime.GOMAXPROCS(1) // at start, more threads only wake each other
 	if !config.InLambda() {
-		fmt.Fprintln(os.Stderr, "This is the AWS Lambda function of dds-backup-delete, which only Lambda can start; to try it on this machine, run: go run ./cmd/local")
+		fmt.Fprintln(os.Stderr, "This is the AWS Lambda function of dds-backup-delete, which only Lambda can start; to try it on this machine, run: go run ./cmd/local\n"+
+			"It takes no arguments; docs/configuration.md has its variables. Exit codes: 1 if it cannot start, 2 outside of Lambda.")
 		os.Exit(2)
 	}
 	out := logline.NewWriter(os.Stdout)
