@@ -55,25 +55,25 @@ func (in *Input) functionGraph(d *doc) {
 	d.line("As a custom runtime, a new instance starts and works its first request in %.0f ms, with %.0f ms of CPU time. A record of a warm batch of ten takes "+
 		"%.2f ms of CPU time, and the process %.0f MB. Written with the official SDK, these are %.0f ms, %.0f ms, %.2f ms and %.0f MB; a no-op, which makes no "+
 		"calls, takes %.1f ms, %.1f ms, %.2f ms and %.0f MB. Conditions: TLS, ledger in Valkey or Redis, `REQUIRE_MANUAL`, `FOLLOW`, outcomes to an `https://` "+
-		"address, upstreams 20 ms away (without latency for the warm record), a whole CPU all the time; FunctionGraph's own part of a cold start is not in it.\n",
+		"address, upstreams 20 ms away (without latency for the warm record), a whole CPU all the time. FunctionGraph's own part of a cold start is not included.\n",
 		ours.Sum.Wall.Median(), ours.Sum.CPU.Median(), ours.CPU.Median(), ours.Memory.Median(),
 		theirs.Sum.Wall.Median(), theirs.Sum.CPU.Median(), theirs.CPU.Median(), theirs.Memory.Median(),
 		floor.Sum.Wall.Median(), floor.Sum.CPU.Median(), floor.CPU.Median(), floor.Memory.Median())
-	d.line("Measured on %s, on %s, by `make bench FLAGS='-only functiongraph -docs ../docs'` or with all the rest.%s", in.When.Format("2006-01-02"), in.Machine, in.noise())
-	d.line("\nThe key pair and a token of %d bytes come with each invocation, in its headers. All invocations are asynchronous, as those of SMN and Kafka are.", measure.TokenLength)
-	d.line("The ledger is a real server with its append-only file on, synced once a second. Its connection speaks TLS and is as far away as the other")
-	d.line("upstreams. Each CloudEvent is a request of its own. No page that we found says how much CPU FunctionGraph gives to an instance, so no row has a share")
-	d.line("of one.\n")
-	d.line("What this project does and sdk-go does not: at its start it reads the server's settings, a round trip. In a first batch it proves the key with one call,")
-	d.line("with a new connection, before it makes the others. It writes to the ledger three times for a request, not twice: such a request comes only once, so its")
-	d.line("event is kept in the ledger until the receiver has it. And it plans to follow each deletion. What sdk-go pays for: valkey-go's defaults open a")
+	d.line("Measured on %s, on %s, by `make bench FLAGS='-only functiongraph -docs ../docs'` or with all other sections.%s", in.When.Format("2006-01-02"), in.Machine, in.noise())
+	d.line("\nThe key pair and a token of %d bytes come with each invocation, in its headers. All invocations are asynchronous, like those of SMN and Kafka.", measure.TokenLength)
+	d.line("The ledger is a real server with its append-only file on, synced once a second. Its connection uses TLS and has the same latency as the other")
+	d.line("upstreams. Each CloudEvent is a separate request. We found no page that says how much CPU FunctionGraph gives to an instance, so every row has a whole")
+	d.line("CPU.\n")
+	d.line("This project does more than sdk-go. At its start it reads the server's settings, a round trip. In a first batch it tests the key with one call,")
+	d.line("on a new connection, before it makes the others. It writes to the ledger three times for a request, not twice: the request is delivered only once, so the")
+	d.line("ledger keeps its event until the receiver has it. It also plans to follow each deletion. On the other hand, valkey-go's defaults make sdk-go open a")
 	d.line("second connection in most first invocations.\n")
 	d.line("| program | what it is | binary | zip |\n|---|---|---|---|")
 	for _, p := range in.Measured.Functions {
 		d.line("| %s | %s | %.1f MB | %.1f MB |", p.Name, functionGraphDescription[p.Name], p.Size, p.Zip)
 	}
-	d.line("\nEach time is the median and, in brackets, the least; behind the slash stands the same of CPU time. Milliseconds. The start is that to the first")
-	d.line("poll or, of a container, until the server listens. Half of the processes get one message of SMN first, the others ten records of Kafka.\n")
+	d.line("\nEach time is the median and, in brackets, the minimum, in milliseconds. After the slash is the CPU time. A start ends at the first")
+	d.line("poll, or, for a container, when the server listens. Half of the processes get one message of SMN first, the others ten records of Kafka.\n")
 	d.line("| way to run | program | starts | start | first request | start and first request | first batch of ten | start and first batch |\n|---|---|---|---|---|---|---|---|")
 	for _, mode := range []functiongraphtest.Mode{functiongraphtest.Runtime, functiongraphtest.Container} {
 		for _, p := range in.Measured.Functions {
@@ -82,15 +82,15 @@ func (in *Input) functionGraph(d *doc) {
 			}
 		}
 	}
-	d.line("\nWarm, as a custom runtime. CPU time of a record and memory are those of %d batches of ten without latency.\n", measure.Invocations)
+	d.line("\nWarm, as a custom runtime. CPU time of a record and memory are from %d batches of ten without latency.\n", measure.Invocations)
 	d.line("| program | processes | one request, 20 ms | batch of ten, 20 ms | CPU a record, ms | peak memory, MB |\n|---|---|---|---|---|---|")
 	for _, p := range in.Measured.Functions {
 		r := in.onFunctionGraph(p.Name, functiongraphtest.Runtime)
 		d.line("| %s | %d | %s | %s | %s | %s |", p.Name, len(r.CPU), least(r.One), least(r.Ten), leastOf(r.CPU), leastOf(r.Memory))
 	}
-	d.line("\nThis project by the others, as a custom runtime: the median of the ratios of measurements right after each other, which the noise of the")
-	d.line("machine meets alike, and in brackets the ratio of the least values. An invocation of the no-op makes no calls, so only its start compares.\n")
-	d.line("| | by no-op: clock | CPU time | by sdk-go: clock | CPU time |\n|---|---|---|---|---|")
+	d.line("\nThis project divided by the others, as a custom runtime. Each figure is the median of the ratios of consecutive measurements, which the noise of the")
+	d.line("machine affects alike, and in brackets the ratio of the minimum values. An invocation of the no-op makes no calls, so only its start is comparable.\n")
+	d.line("| | against no-op: clock | CPU time | against sdk-go: clock | CPU time |\n|---|---|---|---|---|")
 	for _, row := range []struct {
 		what string
 		of   func(measure.FunctionGraphRun) measure.Times
@@ -128,8 +128,8 @@ func (in *Input) noise() string {
 	case math.IsNaN(in.Load):
 		return ""
 	case in.Load > float64(runtime.NumCPU())/2:
-		return fmt.Sprintf(" The machine was **not quiet**: %.1f programs wanted a CPU when the run began, so times by the clock are too long; "+
-			"the least values, CPU times and ratios say more.", in.Load)
+		return fmt.Sprintf(" The machine was **not quiet**: %.1f programs wanted a CPU when the run began, so times by the clock are too long. "+
+			"The minimum values, CPU times and ratios are more reliable.", in.Load)
 	default:
 		return fmt.Sprintf(" %.1f programs wanted a CPU when the run began.", in.Load)
 	}

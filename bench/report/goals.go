@@ -20,10 +20,10 @@ type goal struct {
 // goals writes the table of the goals that were set before the work on them, and those that
 // are kept from earlier.
 func (in *Input) goals(d *doc) {
-	d.line("\n## Goals\n\nSet before the work on them began. One that is missed stays in the table, with the reason.\n")
+	d.line("\n## Goals\n\nThe goals were set before the work on them began. A missed goal stays in the table, with the reason.\n")
 	table(d, in.set())
 	d.line("\n%s\n", in.limit())
-	d.line("Kept from earlier:\n")
+	d.line("Earlier goals:\n")
 	table(d, in.kept())
 }
 
@@ -148,8 +148,8 @@ func (in *Input) trips(ledger, manual bool, batch int) float64 {
 
 // limit says why no goal holds a start over TLS against the no-op.
 func (in *Input) limit() string {
-	return fmt.Sprintf("No goal holds a start over TLS against the no-op, which is at %s ms: below this project's %s ms are handshakes and the system's "+
-		"certificates,\nwhich have to be paid for somewhere, and are cheapest where Lambda gives a whole CPU.", short(in.start(measure.NoOp, true)), short(in.start(measure.Ours, true)))
+	return fmt.Sprintf("No goal compares a start over TLS with the no-op, which takes %s ms. This project's %s ms include handshakes and the system's "+
+		"certificates,\nwhich every program needs at some time. They are cheapest while Lambda gives a whole CPU.", short(in.start(measure.NoOp, true)), short(in.start(measure.Ours, true)))
 }
 
 // kept are goals of earlier work.
@@ -187,10 +187,10 @@ func (in *Input) throttleGoals() []goal {
 var why = map[string]string{
 	"first batch":   "the batch works with a fourteenth of a CPU",
 	"together":      "the start waits for its connections",
-	"together, TLS": "the template opens connections for a batch of ten, and a batch of one pays for all of their handshakes; see [Connections at start](#connections-at-start)",
+	"together, TLS": "the template opens connections for a batch of ten, and a batch of one pays for all their handshakes; see [Connections at start](#connections-at-start)",
 	"cpu":           "most of it is net/http and the kernel for one call a record, which both make",
 	"cpu, ledger":   "most of it is net/http and the kernel for three calls a record, which both make",
-	"start":         "the tables of the AWS clients, and connections for a batch of ten, which the no-op has no use for",
+	"start":         "the tables of the AWS clients, and connections for a batch of ten, which the no-op does not need",
 	"memory":        "the no-op has no HTTP client, no TLS and no AWS client in memory; sdk-go needs more",
 	"trips":         "a call waited for another",
 	"signer":        "the hashing is the same for both",

@@ -78,7 +78,7 @@ func (p *picture) caption() []string {
 		"powertools-python works a batch one by one.",
 		"New: TLS, REQUIRE_MANUAL, a whole CPU to start",
 		"and then 1/14 of one. AWS's own part of a cold",
-		"start is not in it. Starts: " + p.starts() + ".",
+		"start is not included. Starts: " + p.starts() + ".",
 		"Warm: no TLS, no REQUIRE_MANUAL, a whole CPU.",
 		"Measured on " + p.Measured + ".",
 	}

@@ -64,11 +64,11 @@ func (d *doc) line(format string, args ...any) { fmt.Fprintf(d, format+"\n", arg
 
 func (in *Input) markdown(tried []byte) []byte {
 	d := new(doc)
-	d.line("# Measured against those who do the same\n")
-	d.line("Written by `make bench` on %s, on %s. Medians, with the interquartile range behind ±; ratios are of medians of one run, in",
+	d.line("# Measured against programs that do the same\n")
+	d.line("Written by `make bench` on %s, on %s. Figures are medians, with the interquartile range after ±. Ratios are of medians of one run, in",
 		in.When.Format("2006-01-02"), in.Machine)
-	d.line("which all take turns. [bench/](../bench) says how; times are of a loopback network and say nothing of AWS's own part of a start.")
-	d.line("A time is followed by the CPU time of the process, user and system, behind a slash. Upstreams that are 20 ms away take that for each")
+	d.line("which the programs take turns. [bench/](../bench) has the code. Times are from a loopback network and do not include AWS's own part of a start.")
+	d.line("After a slash, a time is followed by the CPU time of the process, user and system. Upstreams that are 20 ms away take 20 ms for each")
 	d.line("round trip: one for a request, two to open a connection with TLS. A figure without ± was measured one to three times.\n")
 	in.headline(d)
 	d.line("| peer | what it is | binary | zip |\n|---|---|---|---|")
@@ -92,7 +92,7 @@ func (in *Input) markdown(tried []byte) []byte {
 }
 
 var description = map[string]string{
-	measure.NoOp:       "aws-lambda-go and a handler that returns at once; it has no client and calls nobody",
+	measure.NoOp:       "aws-lambda-go and a handler that returns at once; it has no client and makes no calls",
 	measure.Ours:       "`cmd/handler`, with the variables that template.yaml sets",
 	measure.SDKGo:      "aws-lambda-go with its event types, the official Huawei Cloud SDK, the AWS SDK with its default configuration; the batch at once, connections kept",
 	measure.Powertools: "Powertools for AWS Lambda (Python) with batch processor, idempotency and logger, the official SDK for Python, boto3, awslambdaric; the batch one by one; on CPython 3.11",
@@ -178,15 +178,15 @@ func (in *Input) cost(d *doc) {
 		c := costOf(10, s.Median(), writes, logBytes)
 		d.line("| %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |", name, c.Lambda, c.Queue, c.Events, c.Ledger, c.Log, c.Sum())
 	}
-	d.line("\nThe log is taken to be the same for all. What differs is Lambda's part, which is the least of it: the price of a deletion is the price")
-	d.line("of remembering and announcing it. Prices: the pages named in [bench/report/cost.go](../bench/report/cost.go).")
+	d.line("\nThe log is assumed to be the same for all. Only Lambda's part differs, and it is the smallest. Most of the price of a deletion is the price")
+	d.line("of recording and publishing it. The prices are from the pages named in [bench/report/cost.go](../bench/report/cost.go).")
 }
 
 func (in *Input) microTable(d *doc) {
 	d.line("\n## Parts\n")
-	d.line("`go test -bench . ./micro` in bench/. The decoder does more than its peer: it refuses a name that comes twice, takes names by their exact")
-	d.line("spelling, finds out by itself which source it is, and opens the message; the peer only fills the type that it is told, message unopened.")
-	d.line("A reply is made of outcomes, every second of which must be tried again; the peer encodes its full type, filled already.\n")
+	d.line("From `go test -bench . ./micro` in bench/. The decoder does more than its peer. It refuses a name that appears twice, matches names by their exact")
+	d.line("spelling, detects the source, and decodes the message. The peer only fills a given type, and does not decode the message.")
+	d.line("A reply is made from outcomes, half of which must be retried. The peer only encodes its type, which is already filled.\n")
 	d.line("| what | ours: ns, allocations, bytes | other: ns, allocations, bytes | other is | time, ours / other | allocations |\n|---|---|---|---|---|---|")
 	for _, m := range in.Micro {
 		d.line("| %s | %.0f, %d, %d | %.0f, %d, %d | %s | %.2f | %.2f |", m.Case.Name, m.Ours.Time, m.Ours.Allocs, m.Ours.Bytes,
@@ -196,18 +196,18 @@ func (in *Input) microTable(d *doc) {
 
 func (in *Input) throttled(d *doc) {
 	d.line("\n## A DDS that allows few calls\n")
-	d.line("Simulated clock; real decoder, service, DDS client and pace; simulated queue (batches of ten, 10 receives, visibility as the program")
-	d.line("sets it), Lambda (30 s, five functions at first and five more a second up to the number given) and DDS (a fixed window, refused calls")
-	d.line("count for nothing, 50 ms an answer).\n")
-	d.line("| allowed | limit told in the answer | functions | queued | of the allowed rate | deleted | dead letters | calls refused | receives: mean, most | time |")
+	d.line("The clock is simulated. Decoder, service, DDS client and rate control are real. Simulated are the queue (batches of ten, 10 receives, visibility as the program")
+	d.line("sets it), Lambda (30 s, five functions at first and five more a second up to the given number) and DDS (a fixed window, refused calls")
+	d.line("do not count, 50 ms an answer).\n")
+	d.line("| allowed | limit reported in the answer | functions | queued | of the allowed rate | deleted | dead letters | calls refused | receives: mean, most | time |")
 	d.line("|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range in.Throttle {
 		d.line("| %d in %v | %s | %d | %d | %.1f %% | %d | %d | %.0f %% | %.2f, %d | %v |", r.Scenario.Calls, r.Scenario.Window, yes(!r.Scenario.Silent),
 			r.Scenario.Concurrency, r.Scenario.Requests, 100*r.Share, r.Deleted, r.Dead, 100*r.Refused, r.Receives, r.MaxReceives, r.Took.Round(time.Second))
 	}
-	d.line("\nA function works its ten messages within 25 s, so it needs 0.4 calls a second; where more functions run than the rate feeds, messages are")
-	d.line("received for nothing, and ten such receives make a dead letter. So the queue's `MaximumConcurrency` has to be no more than 2.5 × the")
-	d.line("allowed calls a second, and 2 is the least that AWS takes. [scale.md](scale.md) has the arithmetic.")
+	d.line("\nA function processes its ten messages within 25 s, so it needs 0.4 calls a second. If more functions run than the rate allows, messages are")
+	d.line("received without progress, and ten such receives make a dead letter. So the queue's `MaximumConcurrency` must be at most 2.5 × the")
+	d.line("allowed calls a second. The minimum on AWS is 2. [scale.md](scale.md) has the arithmetic.")
 }
 
 func ratio(a, b float64) float64 {

@@ -37,7 +37,7 @@ func (in *Input) Headline() string {
 	}
 	return fmt.Sprintf("With the template's settings, a new 128 MB function starts and works its first batch of ten in %s. Written with the official SDKs, "+
 		"it takes %s in Go and %s in Python. Conditions: TLS, ledger in DynamoDB, `REQUIRE_MANUAL`, upstreams 20 ms away, a whole CPU for the start and "+
-		"a fourteenth of one for the batch; AWS's own part of a cold start is not in it.", took(measure.Ours), took(measure.SDKGo), took(measure.Powertools))
+		"a fourteenth of one for the batch. AWS's own part of a cold start is not included.", took(measure.Ours), took(measure.SDKGo), took(measure.Powertools))
 }
 
 func (in *Input) headline(d *doc) { d.line("%s\n\n%s\n", headlineTitle, in.Headline()) }
@@ -47,11 +47,11 @@ func (in *Input) template(d *doc) {
 	d.line("\n## With the template's settings\n")
 	d.line("TLS, ledger in DynamoDB, `REQUIRE_MANUAL`, a batch of ten. Lambda gives")
 	d.line("[a whole CPU to a start](https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting),")
-	d.line("and then [one for each 1,769 MB](https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). So the process is put, once it has")
-	d.line("started, into a control group with the fourteenth that 128 MB get, in slices of 20 ms. All peers look each backup up before they delete it.")
-	d.line("The key pair comes from variables: to read the secret is one more call at the start, for everybody. Milliseconds.\n")
+	d.line("and then [one for each 1,769 MB](https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). So after its start, the process")
+	d.line("runs in a control group with a fourteenth of a CPU, the share of 128 MB, in slices of 20 ms. All peers look up each backup before they delete it.")
+	d.line("The key pair comes from variables; reading the secret would be one more call at the start, for each program. Times are in milliseconds.\n")
 	if len(in.cold(templateKey(measure.Ours, measure.Near)).Sum.Wall) == 0 {
-		d.line("Not measured: this run left it out, or this machine has no control group to be had.")
+		d.line("Not measured: this run left it out, or this machine offers no control group.")
 		return
 	}
 	d.line("| upstreams | peer | starts | start to first `next` | first batch of ten | together |\n|---|---|---|---|---|---|")
@@ -72,8 +72,8 @@ func (in *Input) connections(d *doc) {
 		return measure.ColdKey{Peer: measure.Ours, Setting: s, Latency: latency, Batch: batch, Share: share}
 	}
 	d.line("## Connections at start\n")
-	d.line("`CONNECTIONS_AT_START` of 1 and 10 for each of DDS, ledger and sink, with the template's settings, this project alone: what a batch of one")
-	d.line("pays for connections that it does not need, and what a batch of ten saves. Milliseconds.\n")
+	d.line("This project with `CONNECTIONS_AT_START` of 1 and 10 for each of DDS, ledger and sink, and the template's settings. It shows what a batch of one")
+	d.line("pays for connections that it does not need, and what a batch of ten saves. Times are in milliseconds.\n")
 	d.line("| upstreams | CPU of the batch | connections | start | first batch of 1 | first batch of 10 | start and batch of 1 | start and batch of 10 |")
 	d.line("|---|---|---|---|---|---|---|---|")
 	for _, latency := range measure.Latencies {
@@ -96,9 +96,9 @@ func (in *Input) connections(d *doc) {
 
 func (in *Input) warm(d *doc) {
 	d.line("\n## Warm\n")
-	d.line("CPU time of a record in batches of ten, from the scheduler's own count; the peak of resident memory after %d of those, and after everything,", measure.Invocations)
-	d.line("batches of a hundred among it. The ledger is a table in the runner, the same for all: an engine such as DynamoDB Local, which takes 40 ms for ten")
-	d.line("writes at once here, or moto would be what is measured. On those the ledger is tested. Connections exist.\n")
+	d.line("CPU time of a record is measured in batches of ten, by the scheduler's own count. Memory is the peak of resident memory after %d of those, and after everything,", measure.Invocations)
+	d.line("including batches of a hundred. The ledger is a table in the runner, the same for all. With an engine such as DynamoDB Local, which takes 40 ms for ten")
+	d.line("writes at once here, or moto, the figures would be those of the engine. The ledger is tested on those. Connections are open.\n")
 	d.line("| peer | ledger | TLS | REQUIRE_MANUAL | CPU a record, ms | memory, MB | memory after all, MB |\n|---|---|---|---|---|---|---|")
 	in.each(func(key measure.RunKey, r *measure.Run) {
 		d.line("| %s | %s | %s | %s | %s | %s | %s |", key.Peer, yes(key.Ledger), yes(key.TLS), yes(key.Manual), spread(r.CPU), spread(r.Small), spread(r.Peak))
@@ -121,7 +121,7 @@ func (in *Input) warm(d *doc) {
 			}
 		})
 	}
-	d.line("\nThe Python peer works a batch one by one; batches of a hundred would outlast a function's timeout there and are left out.")
+	d.line("\nThe Python peer processes the records of a batch one by one. A batch of a hundred would exceed the timeout of a function, so it is left out.")
 }
 
 // memory writes what the largest payload takes, and what GOGC makes of it.
@@ -138,8 +138,8 @@ func (in *Input) memory(d *doc) {
 		return
 	}
 	d.line("\n## Memory\n")
-	d.line("The peak of resident memory of this project. On the left, %d records of a queue in one payload of %.2f million bytes, the first of its process; on the", measure.LargeRecords, some.Size)
-	d.line("right, %d batches of ten with the template's settings. `GOGC` of 100 is Go's default.\n", measure.Invocations)
+	d.line("The peak of resident memory of this project. The left columns are for %d records of a queue in one payload of %.2f million bytes, the first of its process. The", measure.LargeRecords, some.Size)
+	d.line("right columns are for %d batches of ten with the template's settings. `GOGC` of 100 is Go's default.\n", measure.Invocations)
 	d.line("| GOGC | payload, ledger in memory: MB | ms | given back | payload, ledger in DynamoDB: MB | ms | given back | batches: MB | CPU a record, ms |\n|---|---|---|---|---|---|---|---|---|")
 	for _, gogc := range measure.GOGCs {
 		memory, _ := row(false, gogc)
@@ -166,9 +166,9 @@ func precise(s measure.Sample) string {
 // starts writes starts and first invocations without latency, the cheapest setting last.
 func (in *Input) starts(d *doc) {
 	d.line("\n## Start without latency\n")
-	d.line("From starting the process to its first call for an event, then the first invocation, with upstreams at no added latency. With TLS, somebody")
-	d.line("has to read the system's certificates and to make handshakes: this project while it starts, the others in their first invocation.")
-	d.line("The cheapest setting, plain HTTP without a ledger, is last: nobody deploys that. Milliseconds.\n")
+	d.line("From the start of the process to its first call for an event, then the first invocation, with upstreams without added latency. With TLS, every program")
+	d.line("must read the system's certificates and make handshakes: this project does that while it starts, the others in their first invocation.")
+	d.line("The cheapest setting, plain HTTP without a ledger, is last; it is not for production. Times are in milliseconds.\n")
 	d.line("| ledger | TLS | peer | start to first `next` | first batch of 10 | first batch of 1 | start and first of 1 | with the CPU of 128 MB: first batch of 10 | of 1 |")
 	d.line("|---|---|---|---|---|---|---|---|---|")
 	for _, tls := range []bool{true, false} {

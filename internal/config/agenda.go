@@ -45,12 +45,12 @@ func (p *parser) checkAgenda(durable bool) {
 	}
 	switch {
 	case p.DirectCalls != "async" && p.DirectCalls != "sync":
-		p.fault("DIRECT_CALLS: %s is not a kind of invocations; expected sync or async", quote(p.DirectCalls))
+		p.fault("DIRECT_CALLS: %s is not a kind of invocation; expected sync or async", quote(p.DirectCalls))
 	case p.DirectCalls == "async" && !durable:
 		p.needDurable("DIRECT_CALLS: async", "DIRECT_CALLS=sync")
 	}
 	if p.MaxRequestAge != 0 && (p.MaxRequestAge < time.Minute || p.MaxRequestAge > 366*24*time.Hour) {
-		p.fault("MAX_REQUEST_AGE: %q is not an age of requests; expected 1m to 8784h, for example 36h, or 0 for no limit", p.MaxRequestAge)
+		p.fault("MAX_REQUEST_AGE: %q is not a request age; expected 1m to 8784h, for example 36h, or 0 for no limit", p.MaxRequestAge)
 	}
 	if p.MaxReceives < 0 || p.MaxReceives > 1000 {
 		p.fault("QUEUE_MAX_RECEIVES: \"%d\" is not a number of receives; expected 1 to 1000, for example 10, or 0 if it is not known", p.MaxReceives)

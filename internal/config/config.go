@@ -155,7 +155,7 @@ func (p *parser) projects(c *Config) {
 
 func (p *parser) limits(c *Config) {
 	if p.Concurrency < 1 || p.Concurrency > 1000 {
-		p.fault("DDS_CONCURRENCY: \"%d\" is not a number of deletions at once; expected 1 to 1000, for example 32", p.Concurrency)
+		p.fault("DDS_CONCURRENCY: \"%d\" is not a number of concurrent deletions; expected 1 to 1000, for example 32", p.Concurrency)
 	}
 	if p.Connections < 1 || p.Connections > 1000 {
 		p.fault("CONNECTIONS_AT_START: \"%d\" is not a number of connections; expected 1 to 1000, for example 10", p.Connections)

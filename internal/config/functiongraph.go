@@ -23,13 +23,13 @@ type FunctionGraph struct {
 // functionGraph returns nil outside of FunctionGraph.
 func (p *parser) functionGraph(durable bool) *FunctionGraph {
 	if p.FunctionType != "event" && p.FunctionType != "http" {
-		p.fault("FUNCTION_TYPE: %s is not a type of functions; expected event or http", quote(p.FunctionType))
+		p.fault("FUNCTION_TYPE: %s is not a function type; expected event or http", quote(p.FunctionType))
 	}
 	if p.FunctionPort < 1 || p.FunctionPort > 65535 {
 		p.fault("FUNCTION_PORT: \"%d\" is not a port; expected 1 to 65535, for example 8000", p.FunctionPort)
 	}
 	if p.RuntimeTimeout < 1 || p.RuntimeTimeout > 259_200 {
-		p.fault("RUNTIME_TIMEOUT: \"%d\" is not the timeout of a function; expected 1 to 259200 seconds, for example 30", p.RuntimeTimeout)
+		p.fault("RUNTIME_TIMEOUT: \"%d\" is not a function timeout; expected 1 to 259200 seconds, for example 30", p.RuntimeTimeout)
 	}
 	if !InFunctionGraph() {
 		return nil
