@@ -283,7 +283,7 @@ func TestOutsideLambda(t *testing.T) {
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		err := cmd.Run()
 		var exit *exec.ExitError
-		if !errors.As(err, &exit) || stdout.Len() != 0 || strings.Count(stderr.String(), "\n") != 1 ||
+		if !errors.As(err, &exit) || stdout.Len() != 0 || strings.Count(stderr.String(), "\n") != 2 ||
 			!strings.Contains(stderr.String(), "AWS Lambda function") || !strings.Contains(stderr.String(), "go run ./cmd/local") {
 			t.Errorf("error %v, output %s%s", err, stdout.String(), stderr.String())
 		}
