@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"dds-backup-delete/internal/config"
@@ -93,6 +94,9 @@ func (c *check) list(ctx context.Context, r *realApp, target deletion.Target) (g
 	e, _ := errors.AsType[*deletion.Error](err)
 	switch {
 	case err == nil:
+	case e != nil && strings.HasPrefix(e.Message, "HUAWEICLOUD_SECRET_ARN"):
+		c.fail("secret", "%s; expected AWS credentials that may read it (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)", reason(err))
+		return false
 	case e == nil || e.Class == deletion.ClassUnavailable && e.HTTPStatus == 0:
 		c.fail("address", "%s does not answer: %s; expected an address that this machine can reach (DDS_REGION, DDS_ENDPOINT, HW_CLOUD, HTTPS_PROXY)", address, reason(err))
 		return false
@@ -112,7 +116,7 @@ func (c *check) list(ctx context.Context, r *realApp, target deletion.Target) (g
 		c.pass("dds:backup:list", "the backup list can be read")
 	case lacksPermission(e):
 		c.pass("key", "DDS accepts its signature")
-		c.fail("dds:backup:list", "%s; expected this permission in project %q, or REQUIRE_MANUAL=false with FOLLOW=false", reason(err), target.ProjectID)
+		c.fail("dds:backup:list", "%s; expected this permission in project %q; a new policy takes up to ten minutes to arrive", reason(err), target.ProjectID)
 	default:
 		c.fail("project", "%s; expected the id of a project in region %q that the key may use (HUAWEICLOUD_SDK_PROJECT_ID)", reason(err), target.Region)
 		return false
@@ -139,7 +143,7 @@ func (c *check) delete(ctx context.Context, r *realApp, target deletion.Target) 
 	case e != nil && e.Class == deletion.ClassNotFound:
 		c.pass(permission, "DDS answered %s to a DELETE for an id that no backup has (%s)", e.Code, target.BackupID)
 	case lacksPermission(e):
-		c.fail(permission, "%s; expected this permission in project %q", reason(err), target.ProjectID)
+		c.fail(permission, "%s; expected this permission in project %q; a new policy takes up to ten minutes to arrive", reason(err), target.ProjectID)
 	case err != nil:
 		c.fail(permission, "%s; expected DDS to answer that the backup is not found, because no backup has this id (%s)", reason(err), target.BackupID)
 	default:
@@ -147,20 +151,18 @@ func (c *check) delete(ctx context.Context, r *realApp, target deletion.Target) 
 	}
 }
 
-// job asks for a job that does not exist, which only FOLLOW needs.
+// job asks for a job that does not exist. Only FOLLOW needs the permission, so without FOLLOW it is no fault if it is missing.
 func (c *check) job(ctx context.Context, r *realApp, target deletion.Target) {
 	const permission = "dds:task:getDetail"
-	if !r.config.Follow {
-		c.skip(permission, "only FOLLOW=true needs it")
-		return
-	}
 	_, _, err := r.DDS.Job(ctx, target, target.BackupID)
 	e, _ := errors.AsType[*deletion.Error](err)
 	switch {
 	case err == nil, e != nil && (e.Class == deletion.ClassNotFound || e.Class == deletion.ClassInvalid):
 		c.pass(permission, "the state of a job can be read")
+	case lacksPermission(e) && !r.config.Follow:
+		c.line("missing", permission, "only FOLLOW=true needs it, which the templates set: %s", reason(err))
 	case lacksPermission(e):
-		c.fail(permission, "%s; expected this permission in project %q, or FOLLOW=false", reason(err), target.ProjectID)
+		c.fail(permission, "%s; expected this permission in project %q; a new policy takes up to ten minutes to arrive", reason(err), target.ProjectID)
 	default:
 		c.fail(permission, "%s", reason(err))
 	}

@@ -94,7 +94,7 @@ func TestCheck(t *testing.T) {
 	}{
 		"all right": {code: 0, says: []string{
 			"address              ok ", "key                  ok ", "project              ok ", "dds:backup:list      ok ", "dds:backup:delete    ok ",
-			"dds:task:getDetail   not tried  only FOLLOW=true needs it", "LEDGER               not tried ", "OUTCOME_SINK         not tried ", "The set-up is right.",
+			"dds:task:getDetail   ok ", "LEDGER               not tried ", "OUTCOME_SINK         not tried ", "The set-up is right.",
 		}},
 		"address": {env: [2]string{"DDS_ENDPOINT", "http://127.0.0.1:1"}, code: 1, says: []string{
 			"address              FAILED     http://127.0.0.1:1 does not answer", "dds:backup:delete    not tried  because of the failure above",
@@ -104,6 +104,7 @@ func TestCheck(t *testing.T) {
 		"project":        {env: [2]string{"HUAWEICLOUD_SDK_PROJECT_ID", strings.Repeat("0", 32)}, code: 1, says: []string{"project              FAILED ", "DBS.200010"}},
 		"no project":     {env: [2]string{"HUAWEICLOUD_SDK_PROJECT_ID", ""}, code: 1, says: []string{"start                FAILED     HUAWEICLOUD_SDK_PROJECT_ID: not set"}},
 		"list":           {options: ddstest.Options{MayNotList: true}, code: 1, says: []string{"dds:backup:list      FAILED ", "dds:backup:delete    ok ", "1 of the checks failed"}},
+		"job":            {options: ddstest.Options{MayNotShowJob: true}, code: 0, says: []string{"dds:task:getDetail   missing    only FOLLOW=true needs it"}},
 		"delete":         {fault: ddstest.Answer(http.StatusForbidden, "DBS.280063", "Policy does not allow it.").On(http.MethodDelete), code: 1, says: []string{"dds:backup:list      ok ", "dds:backup:delete    FAILED "}},
 		"stopped":        {env: [2]string{"STOP_DELETIONS", "true"}, code: 0, says: []string{"dds:backup:delete    not tried ", "STOP_DELETIONS=true", "the permission to delete was not"}},
 		"the settings":   {env: [2]string{"DDS_CONCURRENCY", "many"}, code: 1, says: []string{"DDS_CONCURRENCY: "}},
@@ -172,4 +173,20 @@ func TestRealAsksNothing(t *testing.T) {
 		}
 		says(t, out.String(), tc.says)
 	}
+}
+
+// A secret that cannot be read is no fault of DDS's address.
+func TestCheckSecret(t *testing.T) {
+	realDDS(t)
+	for name, value := range map[string]string{
+		"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "HUAWEICLOUD_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:huaweicloud-AbCdEf",
+		"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.1:1",
+	} {
+		t.Setenv(name, value)
+	}
+	out, code := runReally(t, "-check")
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, out, "secret               FAILED     HUAWEICLOUD_SECRET_ARN: ", "expected AWS credentials that may read it", "dds:backup:delete    not tried ")
 }

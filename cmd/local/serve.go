@@ -41,7 +41,7 @@ Try:
   curl -i %s/deletions -H 'Content-Type: application/json' -d '{"backup_id":"%s"}'
   curl %s/backups/%s
 
-The last command shows the state of a deletion. A simulated minute takes %v, so a deletion takes some seconds. Ctrl-C stops the server.
+The last command shows the state of a deletion. A simulated minute takes %v, and a deletion about ten of them. Ctrl-C stops the server.
 
 Published events:
 `, ddstest.Region, len(backups), url, url, backups[0].ID, url, backups[1].ID, url, backups[0].ID, period)
