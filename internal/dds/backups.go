@@ -63,11 +63,11 @@ type ListedBackup struct {
 }
 
 // ManualBackups returns all manual backups of a project, newest first, and how many entries of the list could not be
-// read. It needs the permission dds:backup:list. The list is read page by page, so a backup that is made or deleted
-// meanwhile may be missing.
+// read: those without an id that can be shown, and those that the list counts but has on no page. It needs the permission
+// dds:backup:list. The list is read page by page, so a backup that is made or deleted meanwhile may be missing.
 func (c *Client) ManualBackups(ctx context.Context, region, projectID string) (all []ListedBackup, unreadable int, err error) {
 	seen := make(map[string]bool)
-	for offset := 0; ; {
+	for offset, total := 0, math.MaxInt; ; {
 		page, err := c.listPage(ctx, deletion.Target{Region: region, ProjectID: projectID},
 			url.Values{"backup_type": {"Manual"}, "limit": {"100"}, "offset": {strconv.Itoa(offset)}})
 		if err != nil {
@@ -78,14 +78,23 @@ func (c *Client) ManualBackups(ctx context.Context, region, projectID string) (a
 			if !seen[b.ID] { // a backup made meanwhile moves the others to later pages
 				seen[b.ID] = true
 				added++
-				if strings.EqualFold(b.Backup.Type, "manual") {
+				switch {
+				case printable(b.ID) != b.ID:
+					unreadable++
+				case strings.EqualFold(b.Backup.Type, "manual"):
 					all = append(all, b)
 				}
 			}
 		}
 		unreadable += page.entries - len(page.backups)
 		offset += page.entries
+		if page.total >= 0 {
+			total = min(total, page.total) // what is made or deleted meanwhile is not counted
+		}
 		if page.total >= 0 && offset >= page.total || added == 0 { // a list that ignores the offset would never end
+			if total < math.MaxInt {
+				unreadable = max(unreadable, total-len(seen))
+			}
 			return all, unreadable, nil
 		}
 	}

@@ -286,6 +286,40 @@ func TestListOfOddAnswers(t *testing.T) {
 	}
 }
 
+// A list of all manual backups is not whole if an id cannot be shown, if the list ignores the offset, or if it ends early.
+// Without a number of all, it ends with its last page.
+func TestManualBackupsOfOddAnswers(t *testing.T) {
+	const one, other = `{"id":"x","type":"Manual"}`, `{"id":"y","type":"Manual"}`
+	for name, tc := range map[string]struct {
+		pages      []string
+		listed     string
+		unreadable int
+	}{
+		"an id that moves the cursor":  {[]string{`[` + one + `,{"id":"\u001b[2Jz","type":"Manual"}],"total_count":2`}, "x", 1},
+		"the offset is ignored":        {[]string{`[` + one + `],"total_count":2`, `[` + one + `],"total_count":2`}, "x", 1},
+		"it ends early":                {[]string{`[` + one + `],"total_count":3`, `[],"total_count":3`}, "x", 2},
+		"one is made meanwhile":        {[]string{`[` + one + `,` + other + `],"total_count":3`, `[` + other + `,{"id":"z","type":"Manual"}],"total_count":4`}, "xyz", 0},
+		"one is deleted meanwhile":     {[]string{`[` + one + `],"total_count":2`, `[],"total_count":1`}, "x", 0},
+		"no number of all":             {[]string{`[` + one + `]`, `[` + other + `]`, `[]`}, "xy", 0},
+		"the number cannot be read":    {[]string{`[` + one + `],"total_count":"many"`, `[],"total_count":"many"`}, "x", 0},
+		"an automatic one among them":  {[]string{`[{"id":"a","type":"Auto"},` + one + `],"total_count":2`}, "x", 0},
+		"an entry that cannot be read": {[]string{`[null,` + one + `],"total_count":2`}, "x", 1},
+	} {
+		server := serve(t, ddstest.Options{})
+		for _, page := range tc.pages {
+			server.Inject(ddstest.RawAnswer(200, "application/json", `{"backups":`+page+`}`))
+		}
+		all, unreadable, err := connect(t, server, nil).ManualBackups(limited(t), ddstest.Region, ddstest.ProjectID)
+		listed := ""
+		for _, b := range all {
+			listed += b.ID
+		}
+		if err != nil || listed != tc.listed || unreadable != tc.unreadable || len(server.Calls()) != len(tc.pages) {
+			t.Errorf("%s: %q after %d calls, %d could not be read, error %v", name, listed, len(server.Calls()), unreadable, err)
+		}
+	}
+}
+
 // oneAnswer is a transport that answers every call in the same way.
 type oneAnswer struct {
 	status int
