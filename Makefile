@@ -7,16 +7,17 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 build: $(ARCHITECTURES:%=build-%)
 
-build-%:
-	GOOS=linux GOARCH=$* CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w -X dds-backup-delete/internal/version.number=$(VERSION)' -o dist/$*/bootstrap ./cmd/handler
-
 # The function of Huawei FunctionGraph: amd64, and GOARCH adds another one. deploy/functiongraph takes the zip. It has no
 # times in it and marks bootstrap as executable.
 build-functiongraph: $(patsubst %,build-functiongraph-%,$(sort amd64 $(GOARCH)))
 
+# It stands before build-%: make 3.81, which macOS has, takes the first rule that matches.
 build-functiongraph-%:
 	GOOS=linux GOARCH=$* CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X dds-backup-delete/internal/version.number=$(VERSION)' -o dist/functiongraph/$*/bootstrap ./cmd/functiongraph
 	GOOS= GOARCH= go run github.com/aws/aws-lambda-go/cmd/build-lambda-zip -o dist/functiongraph/$*/function.zip dist/functiongraph/$*/bootstrap
+
+build-%:
+	GOOS=linux GOARCH=$* CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags '-s -w -X dds-backup-delete/internal/version.number=$(VERSION)' -o dist/$*/bootstrap ./cmd/handler
 
 # The zip and the template for deploy/terraform-aws, in dist/package/. It needs Python 3.
 package: build-arm64
