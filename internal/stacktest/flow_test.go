@@ -332,6 +332,8 @@ func TestRefusedParameters(t *testing.T) {
 		{[]string{"OutcomeSink=https://user:password@broker.example.com"}, "not of the form"},
 		{[]string{"OutcomeSink=arn:aws:lambda:eu-central-1:123456789012:function:other"}, "not of the form"},
 		{[]string{"OutcomeHttpAuth=token"}, "needs an https:// address"},
+		{[]string{"OutcomeSinkKmsKeyArn=arn:aws:kms:eu-central-1:123456789012:key/1"}, "needs a topic or queue in OutcomeSink"},
+		{[]string{"OutcomeSink=arn:aws:sns:eu-central-1:123456789012:t", "RequestTopicArn=arn:aws:sns:eu-central-1:123456789012:t"}, "are the same topic"},
 		{[]string{"PermissionsBoundaryArn=boundary"}, "not of the form"},
 		{[]string{"HuaweiCloudSecretArn=arn:aws:secretsmanager:eu-central-1:123456789012:secret:key"}, "not of the form"},
 	} {
