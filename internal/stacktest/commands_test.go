@@ -141,6 +141,7 @@ type shell struct {
 	t    *testing.T
 	page *page
 	dir  string
+	cmd  *exec.Cmd
 	in   io.WriteCloser
 	out  *bufio.Reader
 	log  bytes.Buffer // standard error
@@ -170,7 +171,7 @@ func newShell(t *testing.T, page *page, stackName string) *shell {
 		"EDITS="+s.path("edits"), "DESCRIPTION="+s.path("description"), "SAVED_NAME="+stackName,
 	)
 	cmd.Env = append(cmd.Env, motoEnv()...)
-	cmd.Stderr = &s.log
+	cmd.Stderr, s.cmd = &s.log, cmd
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +212,7 @@ func (s *shell) run(b block, typed string) string {
 	for {
 		line, err := s.out.ReadString('\n')
 		if err != nil {
+			_ = s.cmd.Wait() // the log is complete only after the end
 			s.t.Fatalf("%s:%d: a command failed:\n%s\n%s%s", s.page.name, b.line, b.text, out.String(), s.log.String())
 		}
 		if line == end+"\n" {
