@@ -61,7 +61,7 @@ With -real -list and -check:
   - The list has every manual backup of the default project, newest first. Ages count from the start of the backup.
     In JSON, "deletable" and "reason" say whether a request for the backup would be sent to DDS.
   - The check asks DDS to delete an id of 128 random bits, which no backup has. So the answer depends only on the
-    permission. With STOP_DELETIONS=true the check sends no DELETE.
+    permission. It does so with DRY_RUN=true, too; with STOP_DELETIONS=true it sends no DELETE.
 
 Without -real, the settings are those of the stack, and the clock is simulated: after the inputs, ticks come every five
 simulated minutes, until nothing is due. With -serve, a simulated minute passes each second.
