@@ -81,7 +81,7 @@ func sources(t *testing.T, module string) map[string]string {
 // required are the variables without a default.
 var required = map[string]cty.Value{
 	"region": cty.StringVal("cn-north-4"), "vpc_id": cty.StringVal("vpc"), "subnet_id": cty.StringVal("subnet"),
-	"ledger": cty.StringVal("rediss://192.168.0.10:6379/0"),
+	"ledger": cty.StringVal("rediss://192.168.0.10:6379/0"), "ledger_password": cty.StringVal(""),
 }
 
 // with returns the required variables and others.

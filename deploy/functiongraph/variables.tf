@@ -67,9 +67,8 @@ variable "ledger" {
 }
 
 variable "ledger_password" {
-  description = "Password of the user in ledger, or of the default user. Terraform keeps it in its state."
+  description = "Password of the user in ledger, or of the default user; empty if the server asks for none. It has no default, so that an apply without it cannot take it from the function. Terraform keeps it in its state."
   type        = string
-  default     = ""
   sensitive   = true
 }
 
