@@ -17,6 +17,7 @@ GLOBAL = {"query", "output", "region", "profile", "endpoint-url", "cli-binary-fo
 # Commands that exist only in the CLI, and their options.
 OWN = {
     ("cloudformation", "deploy"): {"stack-name", "template-file", "s3-bucket", "capabilities", "parameter-overrides"},
+    ("cloudformation", "wait"): {"stack-name"},
     ("configure", "export-credentials"): {"format"},
     ("s3", "cp"): set(),
 }
