@@ -37,8 +37,12 @@ func inside(value any) []any {
 		}
 		text = bytes.TrimPrefix(text, []byte("\ufeff"))
 		var inner any
-		if json.Unmarshal(text, &inner) == nil {
-			found = append(found, inside(inner)...)
+		if json.Valid(text) {
+			numbers := json.NewDecoder(bytes.NewReader(text))
+			numbers.UseNumber() // one that no float64 holds is JSON, too
+			if numbers.Decode(&inner) == nil {
+				found = append(found, inside(inner)...)
+			}
 		}
 	}
 	return found

@@ -120,6 +120,7 @@ func seed(f *testing.F, within func(payload []byte) []string) {
 	for _, text := range []string{
 		"[" + plain + "," + outcomeEvent + "]", "\ufeff" + plain, "\x00\x00\x00\x00\x07" + plain, `{"Records":[],"backup_id":"a"}`, `{"backup_id":"a","dry_run":true,"metadata":{"a":1}}`,
 		`[{"messageId":"m","body":"{\"backup_id\":\"a\"}","eventSource":"aws:sqs"}]`, pipeKafka("SelfManagedKafka", `bootstrapServers":"b`, plain),
+		`{"eventSource":"aws:mq","eventSourceArn":"a","messages":[{"messageID":"m","messageType":"jms/text-message","timestamp":1e999,"data":"eyJiYWNrdXBfaWQiOiJhIn0="}]}`,
 	} {
 		f.Add([]byte(text))
 	}
