@@ -13,4 +13,5 @@ var template = []string{
 	"STOP_DELETIONS=false", "MAX_REQUEST_AGE=", "QUEUE_MAX_RECEIVES=10", "DIRECT_CALLS=sync", "FOLLOW_ALARM_AFTER=2h",
 	"TICK_BUS=arn:aws:events:eu-central-1:123456789012:event-bus/default", // nothing is due, so no tick is asked for
 	connectionsAtStart + "=10", // as many as BatchSize
+	"DDS_CONCURRENCY=32", "OUTCOME_HTTP_MODE=structured", "OUTCOME_HTTP_TOKEN=", "OUTCOME_HTTP_SECRET=",
 }
