@@ -262,7 +262,7 @@ func (m *module) resourceObjects(ctx *hcl.EvalContext, d *documentation) error {
 	return nil
 }
 
-// must returns a number that an expression of ours has exactly.
+// must returns the number of a conversion, which is exact for the numbers of the modules.
 func must[A any](n int64, _ A) int64 { return n }
 
 // instances returns a context for each instance of a resource.

@@ -271,9 +271,7 @@ func TestARuntimeAPIThatFails(t *testing.T) {
 	lost.Go(func() {
 		_, _ = w.Invoke(ctx, functiongraphtest.Invocation{Payload: request(1), RequestID: "refused", Header: keys.Headers()})
 	})
-	for !strings.Contains(w.Output(), "did not take an answer") && ctx.Err() == nil {
-		time.Sleep(time.Millisecond)
-	}
+	waitFor(t, "the line about the answer", func() bool { return strings.Contains(w.Output(), "did not take an answer") })
 	w.check(t, functiongraphtest.Invocation{Payload: request(2), RequestID: "a/b?c", Header: keys.Headers()}, "", "accepted")
 	cancel()
 	lost.Wait()
@@ -311,11 +309,7 @@ func TestKillAndFreeze(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	}()
-	for ctx := limited(t); w.dds.Delayed() == 0; time.Sleep(time.Millisecond) {
-		if ctx.Err() != nil {
-			t.Fatal("the function did not ask DDS")
-		}
-	}
+	waitFor(t, "the DELETE", func() bool { return w.dds.Delayed() > 0 })
 	if err := w.Kill(); err != nil {
 		t.Fatal(err)
 	}

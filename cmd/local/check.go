@@ -116,7 +116,7 @@ func (c *check) list(ctx context.Context, r *realApp, target deletion.Target) (g
 		c.pass("dds:backup:list", "the backup list can be read")
 	case lacksPermission(e):
 		c.pass("key", "DDS accepts its signature")
-		c.fail("dds:backup:list", "%s; expected this permission in project %q; a new policy takes up to ten minutes to arrive", reason(err), target.ProjectID)
+		c.lacks("dds:backup:list", target, err)
 	default:
 		c.fail("project", "%s; expected the id of a project in region %q that the key may use (HUAWEICLOUD_SDK_PROJECT_ID)", reason(err), target.Region)
 		return false
@@ -128,6 +128,11 @@ func (c *check) list(ctx context.Context, r *realApp, target deletion.Target) (g
 // same class are about the project or the account.
 func lacksPermission(e *deletion.Error) bool {
 	return e != nil && slices.Contains([]string{"DBS.280015", "DBS.280032", "DBS.280063"}, e.Code)
+}
+
+// lacks prints that the user lacks a permission.
+func (c *check) lacks(permission string, target deletion.Target, err error) {
+	c.fail(permission, "%s; expected this permission in project %q; a new policy takes up to ten minutes to arrive", reason(err), target.ProjectID)
 }
 
 // delete asks DDS to delete a backup that does not exist: only the permission decides about the answer.
@@ -143,7 +148,7 @@ func (c *check) delete(ctx context.Context, r *realApp, target deletion.Target) 
 	case e != nil && e.Class == deletion.ClassNotFound:
 		c.pass(permission, "DDS answered %s to a DELETE for an id that no backup has (%s)", e.Code, target.BackupID)
 	case lacksPermission(e):
-		c.fail(permission, "%s; expected this permission in project %q; a new policy takes up to ten minutes to arrive", reason(err), target.ProjectID)
+		c.lacks(permission, target, err)
 	case err != nil:
 		c.fail(permission, "%s; expected DDS to answer that the backup is not found, because no backup has this id (%s)", reason(err), target.BackupID)
 	default:
@@ -162,7 +167,7 @@ func (c *check) job(ctx context.Context, r *realApp, target deletion.Target) {
 	case lacksPermission(e) && !r.config.Follow:
 		c.line("missing", permission, "only FOLLOW=true needs it, which the templates set: %s", reason(err))
 	case lacksPermission(e):
-		c.fail(permission, "%s; expected this permission in project %q; a new policy takes up to ten minutes to arrive", reason(err), target.ProjectID)
+		c.lacks(permission, target, err)
 	default:
 		c.fail(permission, "%s", reason(err))
 	}

@@ -30,7 +30,7 @@ func TestPublish(t *testing.T) {
 		"a long subject":        {body: `{"message":"m","subject":"` + strings.Repeat("s", 513) + `"}`, status: 400, code: "SMN.0009"},
 		"a long message":        {body: `{"message":"` + strings.Repeat("m", 256<<10+1) + `"}`, status: 400, code: "SMN.0009"},
 		"a long time":           {body: `{"message":"m","time_to_live":"86401"}`, status: 400, code: "SMN.0009"},
-		"a time that is none":   {body: `{"message":"m","time_to_live":"1h"}`, status: 400, code: "SMN.0009"},
+		"not a number":          {body: `{"message":"m","time_to_live":"1h"}`, status: 400, code: "SMN.0009"},
 		"an attribute's name":   {body: attribute("a__b", "c"), status: 400, code: "SMN.0009"},
 		"a name in capitals":    {body: attribute("Status", "c"), status: 400, code: "SMN.0009"},
 		"an attribute's value":  {body: attribute("type", "dds.backup"), status: 400, code: "SMN.0009"},
